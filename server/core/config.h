@@ -1,0 +1,38 @@
+/* The configuration: one table of names, types, defaults and help; a JSON file, then CARDEA_* variables, then
+ * --name=value on the command line, the later one wins. */
+#ifndef CARDEA_CORE_CONFIG_H
+#define CARDEA_CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cardea/error.h>
+
+struct config {
+	char *data_dir;                 /* database, lock */
+	char *coap_listen;              /* comma list of address:port, "[::]:5683" serves IPv4 too; empty: none */
+	char *coaps_listen;
+	char *http_listen;              /* address:port of REST */
+	char *http_tls_cert, *http_tls_key;
+	char *kek_file;                 /* 32 bytes raw or 64 hex digits; else CARDEA_KEK in the environment */
+	char *plugin_dir;
+	char *plugin_config;            /* JSON object: one member per plugin */
+	char *model_dir;                /* DDF files */
+	char *log_level;
+	uint32_t max_devices;
+	uint32_t max_body_bytes;        /* of a REST request other than a package */
+	uint32_t max_package_bytes;
+	uint32_t job_timeout_s;
+	uint32_t ack_timeout_ms;        /* RFC 7252 4.8 */
+	uint32_t max_retransmit;
+	uint32_t block_size;            /* 16 to 1024 */
+	bool http_no_auth;              /* for labs: REST without tokens */
+};
+
+/* Fills defaults, then file, environment and arguments. ERR_MALFORMED or ERR_NOT_FOUND with the name in `fault`. */
+MUST_CHECK enum err config_load(int argc, char **argv, struct config *ret_config, struct fault *fault);
+void config_free(struct config *config);
+void config_print_help(FILE *to);
+
+#endif

@@ -1,0 +1,51 @@
+/* The primitives of the secure channels, over OpenSSL's libcrypto. Stateless, without globals. */
+#ifndef CARDEA_CRYPTO_H
+#define CARDEA_CRYPTO_H
+
+#include "bytes.h"
+
+#define AES_BLOCK 16
+#define DES_BLOCK 8
+#define SHA256_SIZE 32
+#define SECRET_MAX 64
+
+/* A key. It has no printer; whoever holds one wipes it. */
+struct secret {
+	uint8_t at[SECRET_MAX];
+	size_t len;
+};
+
+/* ERR_LIMIT when it is longer than SECRET_MAX. */
+MUST_CHECK enum err secret_from(struct bytes bytes, struct secret *ret_secret);
+static inline struct bytes secret_bytes(const struct secret *secret)
+{
+	return (struct bytes){ secret->at, secret->len };
+}
+void secret_wipe(struct secret *secret);        /* accepts NULL */
+void wipe(void *at, size_t len);                /* not optimised away */
+
+MUST_CHECK enum err random_bytes(uint8_t *ret_at, size_t len);
+bool bytes_equal_constant_time(struct bytes a, struct bytes b);
+
+MUST_CHECK enum err sha256(struct bytes data, uint8_t ret_digest[SHA256_SIZE]);
+MUST_CHECK enum err hmac_sha256(struct bytes key, struct bytes data, uint8_t ret_mac[SHA256_SIZE]);
+
+/* AES with keys of 16, 24 or 32 bytes, else ERR_MALFORMED. Data are whole blocks; in and out may be the same. */
+MUST_CHECK enum err aes_ecb_encrypt(struct bytes key, struct bytes data, uint8_t *ret_at);
+MUST_CHECK enum err aes_cbc_encrypt(struct bytes key, const uint8_t iv[AES_BLOCK], struct bytes data, uint8_t *ret_at);
+MUST_CHECK enum err aes_cbc_decrypt(struct bytes key, const uint8_t iv[AES_BLOCK], struct bytes data, uint8_t *ret_at);
+
+/* AES-CMAC (NIST SP 800-38B) over the parts one after another. */
+MUST_CHECK enum err aes_cmac(struct bytes key, const struct bytes *parts, size_t part_count, uint8_t ret_mac[AES_BLOCK]);
+
+/* Triple DES with keys of 16 (two-key) or 24 bytes; data are whole blocks of 8. */
+MUST_CHECK enum err des3_ecb_encrypt(struct bytes key, struct bytes data, uint8_t *ret_at);
+MUST_CHECK enum err des3_cbc_encrypt(struct bytes key, const uint8_t iv[DES_BLOCK], struct bytes data, uint8_t *ret_at);
+
+/* AES-256-GCM. `ret_at` holds nonce (12), ciphertext, tag (16): 28 bytes more than the data. */
+#define SEAL_OVERHEAD 28
+MUST_CHECK enum err aes_gcm_seal(struct bytes key, struct bytes context, struct bytes data, uint8_t *ret_at);
+/* ERR_DENIED when the tag does not fit key, context and data. `ret_at` takes sealed.len - SEAL_OVERHEAD bytes. */
+MUST_CHECK enum err aes_gcm_open(struct bytes key, struct bytes context, struct bytes sealed, uint8_t *ret_at);
+
+#endif

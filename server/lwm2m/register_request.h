@@ -1,0 +1,38 @@
+/* What a Register or Update says (LwM2M Core TS 1.1, 6.2.1): query and payload, as a pure parser. */
+#ifndef CARDEA_LWM2M_REGISTER_REQUEST_H
+#define CARDEA_LWM2M_REGISTER_REQUEST_H
+
+#include <cardea/lwm2m.h>
+
+#include "link.h"
+
+struct registered_object {
+	uint16_t object;
+	uint16_t instance;              /* LWM2M_ID_NONE: the object has none */
+	struct bytes version;           /* of the object; empty when not given */
+};
+
+struct register_request {
+	struct bytes endpoint;          /* empty in an Update, and where the security layer names the device */
+	bool has_lifetime;
+	uint32_t lifetime_s;            /* 86400 when absent, 0 infinite */
+	struct bytes version;           /* "1.0" when absent */
+	bool has_binding;
+	struct bytes binding;           /* without Q; "U" when absent */
+	bool is_queue_mode;
+	struct bytes sms_number;
+	bool has_links;
+	struct bytes root;              /* alternate path without trailing slash, empty for "/" */
+	const struct registered_object *objects;        /* /0, /21 and /23 left out */
+	size_t object_count;
+	const uint16_t *formats;        /* from ct of the root link */
+	size_t format_count;
+};
+
+/* `queries` are the Uri-Query options. Unknown parameters are ignored, duplicates refused.
+ * ERR_MALFORMED; ERR_UNSUPPORTED for a version of another major or newer than ours (4.12). */
+MUST_CHECK enum err register_request_parse(struct arena *arena, const struct bytes *queries, size_t query_count,
+                                           struct bytes payload, bool is_update, struct register_request *ret_request,
+                                           struct fault *fault);
+
+#endif
