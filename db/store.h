@@ -1,0 +1,205 @@
+/* The storage interface: what the server remembers, whoever keeps it. SQLite is the implementation here.
+ *
+ * Writes are ordered: they queue for one writer, which puts whatever waits into one transaction, and `done` says
+ * "durable" (or why not) on the loop's thread. Reads are synchronous, see everything that is durable, and may block:
+ * call them from a worker, or before the loop runs. Rows given to a write are copied before it returns; rows read live in
+ * the arena. A write that cannot be queued answers ERR_UNAVAILABLE and changes nothing. */
+#ifndef CARDEA_DB_STORE_H
+#define CARDEA_DB_STORE_H
+
+#include <stdbool.h>
+
+#include <cardea/arena.h>
+#include <cardea/bytes.h>
+#include <cardea/error.h>
+
+struct loop;
+struct store;
+
+enum store_mode {
+	STORE_THREADED,
+	STORE_INLINE,           /* a write is done before it returns, `done` included: for tests and tools */
+};
+
+/* Opens or creates the database of a data directory ("" with STORE_INLINE: in memory), migrates it to this version,
+ * and refuses one that is newer (ERR_UNSUPPORTED), damaged (ERR_IO) or locked by another server (ERR_CONFLICT). */
+MUST_CHECK enum err store_open(const char *data_dir, enum store_mode mode, struct loop *loop, struct store **ret_store,
+                               struct fault *fault);
+/* Writes what is queued, then closes. Accepts NULL. */
+void store_close(struct store *store);
+
+/* How the end of a write is told: hand ids, not pointers, since `id`'s object may be gone by then. */
+struct store_done {
+	void (*call)(void *self, uint64_t id, enum err result);         /* NULL: nobody waits */
+	void *self;
+	uint64_t id;
+};
+
+/* Done when everything queued before it is durable. */
+MUST_CHECK enum err store_sync(struct store *store, struct store_done done);
+
+/* ---- registrations: one row per endpoint, replaced as a whole ---- */
+
+struct registration_row {
+	const char *endpoint, *location;        /* location: the part after /rd/ */
+	const char *address;                    /* "192.0.2.1:5683" or "[2001:db8::1]:5683" */
+	uint8_t socket;                         /* which of the server's sockets it came to */
+	bool is_secure;
+	const char *identity;                   /* of the security layer, "" without */
+	uint32_t lifetime_s;
+	const char *version, *binding, *links, *root;
+	bool is_queue_mode;
+	int64_t registered_ms, updated_ms, expires_ms;          /* since 1970; expires 0: never */
+};
+
+MUST_CHECK enum err store_put_registration(struct store *store, const struct registration_row *row,
+                                           struct store_done done);
+/* A plain refresh: only updated_ms and expires_ms of an endpoint. May follow a moment later than it was acknowledged. */
+MUST_CHECK enum err store_touch_registration(struct store *store, const char *endpoint, int64_t updated_ms,
+                                             int64_t expires_ms);
+MUST_CHECK enum err store_remove_registration(struct store *store, const char *endpoint, struct store_done done);
+/* `each` returns false to stop. */
+MUST_CHECK enum err store_read_registrations(struct store *store,
+                                             bool (*each)(void *self, const struct registration_row *row), void *self);
+
+/* ---- observations: by token, so that notifications after a restart are known ---- */
+
+struct observation_row {
+	const char *endpoint, *path;
+	uint64_t token;
+	uint16_t format;                        /* asked for with Accept, FORMAT_NONE for the device's choice */
+	uint64_t job_id;                        /* the job that wants it, 0: an operator */
+};
+
+MUST_CHECK enum err store_put_observation(struct store *store, const struct observation_row *row, struct store_done done);
+MUST_CHECK enum err store_remove_observation(struct store *store, uint64_t token, struct store_done done);
+MUST_CHECK enum err store_read_observations(struct store *store,
+                                            bool (*each)(void *self, const struct observation_row *row), void *self);
+
+/* ---- jobs ---- */
+
+struct job_row {
+	uint64_t id;
+	const char *endpoint, *operation, *params;              /* params: JSON */
+	const char *state;                                      /* "queued", ... as in REST */
+	uint64_t package_id;                                    /* 0: none */
+	struct bytes sealed_state;                              /* what the plugin keeps */
+	const char *result, *error;                             /* JSON objects, "" while there is none */
+	uint64_t progress_done, progress_total;
+	uint32_t steps, attempts;
+	int64_t created_ms, updated_ms, deadline_ms;
+	const char *idempotency_key;                            /* "" without */
+	uint64_t caller;                                        /* token id, 0 without */
+};
+
+struct trace_row {
+	uint64_t job_id;
+	uint32_t step;
+	int64_t at_ms;
+	const char *layer, *direction, *text;
+	struct bytes raw;
+};
+
+/* Inserts or replaces a job with the trace lines of the step that led there, in one transaction. */
+MUST_CHECK enum err store_put_job(struct store *store, const struct job_row *row, const struct trace_row *trace,
+                                  size_t trace_count, struct store_done done);
+MUST_CHECK enum err store_read_job(struct store *store, struct arena *arena, uint64_t id, struct job_row *ret_row);
+MUST_CHECK enum err store_read_job_by_key(struct store *store, struct arena *arena, uint64_t caller,
+                                          const char *idempotency_key, struct job_row *ret_row);
+MUST_CHECK enum err store_read_trace(struct store *store, struct arena *arena, uint64_t job_id, uint64_t after,
+                                     size_t limit, struct trace_row **ret_rows, size_t *ret_count);
+/* The highest id given so far, 0 for none. */
+MUST_CHECK enum err store_last_job_id(struct store *store, uint64_t *ret_id);
+
+struct job_filter {
+	const char *endpoint, *state;           /* NULL: any */
+	bool unfinished;                        /* only jobs that still run or wait, oldest first */
+	uint64_t before;                        /* newest first, below this id; 0: from the newest */
+	size_t limit;
+};
+MUST_CHECK enum err store_read_jobs(struct store *store, struct arena *arena, const struct job_filter *filter,
+                                    struct job_row **ret_rows, size_t *ret_count);
+
+/* ---- packages: a row, and the content in chunks, visible once complete ---- */
+
+struct package_row {
+	uint64_t id;
+	const char *kind, *name;
+	uint64_t size;
+	const char *sha256;                     /* hex */
+	const char *description;                /* JSON of the plugin that inspected it */
+	int64_t created_ms;
+	struct bytes sealed_key;                /* content key, sealed by the vault; empty: content in the clear */
+};
+
+/* Chunks of an upload that is not complete are removed by store_open and by store_remove_package. */
+MUST_CHECK enum err store_put_package_chunk(struct store *store, uint64_t package_id, uint32_t index, struct bytes chunk,
+                                            struct store_done done);
+MUST_CHECK enum err store_complete_package(struct store *store, const struct package_row *row, struct store_done done);
+/* ERR_NOT_FOUND; ERR_CONFLICT while an unfinished job uses it. */
+MUST_CHECK enum err store_remove_package(struct store *store, uint64_t id, struct store_done done);
+MUST_CHECK enum err store_read_package(struct store *store, struct arena *arena, uint64_t id, struct package_row *ret_row);
+MUST_CHECK enum err store_read_packages(struct store *store, struct arena *arena, const char *kind, uint64_t before,
+                                        size_t limit, struct package_row **ret_rows, size_t *ret_count);
+/* Chunk by chunk; ERR_NOT_FOUND after the last. Also of an upload under way. */
+MUST_CHECK enum err store_read_package_chunk(struct store *store, struct arena *arena, uint64_t package_id, uint32_t index,
+                                             struct bytes *ret_chunk);
+MUST_CHECK enum err store_last_package_id(struct store *store, uint64_t *ret_id);
+
+/* ---- key sets and credentials: values sealed by the vault ---- */
+
+struct keyset_row {
+	const char *endpoint, *kind;            /* "scp03" */
+	const char *aid;                        /* upper-case hex of the security domain, "" for the issuer's */
+	uint8_t version;
+	struct bytes sealed;
+	const char *check_values;               /* JSON: {"enc": "504A77", ...} */
+	int64_t created_ms;
+};
+
+MUST_CHECK enum err store_put_keyset(struct store *store, const struct keyset_row *row, struct store_done done);
+MUST_CHECK enum err store_remove_keyset(struct store *store, const char *endpoint, const char *kind, const char *aid,
+                                        uint8_t version, struct store_done done);
+MUST_CHECK enum err store_read_keysets(struct store *store, struct arena *arena, const char *endpoint,
+                                       struct keyset_row **ret_rows, size_t *ret_count);       /* NULL: of all devices */
+
+struct credential_row {
+	const char *endpoint, *kind;            /* "psk" */
+	const char *identity;                   /* unique per kind */
+	struct bytes sealed;
+	int64_t created_ms;
+};
+
+/* ERR_CONFLICT when another endpoint has the identity. */
+MUST_CHECK enum err store_put_credential(struct store *store, const struct credential_row *row, struct store_done done);
+MUST_CHECK enum err store_remove_credential(struct store *store, const char *endpoint, struct store_done done);
+MUST_CHECK enum err store_read_credentials(struct store *store, struct arena *arena, struct credential_row **ret_rows,
+                                           size_t *ret_count);
+
+/* ---- inventory: what was last learned about a device ---- */
+
+struct inventory_row {
+	const char *endpoint, *section, *key;
+	const char *json;                       /* NULL in a put: remove */
+	int64_t learned_ms;
+};
+
+MUST_CHECK enum err store_put_inventory(struct store *store, const struct inventory_row *row, struct store_done done);
+MUST_CHECK enum err store_read_inventory(struct store *store, struct arena *arena, const char *endpoint,
+                                         const char *section, struct inventory_row **ret_rows, size_t *ret_count);
+
+/* ---- API tokens: only the hash is stored ---- */
+
+struct token_row {
+	uint64_t id;
+	const char *name, *scopes;              /* scopes: space-separated */
+	struct bytes hash;                      /* SHA-256 of the token */
+	int64_t created_ms, expires_ms;         /* 0: never */
+};
+
+MUST_CHECK enum err store_put_token(struct store *store, const struct token_row *row, struct store_done done);
+MUST_CHECK enum err store_remove_token(struct store *store, uint64_t id, struct store_done done);
+MUST_CHECK enum err store_read_tokens(struct store *store, struct arena *arena, struct token_row **ret_rows,
+                                      size_t *ret_count);
+
+#endif
