@@ -1,0 +1,56 @@
+/* The device management operations (LwM2M Core TS 1.1, 6.3 and 6.4) on a registered device. */
+#ifndef CARDEA_REGISTRY_OPERATION_H
+#define CARDEA_REGISTRY_OPERATION_H
+
+#include <cardea/lwm2m.h>
+
+#include "registry.h"
+
+struct operation_request {
+	enum lwm2m_operation operation;
+	struct lwm2m_path path;
+	/* What to write or create: typed records, encoded as the device prefers (and again in the next format after 4.06 or
+	 * 4.15) ... */
+	struct lwm2m_records records;
+	/* ... or bytes in a given format, sent as they are. */
+	struct bytes payload;
+	uint16_t payload_format;                /* FORMAT_NONE: use records */
+	uint16_t accept;                        /* of an answer; FORMAT_NONE: what the device prefers */
+	const char *arguments;                  /* EXECUTE */
+	const char *attributes;                 /* WRITE_ATTRIBUTES: "pmin=1&pmax" */
+	uint64_t job_id;                        /* OBSERVE for a job: ends with it; 0: an operator's */
+	bool may_wait;                          /* wait until a sleeping device wakes; else ERR_UNAVAILABLE at once */
+};
+
+struct operation_answer {
+	struct fault fault;                     /* ERR_NONE: the device answered (with whatever code) and records are decoded;
+	                                         * ERR_MALFORMED: it answered nonsense; others: no answer, and why */
+	uint8_t code;                           /* 0 without an answer */
+	uint16_t format;                        /* of payload */
+	struct bytes payload;
+	struct lwm2m_records records;           /* of a success */
+	struct lwm2m_path location;             /* of a Create: depth 2 when the device told it */
+};
+
+typedef void operation_done(void *self, uint64_t id, const struct operation_answer *answer);
+
+/* Checks the request against the object model, then sends it. `done` is called once, never before this returns.
+ * ERR_NOT_FOUND: no such device. ERR_MALFORMED, ERR_UNSUPPORTED, ERR_DENIED (objects 0 and 21): said in `fault`.
+ * ERR_UNAVAILABLE: it sleeps, or too much waits for it. */
+MUST_CHECK enum err operation_start(struct registry *registry, const char *endpoint,
+                                    const struct operation_request *request, operation_done *done, void *self, uint64_t id,
+                                    struct fault *fault);
+
+/* Ends all observations of a job, on the device too. */
+void operation_end_job(struct registry *registry, const char *endpoint, uint64_t job_id);
+
+struct observation_view {
+	struct lwm2m_path path;
+	uint64_t job_id;
+	uint16_t format;
+};
+/* The observations of a device, in the arena. */
+MUST_CHECK enum err operation_observations(const struct registry *registry, struct arena *arena, const char *endpoint,
+                                           struct observation_view **ret_views, size_t *ret_count);
+
+#endif
