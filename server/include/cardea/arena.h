@@ -11,12 +11,16 @@ struct arena;
 struct arena *arena_create(size_t max_bytes);
 void arena_free(struct arena *arena);           /* accepts NULL */
 
-/* Forgets everything allocated, keeps the first block for the next message. */
+/* Wipes and forgets everything allocated, keeps the first block for the next message. */
 void arena_reset(struct arena *arena);
 
 /* Zeroed memory aligned for any type; NULL when the bound or the memory is exhausted. */
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size);        /* refuses count * size overflow */
+
+/* More room for the allocation `at` of `old_size` bytes (NULL: none yet): in place when it is the latest, else moved.
+ * NULL as above; the old one stays valid then. What is new in it is zeroed. */
+void *arena_grow(struct arena *arena, void *at, size_t old_size, size_t new_size);
 
 /* Copies that end with a 0 byte; NULL as above. */
 char *arena_strdup(struct arena *arena, const char *text);

@@ -40,7 +40,8 @@ char *bytes_to_hex(struct arena *arena, struct bytes bytes);
 /* Either case, no separators. ERR_MALFORMED for an odd number of digits or a strange character, ERR_NOMEM. */
 MUST_CHECK enum err bytes_from_hex(struct arena *arena, const char *hex, struct bytes *ret_bytes);
 
-/* Base64 (RFC 4648): `to` is the padded standard alphabet; `from` takes both alphabets, padded or not. */
+/* Base64 (RFC 4648): `to` is the padded standard alphabet; `from` takes both alphabets, padded or not, and nothing
+ * else: no white space, no bits left over. ERR_MALFORMED, ERR_NOMEM. */
 char *bytes_to_base64(struct arena *arena, struct bytes bytes);
 char *bytes_to_base64url(struct arena *arena, struct bytes bytes);              /* no padding */
 MUST_CHECK enum err bytes_from_base64(struct arena *arena, struct bytes text, struct bytes *ret_bytes);
@@ -59,7 +60,7 @@ struct reader {
 
 static inline struct reader reader_of(struct bytes bytes)
 {
-	return (struct reader){ bytes.at, bytes.at + bytes.len, false };
+	return (struct reader){ bytes.at, bytes.len == 0 ? bytes.at : bytes.at + bytes.len, false };
 }
 
 static inline size_t reader_left(const struct reader *r)
@@ -82,7 +83,8 @@ bool reader_done(const struct reader *r);
 
 /* ---- builder ---- */
 
-/* Appends to memory in an arena; the first failure sticks and is asked once, by builder_bytes. */
+/* Appends to memory in an arena; the first failure sticks and is asked once, by builder_bytes. A value that does not
+ * fit its width is a failure. */
 struct builder {
 	struct arena *arena;
 	uint8_t *at;

@@ -16,11 +16,12 @@ struct cbor_item {
 	uint64_t number;        /* UINT; NEGINT: the value is -1 - number; TAG: the tag */
 	double real;            /* FLOAT of any width */
 	bool boolean;
-	struct bytes bytes;     /* BYTES, TEXT of definite length; UTF-8 is checked */
+	struct bytes bytes;     /* BYTES, TEXT; a text is UTF-8 without a 0 byte, anything else is a fault */
 	size_t count;           /* ARRAY items, MAP pairs, CBOR_INDEFINITE until a BREAK */
 };
 
-/* Reads the next head, and the content of a string. Strings of indefinite length are joined into `arena`.
+/* Reads the next head, and the content of a string. Strings of indefinite length are joined into `arena`. An array
+ * or map that says it has more items than there are bytes left is a fault, so a count may size an allocation.
  * False at the end and on a fault; the two differ in r->bad. */
 bool read_cbor(struct reader *r, struct arena *arena, struct cbor_item *ret_item);
 
@@ -33,6 +34,7 @@ void build_cbor_bytes(struct builder *b, struct bytes value);
 void build_cbor_text(struct builder *b, struct bytes text);
 void build_cbor_array(struct builder *b, size_t count);
 void build_cbor_map(struct builder *b, size_t pairs);
+void build_cbor_tag(struct builder *b, uint64_t tag);           /* of the item that follows */
 void build_cbor_bool(struct builder *b, bool value);
 void build_cbor_null(struct builder *b);
 void build_cbor_real(struct builder *b, double value);          /* the shortest of half, single, double that is exact */

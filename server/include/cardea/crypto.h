@@ -45,7 +45,8 @@ MUST_CHECK enum err des3_cbc_encrypt(struct bytes key, const uint8_t iv[DES_BLOC
 /* AES-256-GCM. `ret_at` holds nonce (12), ciphertext, tag (16): 28 bytes more than the data. */
 #define SEAL_OVERHEAD 28
 MUST_CHECK enum err aes_gcm_seal(struct bytes key, struct bytes context, struct bytes data, uint8_t *ret_at);
-/* ERR_DENIED when the tag does not fit key, context and data. `ret_at` takes sealed.len - SEAL_OVERHEAD bytes. */
+/* ERR_DENIED when the tag does not fit key, context and data; `ret_at` is wiped then. It takes sealed.len -
+ * SEAL_OVERHEAD bytes. */
 MUST_CHECK enum err aes_gcm_open(struct bytes key, struct bytes context, struct bytes sealed, uint8_t *ret_at);
 
 #endif
