@@ -1,9 +1,12 @@
 /* The storage interface: what the server remembers, whoever keeps it. SQLite is the implementation here.
  *
  * Writes are ordered: they queue for one writer, which puts whatever waits into one transaction, and `done` says
- * "durable" (or why not) on the loop's thread. Reads are synchronous, see everything that is durable, and may block:
- * call them from a worker, or before the loop runs. Rows given to a write are copied before it returns; rows read live in
- * the arena. A write that cannot be queued answers ERR_UNAVAILABLE and changes nothing. */
+ * "durable" (or why not) on the loop's thread, from where writes are called too. Durable means after a loss of power. A
+ * refused write of a transaction leaves its neighbours alone; a disk that fails fails all of them. Reads are synchronous,
+ * see everything that is durable, and may block: call them from a worker, or before the loop runs. Rows given to a write
+ * are copied before it returns; rows read live in the arena, those given to `each` until it returns. A write that cannot be
+ * queued answers ERR_UNAVAILABLE (ERR_LIMIT when it never could) and changes nothing; one that removes what is not there
+ * is done with ERR_NOT_FOUND. */
 #ifndef CARDEA_DB_STORE_H
 #define CARDEA_DB_STORE_H
 
@@ -35,7 +38,7 @@ struct store_done {
 	uint64_t id;
 };
 
-/* Done when everything queued before it is durable. */
+/* Done when everything before it is durable, plain refreshes included. */
 MUST_CHECK enum err store_sync(struct store *store, struct store_done done);
 
 /* ---- registrations: one row per endpoint, replaced as a whole ---- */
@@ -54,9 +57,11 @@ struct registration_row {
 
 MUST_CHECK enum err store_put_registration(struct store *store, const struct registration_row *row,
                                            struct store_done done);
-/* A plain refresh: only updated_ms and expires_ms of an endpoint. May follow a moment later than it was acknowledged. */
+/* A plain refresh: only updated_ms and expires_ms of an endpoint. Kept in memory, the last one of each endpoint, and
+ * written once a second; what a crash or a failed disk takes with it the device's next Update repairs. */
 MUST_CHECK enum err store_touch_registration(struct store *store, const char *endpoint, int64_t updated_ms,
                                              int64_t expires_ms);
+/* With its observations. */
 MUST_CHECK enum err store_remove_registration(struct store *store, const char *endpoint, struct store_done done);
 /* `each` returns false to stop. */
 MUST_CHECK enum err store_read_registrations(struct store *store,
@@ -98,14 +103,17 @@ struct trace_row {
 	int64_t at_ms;
 	const char *layer, *direction, *text;
 	struct bytes raw;
+	uint64_t number;                                        /* 1, 2, ... within the job; given by the store */
 };
 
-/* Inserts or replaces a job with the trace lines of the step that led there, in one transaction. */
+/* Inserts or replaces a job with the trace lines of the step that led there, in one transaction. ERR_CONFLICT when
+ * another job of the caller has the idempotency key; ERR_NOT_FOUND when it is unfinished and its package is not there. */
 MUST_CHECK enum err store_put_job(struct store *store, const struct job_row *row, const struct trace_row *trace,
                                   size_t trace_count, struct store_done done);
 MUST_CHECK enum err store_read_job(struct store *store, struct arena *arena, uint64_t id, struct job_row *ret_row);
 MUST_CHECK enum err store_read_job_by_key(struct store *store, struct arena *arena, uint64_t caller,
                                           const char *idempotency_key, struct job_row *ret_row);
+/* In order, from the line after number `after`. */
 MUST_CHECK enum err store_read_trace(struct store *store, struct arena *arena, uint64_t job_id, uint64_t after,
                                      size_t limit, struct trace_row **ret_rows, size_t *ret_count);
 /* The highest id given so far, 0 for none. */
@@ -115,7 +123,8 @@ struct job_filter {
 	const char *endpoint, *state;           /* NULL: any */
 	bool unfinished;                        /* only jobs that still run or wait, oldest first */
 	uint64_t before;                        /* newest first, below this id; 0: from the newest */
-	size_t limit;
+	uint64_t after;                         /* unfinished: above this id */
+	size_t limit;                           /* here and below, 0: all */
 };
 MUST_CHECK enum err store_read_jobs(struct store *store, struct arena *arena, const struct job_filter *filter,
                                     struct job_row **ret_rows, size_t *ret_count);
@@ -132,9 +141,11 @@ struct package_row {
 	struct bytes sealed_key;                /* content key, sealed by the vault; empty: content in the clear */
 };
 
-/* Chunks of an upload that is not complete are removed by store_open and by store_remove_package. */
+/* Chunks of an upload that is not complete are removed by store_open and by store_remove_package. Uploads may fill only a
+ * part of the queue, so that devices are still heard. ERR_CONFLICT: the package has this chunk, or is complete. */
 MUST_CHECK enum err store_put_package_chunk(struct store *store, uint64_t package_id, uint32_t index, struct bytes chunk,
                                             struct store_done done);
+/* ERR_CONFLICT: the id is taken, or a chunk is missing. */
 MUST_CHECK enum err store_complete_package(struct store *store, const struct package_row *row, struct store_done done);
 /* ERR_NOT_FOUND; ERR_CONFLICT while an unfinished job uses it. */
 MUST_CHECK enum err store_remove_package(struct store *store, uint64_t id, struct store_done done);
@@ -163,7 +174,7 @@ MUST_CHECK enum err store_remove_keyset(struct store *store, const char *endpoin
 MUST_CHECK enum err store_read_keysets(struct store *store, struct arena *arena, const char *endpoint,
                                        struct keyset_row **ret_rows, size_t *ret_count);       /* NULL: of all devices */
 
-struct credential_row {
+struct credential_row {                         /* one per endpoint, replaced as a whole */
 	const char *endpoint, *kind;            /* "psk" */
 	const char *identity;                   /* unique per kind */
 	struct bytes sealed;
@@ -185,6 +196,7 @@ struct inventory_row {
 };
 
 MUST_CHECK enum err store_put_inventory(struct store *store, const struct inventory_row *row, struct store_done done);
+/* Section NULL: all of them. */
 MUST_CHECK enum err store_read_inventory(struct store *store, struct arena *arena, const char *endpoint,
                                          const char *section, struct inventory_row **ret_rows, size_t *ret_count);
 
@@ -201,5 +213,7 @@ MUST_CHECK enum err store_put_token(struct store *store, const struct token_row 
 MUST_CHECK enum err store_remove_token(struct store *store, uint64_t id, struct store_done done);
 MUST_CHECK enum err store_read_tokens(struct store *store, struct arena *arena, struct token_row **ret_rows,
                                       size_t *ret_count);
+/* The highest id given so far, 0 for none: a removed token's id is not given again. */
+MUST_CHECK enum err store_last_token_id(struct store *store, uint64_t *ret_id);
 
 #endif
