@@ -27,7 +27,7 @@ struct coap_address {
 
 bool coap_address_equal(const struct coap_address *a, const struct coap_address *b);
 const char *coap_address_print(const struct coap_address *address, char to[static COAP_ADDRESS_TEXT_SIZE]);
-/* Reads what coap_address_print wrote. ERR_MALFORMED. */
+/* Reads what coap_address_print wrote, which is without socket and is_secure: both are 0. ERR_MALFORMED. */
 MUST_CHECK enum err coap_address_parse(const char *text, struct coap_address *ret_address);
 
 #define COAP_MAX_SEGMENTS 16
@@ -69,7 +69,13 @@ struct endpoint_handlers {
 	/* A notification whose token no running exchange has. False: unknown, the endpoint answers RST. */
 	bool (*notification)(void *self, const struct coap_address *from, const char *identity, uint64_t token,
 	                     const struct coap_message *message);
-	/* A device of this identity is heard at a new address (DTLS): where to reach it from now on. */
+	/* The request behind an observation, asked for when a notification is larger than one block and its rest has to be
+	 * fetched: path, query, accept (and code and payload of a composite), valid during the call. False: unknown, the
+	 * endpoint answers RST. May be NULL: such notifications are refused. */
+	bool (*observed)(void *self, const struct coap_address *from, const char *identity, uint64_t token,
+	                 struct coap_message *ret_request);
+	/* A device of this identity has completed a handshake (DTLS) from an address other than the one known here: where
+	 * to reach it from now on. */
 	void (*moved)(void *self, const char *identity, const struct coap_address *to);
 	void *self;
 };
@@ -98,7 +104,9 @@ void endpoint_reply(struct endpoint *endpoint, uint64_t reply, const struct coap
 
 struct exchange_result {
 	enum err err;                           /* ERR_NONE: message is the response, whatever its code. ERR_TIMEOUT: no ACK or
-	                                         * no response. ERR_UNAVAILABLE: no session with the device, or RST */
+	                                         * no response. ERR_UNAVAILABLE: no session with the device, or RST.
+	                                         * ERR_LIMIT: a body above max_body_bytes. ERR_MALFORMED: blocks that do not
+	                                         * fit together. ERR_NOMEM */
 	const struct coap_message *message;     /* NULL unless ERR_NONE */
 	uint64_t token;                         /* of the request */
 };
