@@ -1,7 +1,7 @@
-/* Blocks in a list, the newest first; an allocation moves the fill mark of the newest. Memory comes zeroed from
- * calloc and is wiped when it is given back, so an allocation needs no memset and the keys and plain texts of one
- * message do not outlive it. Under AddressSanitizer everything past an allocation is poisoned, so that a read past
- * its end is found as it would be with malloc. */
+/* Blocks in a list, the newest first; an allocation moves the fill mark of the newest. Memory comes zeroed
+ * from calloc and is wiped when it is given back, so an allocation needs no memset and the keys and plain
+ * texts of one message do not outlive it. Under AddressSanitizer everything past an allocation is poisoned,
+ * so that a read past its end is found as it would be with malloc. */
 #include <cardea/arena.h>
 
 #include <assert.h>
@@ -164,7 +164,8 @@ void *arena_grow(struct arena *arena, void *at, size_t old_size, size_t new_size
 	if (new_taken == 0)
 		return NULL;
 	if ((unsigned char *)at + old_taken == block->at + block->used &&
-	    new_taken - old_taken <= block->size - block->used && has_room_for(arena, new_taken - old_taken)) {
+	    new_taken - old_taken <= block->size - block->used &&
+	    has_room_for(arena, new_taken - old_taken)) {
 		block->used += new_taken - old_taken;
 		arena->used += new_taken - old_taken;
 		ASAN_UNPOISON_MEMORY_REGION(at, new_size);

@@ -111,12 +111,14 @@ static char *to_base64(struct arena *arena, struct bytes bytes, const char alpha
 
 char *bytes_to_base64(struct arena *arena, struct bytes bytes)
 {
-	return to_base64(arena, bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", true);
+	return to_base64(arena, bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+			 true);
 }
 
 char *bytes_to_base64url(struct arena *arena, struct bytes bytes)
 {
-	return to_base64(arena, bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", false);
+	return to_base64(arena, bytes, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+			 false);
 }
 
 static int digit_of_base64(uint8_t c)
@@ -187,7 +189,8 @@ bool bytes_are_utf8(struct bytes bytes)
 		for (unsigned i = 0; i < row->follow; i++) {
 			uint8_t next = read_u8(&r);
 
-			if (next < (i == 0 ? row->second_min : 0x80) || next > (i == 0 ? row->second_max : 0xBF))
+			if (next < (i == 0 ? row->second_min : 0x80) ||
+			    next > (i == 0 ? row->second_max : 0xBF))
 				return false;
 		}
 	}

@@ -10,7 +10,7 @@
 
 #define MAJOR_TAG           6
 #define MAJOR(first)        ((first) >> 5)
-#define ADDITIONAL(first)   ((first) & 31)
+#define ADDITIONAL(first)   ((first) % 32)
 #define FIRST_WIDE_ARGUMENT 24 /* smaller ones are in the first byte itself */
 
 /* ---- reading: one callback of libcbor's decoder per kind of head fills the item ---- */
@@ -359,8 +359,8 @@ void build_cbor_null(struct builder *b)
 #define HALF_MIN_EXPONENT  -14
 #define HALF_MAX_EXPONENT  15
 
-/* The IEEE 754 binary16 of the same value, when there is one. libcbor 0.8 loses the bits of subnormal halves and
- * has another not-a-number. */
+/* The IEEE 754 binary16 of the same value, when there is one. libcbor 0.8 loses the bits of subnormal halves
+ * and has another not-a-number. */
 static bool half_of(double value, uint16_t *ret_half)
 {
 	uint16_t sign = signbit(value) ? HALF_SIGN : 0;
@@ -384,7 +384,7 @@ static bool half_of(double value, uint16_t *ret_half)
 	fraction = ldexp(magnitude, HALF_FRACTION_BITS - exponent);
 	if (exponent > HALF_MAX_EXPONENT || fraction != floor(fraction))
 		return false;
-	/* A normal fraction has the bit that the format leaves out; added, it counts the exponent up by one. */
+	/* A normal fraction has the bit that the format leaves out; added, it raises the exponent by one. */
 	*ret_half = (uint16_t)(sign + ((exponent - HALF_MIN_EXPONENT) << HALF_FRACTION_BITS) + (int)fraction);
 	return true;
 }

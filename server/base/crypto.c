@@ -51,12 +51,14 @@ bool bytes_equal_constant_time(struct bytes a, struct bytes b)
 
 enum err sha256(struct bytes data, uint8_t ret_digest[SHA256_SIZE])
 {
-	return EVP_Digest(data.at, data.len, ret_digest, NULL, EVP_sha256(), NULL) == 1 ? ERR_NONE : ERR_INTERNAL;
+	bool is_done = EVP_Digest(data.at, data.len, ret_digest, NULL, EVP_sha256(), NULL) == 1;
+
+	return is_done ? ERR_NONE : ERR_INTERNAL;
 }
 
 enum err hmac_sha256(struct bytes key, struct bytes data, uint8_t ret_mac[SHA256_SIZE])
 {
-	const void *key_at = key.len > 0 ? (const void *)key.at : ""; /* HMAC takes NULL for "the key of last time" */
+	const void *key_at = key.len > 0 ? (const void *)key.at : ""; /* NULL is "the key of last time" */
 
 	if (key.len > INT_MAX)
 		return ERR_LIMIT;
@@ -99,7 +101,7 @@ static const struct cipher_row *cipher_find(enum cipher cipher, size_t key_len)
 enum direction { DECRYPT = 0, ENCRYPT = 1 }; /* as EVP_CipherInit_ex counts */
 
 static enum err run_cipher(enum cipher cipher, enum direction direction, struct bytes key, const uint8_t *iv,
-                           struct bytes data, uint8_t *ret_at)
+			   struct bytes data, uint8_t *ret_at)
 {
 	const struct cipher_row *row = cipher_find(cipher, key.len);
 	EVP_CIPHER_CTX *context;
@@ -185,7 +187,7 @@ out:
 #define GCM_KEY 32
 
 static bool gcm_begin(EVP_CIPHER_CTX *gcm, enum direction direction, struct bytes key, const uint8_t *nonce,
-                      struct bytes context)
+		      struct bytes context)
 {
 	int len;
 

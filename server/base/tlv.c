@@ -128,7 +128,7 @@ size_t build_open(struct builder *b, uint32_t tag)
 	return b->len;
 }
 
-/* The length is appended, then it and the content change places: only then is known how many bytes it takes. */
+/* The length is appended, then it and the content change places: only then is its width known. */
 void build_close(struct builder *b, size_t mark)
 {
 	size_t content = b->len - mark;

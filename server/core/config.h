@@ -10,6 +10,7 @@
 #include <cardea/error.h>
 
 struct config {
+	char *config_file;              /* JSON object of the same names; empty: none */
 	char *data_dir;                 /* database, lock */
 	char *coap_listen;              /* comma list of address:port, "[::]:5683" serves IPv4 too; empty: none */
 	char *coaps_listen;
@@ -28,11 +29,14 @@ struct config {
 	uint32_t max_retransmit;
 	uint32_t block_size;            /* 16 to 1024 */
 	bool http_no_auth;              /* for labs: REST without tokens */
+	bool show_help, show_version;   /* the caller prints that and leaves */
 };
 
-/* Fills defaults, then file, environment and arguments. ERR_MALFORMED or ERR_NOT_FOUND with the name in `fault`. */
+/* Fills defaults, then file, environment and arguments ("--name=value" or "--name value", a flag alone is true). A
+ * name that does not exist is ERR_NOT_FOUND, a value that is refused ERR_MALFORMED, both with the name in `fault`; a
+ * file that cannot be read is ERR_NOT_FOUND or ERR_IO. Other CARDEA_ variables are left alone. */
 MUST_CHECK enum err config_load(int argc, char **argv, struct config *ret_config, struct fault *fault);
-void config_free(struct config *config);
-void config_print_help(FILE *to);
+void config_free(struct config *config);        /* frees the texts in it; accepts NULL and one that is all zero */
+void config_print_help(FILE *to);               /* the table, with the names of the variables */
 
 #endif

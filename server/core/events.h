@@ -19,12 +19,14 @@ struct event {
 };
 
 MUST_CHECK enum err events_create(int64_t wall_ms, struct events **ret_events);
-void events_free(struct events *events);
+void events_free(struct events *events);         /* accepts NULL; subscriptions are gone with it */
 
+/* Copies both texts. */
 void events_publish(struct events *events, int64_t wall_ms, const char *type, const char *json);
 
-/* Calls `happened` for every later event; first for those kept after `after_id` (0: none of the past). *ret_gap is
- * true when some after `after_id` are no longer kept. */
+/* Calls `happened` for every later event; first, before it returns, for those kept after `after_id` (0: none of the
+ * past). Inside another's `happened` these come right after it instead. Every subscriber sees the events in order,
+ * also those that are published inside `happened`. *ret_gap is true when some after `after_id` are no longer kept. */
 MUST_CHECK enum err events_subscribe(struct events *events, uint64_t after_id,
                                      void (*happened)(void *self, const struct event *event), void *self,
                                      struct subscription **ret_subscription, bool *ret_gap);

@@ -9,7 +9,8 @@
 
 struct vault;
 
-/* The KEK comes from the file, or from `kek_hex` when the path is empty. ERR_NOT_FOUND, ERR_MALFORMED. */
+/* The KEK comes from the file (32 bytes, or 64 hex digits and the end of a line), or from `kek_hex` when the path is
+ * empty or NULL. ERR_NOT_FOUND, ERR_MALFORMED, ERR_IO. */
 MUST_CHECK enum err vault_open(const char *kek_file, const char *kek_hex, struct vault **ret_vault, struct fault *fault);
 void vault_close(struct vault *vault);          /* wipes; accepts NULL */
 

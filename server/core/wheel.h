@@ -23,8 +23,9 @@ struct wheel;
 
 /* Ticks of 16 ms. */
 MUST_CHECK enum err wheel_create(int64_t now_ms, struct wheel **ret_wheel);
-void wheel_free(struct wheel *wheel);
+void wheel_free(struct wheel *wheel);           /* accepts NULL; what still runs rests from now on */
 
+/* Fires at `due_ms` or up to one tick later, never before; when that is past, at the next tick. */
 void wheel_start(struct wheel *wheel, struct timer *timer, int64_t due_ms);     /* restarts one that runs */
 void wheel_stop(struct wheel *wheel, struct timer *timer);
 static inline bool timer_runs(const struct timer *timer)

@@ -1,5 +1,6 @@
-/* Runs a fuzz target over the files of the folders given, and over every shorter beginning of each: a parser that
- * reads past its end shows on one of them. Each input lies in memory of its own size, so that sanitizers see it. */
+/* Runs a fuzz target over the files of the folders given, and over every shorter beginning of each: a parser
+ * that reads past its end shows on one of them. Each input lies in memory of its own size, so that sanitizers
+ * see it. */
 #include "fuzz.h"
 
 #include <dirent.h>

@@ -103,7 +103,8 @@ static void base64_goes_both_ways_in_both_alphabets(void **state)
 static void refuses_broken_base64(void **state)
 {
 	static const char *const broken[] = {
-		"Z", "Zm9vY", "Zh==", "Zm9=", "Zg=", "Z===", "====", "=", "Zg==Zg==", "Zm9v=", "Zm 9v", "Zm9v\n", "Zm.v",
+		"Z", "Zm9vY",    "Zh==",  "Zm9=",  "Zg=",    "Z===", "====",
+		"=", "Zg==Zg==", "Zm9v=", "Zm 9v", "Zm9v\n", "Zm.v",
 	};
 	struct bytes bytes = bytes_of(NULL, 7);
 
@@ -116,8 +117,17 @@ static void refuses_broken_base64(void **state)
 static void accepts_well_formed_utf8(void **state)
 {
 	static const char *const good[] = {
-		"", "urn:dev:os:1", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBF\xBF",
-		"\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF", "gr\xC3\xBC\xC3\x9F",
+		"",
+		"urn:dev:os:1",
+		"\xC2\x80",
+		"\xDF\xBF",
+		"\xE0\xA0\x80",
+		"\xED\x9F\xBF",
+		"\xEE\x80\x80",
+		"\xEF\xBF\xBF",
+		"\xF0\x90\x80\x80",
+		"\xF4\x8F\xBF\xBF",
+		"gr\xC3\xBC\xC3\x9F",
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -127,8 +137,21 @@ static void accepts_well_formed_utf8(void **state)
 static void refuses_broken_utf8_and_zero(void **state)
 {
 	static const char *const broken[] = {
-		"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2\x41", "\xE0\x9F\xBF", "\xE2\x82", "\xED\xA0\x80",
-		"\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "a\xFE", "\xF0\x90\x80",
+		"\x80",
+		"\xBF",
+		"\xC0\x80",
+		"\xC1\xBF",
+		"\xC2",
+		"\xC2\x41",
+		"\xE0\x9F\xBF",
+		"\xE2\x82",
+		"\xED\xA0\x80",
+		"\xF0\x8F\xBF\xBF",
+		"\xF4\x90\x80\x80",
+		"\xF5\x80\x80\x80",
+		"\xFF",
+		"a\xFE",
+		"\xF0\x90\x80",
 	};
 
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
@@ -138,7 +161,8 @@ static void refuses_broken_utf8_and_zero(void **state)
 
 static void reads_fields_in_network_order(void **state)
 {
-	struct reader r = reader_of(bytes_of("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0A\x0B\x0C\x0D\x0E\x0F\x10\x11\x12zz", 20));
+	struct reader r = reader_of(
+		bytes_of("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0A\x0B\x0C\x0D\x0E\x0F\x10\x11\x12zz", 20));
 
 	assert_int_equal(peek_u8(&r), 1);
 	assert_int_equal(read_u8(&r), 1);
@@ -246,7 +270,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(copy_ends_with_an_uncounted_zero, open_arena, close_arena),
 		cmocka_unit_test_setup_teardown(hex_goes_both_ways, open_arena, close_arena),
 		cmocka_unit_test_setup_teardown(refuses_broken_hex, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(base64_goes_both_ways_in_both_alphabets, open_arena, close_arena),
+		cmocka_unit_test_setup_teardown(base64_goes_both_ways_in_both_alphabets, open_arena,
+						close_arena),
 		cmocka_unit_test_setup_teardown(refuses_broken_base64, open_arena, close_arena),
 		cmocka_unit_test(accepts_well_formed_utf8),
 		cmocka_unit_test(refuses_broken_utf8_and_zero),
@@ -257,7 +282,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(builds_what_the_reader_reads, open_arena, close_arena),
 		cmocka_unit_test_setup_teardown(builds_more_than_one_block, open_arena, close_arena),
 		cmocka_unit_test_setup_teardown(a_failure_of_the_builder_sticks, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(refuses_a_value_wider_than_its_field, open_arena, close_arena),
+		cmocka_unit_test_setup_teardown(refuses_a_value_wider_than_its_field, open_arena,
+						close_arena),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
