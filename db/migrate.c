@@ -28,11 +28,14 @@ static enum err check_table(struct connection *connection, const char *table, st
 	char sql[160];
 	sqlite3_snprintf(sizeof sql, sql,
 			 "SELECT count(*) FROM pragma_quick_check(%Q) WHERE quick_check <> 'ok'", table);
-	int64_t damages;
-	enum err err = connection_number(connection, sql, &damages, fault);
+	int64_t damages = 0;
+	enum err err = connection_number(connection, sql, &damages, NULL);
 	if (!err && damages)
-		err = fault_set(fault, ERR_IO, "database: table %s is damaged", table);
-	return err;
+		err = ERR_IO;
+	if (err)
+		return fault_set(fault, err, "database: table %s is %s", table,
+				 err == ERR_IO ? "damaged" : "not readable");
+	return ERR_NONE;
 }
 
 static enum err check_tables(struct connection *connection, struct fault *fault)
