@@ -1,4 +1,5 @@
-/* What every fuzz target offers: to libFuzzer, or to replay.c, which runs a corpus in the ordinary tests. */
+/* What every fuzz target offers: to libFuzzer, or to replay.c, which runs a corpus in the ordinary test run.
+ */
 #ifndef CARDEA_TESTS_FUZZ_H
 #define CARDEA_TESTS_FUZZ_H
 
