@@ -1,0 +1,340 @@
+#include "block.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include <cardea/crypto.h>
+
+#define TRANSFER_IDLE_MS (EXCHANGE_LIFETIME_S * 1000)
+#define BODY_START_BYTES 1024
+
+/* What an unverified sender may make us send, however small its request: its address may be another's. [ours]
+ */
+#define UNVERIFIED_BYTES         128
+#define UNVERIFIED_SIZE_EXPONENT 2
+
+struct transfer {
+	struct transfer *prev, *next; /* of the peer, the oldest first */
+	struct peer *peer;
+	struct timer idle;
+	uint64_t key;
+	bool is_answer; /* of ours, which the peer fetches; else a request's that is on its way */
+	uint8_t code, etag[PDU_ETAG_MAX];
+	uint16_t content_format;
+	struct body body;
+};
+
+/* ---- bodies ---- */
+
+static size_t bodies_max(const struct endpoint *endpoint)
+{
+	return endpoint->settings.max_body_bytes > BODY_BYTES_MAX ? endpoint->settings.max_body_bytes
+								  : BODY_BYTES_MAX;
+}
+
+enum err body_append(struct endpoint *endpoint, struct body *body, struct bytes bytes)
+{
+	const size_t max = endpoint->settings.max_body_bytes;
+
+	if (bytes.len > max || body->len > max - bytes.len)
+		return ERR_LIMIT;
+	if (body->len + bytes.len > body->capacity) {
+		size_t capacity = body->capacity == 0 ? BODY_START_BYTES : body->capacity;
+		while (capacity < body->len + bytes.len)
+			capacity *= 2;
+		if (endpoint->body_bytes - body->capacity + capacity > 2 * bodies_max(endpoint))
+			return ERR_UNAVAILABLE;
+		uint8_t *at = realloc(body->at, capacity);
+		if (at == NULL)
+			return ERR_NOMEM;
+		endpoint->body_bytes += capacity - body->capacity;
+		body->at = at;
+		body->capacity = capacity;
+	}
+	memcpy(body->at + body->len, bytes.at, bytes.len);
+	body->len += bytes.len;
+	return ERR_NONE;
+}
+
+void body_clear(struct endpoint *endpoint, struct body *body)
+{
+	free(body->at);
+	endpoint->body_bytes -= body->capacity;
+	*body = (struct body){ 0 };
+}
+
+/* ---- transfers ---- */
+
+static uint64_t hash_bytes(uint64_t hash, struct bytes bytes)
+{
+	/* FNV-1a, with the length so that "a/bc" and "ab/c" differ */
+	hash = (hash ^ bytes.len) * UINT64_C(0x100000001B3);
+	for (size_t i = 0; i < bytes.len; i++)
+		hash = (hash ^ bytes.at[i]) * UINT64_C(0x100000001B3);
+	return hash;
+}
+
+/* A peer that finds two paths of one key only confuses its own bodies. */
+uint64_t block_key(const struct endpoint *endpoint, const struct pdu *pdu, const struct coap_message *message)
+{
+	uint64_t hash = endpoint->peers.seed[0] ^ pdu->code;
+
+	hash = hash_bytes(hash, bytes_of(pdu->request_tag, pdu->request_tag_len));
+	for (size_t i = 0; i < message->path_count; i++)
+		hash = hash_bytes(hash, message->path[i]);
+	hash = hash_bytes(hash, bytes_of(NULL, 0));
+	for (size_t i = 0; i < message->query_count; i++)
+		hash = hash_bytes(hash, message->query[i]);
+	return hash;
+}
+
+uint8_t block_size_exponent(const struct endpoint *endpoint)
+{
+	uint8_t exponent = 0;
+
+	while (block_bytes(exponent) < endpoint->settings.block_size)
+		exponent++;
+	return exponent;
+}
+
+static void transfer_free(struct transfer *transfer)
+{
+	struct peer *peer = transfer->peer;
+
+	loop_stop_timer(peer->endpoint->loop, &transfer->idle);
+	DL_DELETE(peer->transfers, transfer);
+	peer->transfer_count--;
+	body_clear(peer->endpoint, &transfer->body);
+	free(transfer);
+}
+
+static void transfer_idled(void *self)
+{
+	transfer_free(self);
+}
+
+void block_forget(struct peer *peer)
+{
+	while (peer->transfers != NULL)
+		transfer_free(peer->transfers);
+}
+
+static struct transfer *transfer_find(struct peer *peer, uint64_t key, bool is_answer)
+{
+	struct transfer *transfer;
+
+	DL_FOREACH(peer->transfers, transfer)
+	if (transfer->key == key && transfer->is_answer == is_answer)
+		return transfer;
+	return NULL;
+}
+
+/* A new one in place of what the key had. NULL without memory. */
+static struct transfer *transfer_begin(struct peer *peer, uint64_t key, bool is_answer)
+{
+	struct transfer *transfer = transfer_find(peer, key, is_answer);
+
+	if (transfer != NULL)
+		transfer_free(transfer);
+	else if (peer->transfer_count == TRANSFERS_PER_PEER)
+		transfer_free(peer->transfers);
+	transfer = calloc(1, sizeof(*transfer));
+	if (transfer == NULL)
+		return NULL;
+	transfer->peer = peer;
+	transfer->key = key;
+	transfer->is_answer = is_answer;
+	transfer->idle = timer_of(transfer_idled, transfer);
+	DL_APPEND(peer->transfers, transfer);
+	peer->transfer_count++;
+	loop_start_timer(peer->endpoint->loop, &transfer->idle, TRANSFER_IDLE_MS);
+	return transfer;
+}
+
+/* ---- Block1: requests ---- */
+
+static uint8_t code_of(enum err err)
+{
+	return err == ERR_LIMIT ? COAP_CODE(4, 13) : COAP_CODE(5, 3);
+}
+
+/* Takes a block: 0 when the body is whole, else the code of the answer. */
+static uint8_t collect(struct pending *pending, const struct pdu *pdu, struct coap_message *message)
+{
+	struct peer *peer = pending->peer;
+	struct endpoint *endpoint = peer->endpoint;
+	const struct pdu_block *block = &pdu->block1;
+	const size_t size = block_bytes(block->size_exponent), offset = size * block->number;
+	struct transfer *transfer = transfer_find(peer, pending->key, false);
+
+	if (message->payload.len > size || (block->has_more && message->payload.len != size))
+		return COAP_CODE(4, 0);
+	if (pdu->has_size1 && pdu->size1 > endpoint->settings.max_body_bytes)
+		return COAP_CODE(4, 13);
+	if (block->number == 0 && !block->has_more)
+		return 0;
+	if (block->number == 0)
+		transfer = transfer_begin(peer, pending->key, false);
+	if (transfer == NULL)
+		return block->number == 0 ? COAP_CODE(5, 3) : COAP_CODE(4, 8);
+	if (block->has_more && offset + size <= transfer->body.len)
+		return COAP_CODE(2, 31); /* once more */
+	enum err err = ERR_CONFLICT;
+	if (offset == transfer->body.len)
+		err = body_append(endpoint, &transfer->body, message->payload);
+	if (err != ERR_NONE) {
+		transfer_free(transfer);
+		return err == ERR_CONFLICT ? COAP_CODE(4, 8) : code_of(err);
+	}
+	if (block->has_more) {
+		loop_start_timer(endpoint->loop, &transfer->idle, TRANSFER_IDLE_MS);
+		return COAP_CODE(2, 31);
+	}
+	message->payload = bytes_of(transfer->body.at, transfer->body.len);
+	endpoint->request_body = transfer->body;
+	transfer->body = (struct body){ 0 };
+	transfer_free(transfer);
+	return 0;
+}
+
+void block_request_done(struct endpoint *endpoint)
+{
+	if (endpoint->request_body.at != NULL)
+		body_clear(endpoint, &endpoint->request_body);
+}
+
+static void request_block1(struct pending *pending, const struct pdu *pdu, struct coap_message *message,
+			   struct coap_message *own, struct pdu *own_pdu)
+{
+	const struct endpoint *endpoint = pending->peer->endpoint;
+	struct pdu_block block = pdu->block1;
+
+	own->code = collect(pending, pdu, message);
+	if (block.size_exponent > block_size_exponent(endpoint))
+		block.size_exponent = block_size_exponent(endpoint);
+	pending->block1 = own_pdu->block1 = block;
+	if (own->code == COAP_CODE(4, 13)) {
+		own_pdu->has_size1 = true;
+		own_pdu->size1 = endpoint->settings.max_body_bytes;
+	}
+}
+
+/* ---- Block2: answers ---- */
+
+/* Where the block that is asked for begins, and how it is sent. */
+static struct pdu_block cut_block(const struct peer *peer, const struct pdu_block *asked, size_t len,
+				  size_t *ret_offset)
+{
+	struct pdu_block block = {
+		.is_present = true,
+		.size_exponent = block_size_exponent(peer->endpoint),
+	};
+	const bool is_trusted = peer->is_verified || peer->route.key.is_secure;
+
+	if (!is_trusted && block.size_exponent > UNVERIFIED_SIZE_EXPONENT)
+		block.size_exponent = UNVERIFIED_SIZE_EXPONENT;
+	if (asked->is_present && asked->size_exponent < block.size_exponent)
+		block.size_exponent = asked->size_exponent;
+	*ret_offset = (size_t)asked->number * block_bytes(asked->size_exponent);
+	block.number = (uint32_t)(*ret_offset / block_bytes(block.size_exponent));
+	block.has_more = *ret_offset + block_bytes(block.size_exponent) < len;
+	return block;
+}
+
+static void slice(const struct pdu_block *block, struct bytes whole, size_t offset, const uint8_t *etag,
+		  struct pdu *ret_pdu, struct bytes *ret_payload)
+{
+	ret_pdu->block2 = *block;
+	ret_pdu->etag_len = PDU_ETAG_MAX;
+	memcpy(ret_pdu->etag, etag, PDU_ETAG_MAX);
+	ret_pdu->has_size2 = block->number == 0;
+	ret_pdu->size2 = (uint32_t)whole.len;
+	*ret_payload = bytes_first(bytes_from(whole, offset), block_bytes(block->size_exponent));
+}
+
+static const struct coap_message *refuse_with(uint8_t code, struct bytes *payload,
+					      struct coap_message *ret_refusal)
+{
+	*payload = bytes_of(NULL, 0);
+	*ret_refusal = (struct coap_message){
+		.code = code,
+		.content_format = COAP_NO_FORMAT,
+		.accept = COAP_NO_FORMAT,
+		.has_max_age = code == COAP_CODE(5, 3),
+		.max_age_s = BUSY_MAX_AGE_S,
+	};
+	return ret_refusal;
+}
+
+const struct coap_message *block_answer(struct pending *pending, const struct coap_message *response,
+					struct pdu *pdu, struct bytes *payload,
+					struct coap_message *ret_refusal)
+{
+	struct peer *peer = pending->peer;
+	const struct bytes whole = *payload;
+	const bool is_short =
+		whole.len <= UNVERIFIED_BYTES && whole.len <= peer->endpoint->settings.block_size;
+	uint8_t digest[SHA256_SIZE];
+	size_t offset;
+	struct pdu_block block = cut_block(peer, &pending->block2, whole.len, &offset);
+
+	if (offset == 0 && (!block.has_more || (is_short && !pending->block2.is_present)))
+		return response;
+	if (offset >= whole.len)
+		return pending->block2.number == 0 ? response
+						   : refuse_with(COAP_CODE(4, 0), payload, ret_refusal);
+	if (sha256(whole, digest) != ERR_NONE)
+		return refuse_with(COAP_CODE(5, 0), payload, ret_refusal);
+	if (block.has_more) {
+		struct transfer *transfer = transfer_begin(peer, pending->key, true);
+		if (transfer == NULL)
+			return refuse_with(COAP_CODE(5, 3), payload, ret_refusal);
+		enum err err = body_append(peer->endpoint, &transfer->body, whole);
+		if (err != ERR_NONE) {
+			transfer_free(transfer);
+			return refuse_with(err == ERR_LIMIT ? COAP_CODE(5, 0) : COAP_CODE(5, 3), payload,
+					   ret_refusal);
+		}
+		transfer->code = response->code;
+		transfer->content_format = response->content_format;
+		memcpy(transfer->etag, digest, PDU_ETAG_MAX);
+	}
+	slice(&block, whole, offset, digest, pdu, payload);
+	return response;
+}
+
+/* A later block of an answer that waits. */
+static void request_block2(struct pending *pending, const struct pdu *pdu, struct coap_message *own,
+			   struct pdu *own_pdu, struct bytes *payload)
+{
+	struct peer *peer = pending->peer;
+	struct transfer *transfer = transfer_find(peer, pending->key, true);
+	size_t offset;
+
+	if (transfer == NULL) {
+		/* To ask the owner again is safe where the method is; it answers with the block that is asked
+		 * for. */
+		own->code = pdu->code == COAP_GET ? 0 : COAP_CODE(4, 8);
+		return;
+	}
+	struct pdu_block block = cut_block(peer, &pdu->block2, transfer->body.len, &offset);
+	if (offset >= transfer->body.len) {
+		own->code = COAP_CODE(4, 0);
+		return;
+	}
+	own->code = transfer->code;
+	own->content_format = transfer->content_format;
+	slice(&block, bytes_of(transfer->body.at, transfer->body.len), offset, transfer->etag, own_pdu,
+	      payload);
+	/* After the last block the next turn frees it: its bytes are still to be sent. */
+	loop_start_timer(peer->endpoint->loop, &transfer->idle, block.has_more ? TRANSFER_IDLE_MS : 0);
+}
+
+void block_request(struct pending *pending, const struct pdu *pdu, struct coap_message *message,
+		   struct coap_message *own, struct pdu *own_pdu, struct bytes *payload)
+{
+	if (pdu->block1.is_present)
+		request_block1(pending, pdu, message, own, own_pdu);
+	else if (pdu->block2.is_present && pdu->block2.number > 0)
+		request_block2(pending, pdu, own, own_pdu, payload);
+}

@@ -1,0 +1,31 @@
+/* DTLS 1.2 with devices, by OpenSSL (RFC 6347; LwM2M Transport TS 1.1, 5.2): pre-shared keys, the cookie before any
+ * state, resumption by ticket, and a known identity accepted from a new address.
+ *
+ * A session lives on its peer. While a new handshake of the same address is under way the old session goes on; it is
+ * replaced when the handshake has completed, so a spoofed ClientHello cannot end it. */
+#ifndef CARDEA_COAP_DTLS_H
+#define CARDEA_COAP_DTLS_H
+
+#include "address.h"
+
+struct dtls;
+struct endpoint;
+struct peer;
+struct session;
+
+MUST_CHECK enum err dtls_create(struct endpoint *endpoint, struct dtls **ret_dtls, struct fault *fault);
+void dtls_free(struct dtls *dtls);              /* the sessions have gone before; accepts NULL */
+size_t dtls_session_count(const struct dtls *dtls);
+
+/* A datagram of a coaps socket; what it carries goes on to message_receive. `peer` NULL: unknown. */
+void dtls_receive(struct endpoint *endpoint, const struct route *from, struct peer *peer, struct bytes datagram);
+
+/* Whether messages may be sent: the handshake is complete and nobody has closed it. */
+bool session_is_open(const struct session *session);
+/* Drops what cannot be sent: the layers above repeat. */
+void session_send(struct session *session, struct bytes message);
+const char *session_endpoint(const struct session *session);    /* endpoint name of its credential */
+uint32_t session_idle_s(const struct session *session);
+void session_free(struct session *session);                     /* says close_notify; accepts NULL */
+
+#endif

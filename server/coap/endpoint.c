@@ -1,0 +1,251 @@
+#include "endpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cardea/crypto.h>
+
+#include "block.h"
+#include "exchange.h"
+#include "message.h"
+
+#define ARENA_BYTES_MAX (1 << 20) /* of one request */
+
+uint32_t endpoint_now_s(const struct endpoint *endpoint)
+{
+	return (uint32_t)(loop_now_ms(endpoint->loop) / 1000) + 1;
+}
+
+/* ---- datagrams ---- */
+
+void endpoint_receive(void *self, const struct route *from, struct bytes datagram)
+{
+	struct endpoint *endpoint = self;
+	struct peer *peer = peers_find(&endpoint->peers, &from->key);
+
+	endpoint->counts.received++;
+	if (from->key.is_secure)
+		dtls_receive(endpoint, from, peer, datagram);
+	else
+		message_receive(endpoint, from, peer, datagram);
+}
+
+static void endpoint_truncated(void *self)
+{
+	struct endpoint *endpoint = self;
+
+	endpoint->counts.received++;
+	endpoint->counts.malformed++;
+}
+
+uint8_t *endpoint_begin(struct endpoint *endpoint, const struct route *to, const struct session *session)
+{
+	return session != NULL ? endpoint->plaintext : udp_begin(endpoint->sockets[to->key.socket]);
+}
+
+void endpoint_end(struct endpoint *endpoint, const struct route *to, struct session *session, size_t len)
+{
+	if (session != NULL)
+		session_send(session, bytes_of(endpoint->plaintext, len));
+	else
+		udp_end(endpoint->sockets[to->key.socket], to, len);
+}
+
+/* ---- peers ---- */
+
+static uint32_t peer_lifetime_s(const struct peer *peer)
+{
+	return peer->session != NULL ? session_idle_s(peer->session) : peer->endpoint->peer_idle_s;
+}
+
+/* Not restarted by each message: it looks at seen_s when it fires. */
+static void peer_idled(void *self)
+{
+	struct peer *peer = self;
+	uint32_t lifetime_s = peer_lifetime_s(peer), silent_s = endpoint_now_s(peer->endpoint) - peer->seen_s;
+	bool is_open = peer->exchanges != NULL || peer->transfers != NULL || message_is_open(peer);
+
+	if (silent_s >= lifetime_s && !is_open) {
+		endpoint_remove_peer(peer);
+		return;
+	}
+	message_forget_expired(peer);
+	uint32_t rest_s = silent_s < lifetime_s ? lifetime_s - silent_s : lifetime_s;
+	loop_start_timer(peer->endpoint->loop, &peer->idle, (int64_t)rest_s * 1000);
+}
+
+struct peer *endpoint_peer(struct endpoint *endpoint, const struct route *route)
+{
+	uint8_t mid[2];
+	struct peer *peer = peers_find(&endpoint->peers, &route->key);
+	if (peer != NULL)
+		return peer;
+	if (random_bytes(mid, sizeof(mid)) != ERR_NONE)
+		return NULL;
+	peer = peers_add(&endpoint->peers, route);
+	if (peer == NULL)
+		return NULL;
+	peer->endpoint = endpoint;
+	peer->next_mid = (uint16_t)(mid[0] << 8 | mid[1]);
+	peer->seen_s = endpoint_now_s(endpoint);
+	peer->idle = timer_of(peer_idled, peer);
+	loop_start_timer(endpoint->loop, &peer->idle, (int64_t)endpoint->peer_idle_s * 1000);
+	return peer;
+}
+
+void endpoint_remove_peer(struct peer *peer)
+{
+	exchange_forget(peer);
+	message_forget(peer);
+	block_forget(peer);
+	session_free(peer->session);
+	loop_stop_timer(peer->endpoint->loop, &peer->idle);
+	peers_remove(&peer->endpoint->peers, peer);
+}
+
+void endpoint_touch_peer(struct peer *peer, const struct route *from)
+{
+	peer->seen_s = endpoint_now_s(peer->endpoint);
+	peer->route.local = from->local;
+}
+
+const char *peer_identity(const struct peer *peer)
+{
+	return peer->session != NULL ? session_endpoint(peer->session) : "";
+}
+
+/* ---- sockets ---- */
+
+static enum err open_socket(struct endpoint *endpoint, const char *text, size_t len, bool is_secure,
+			    struct fault *fault)
+{
+	struct udp_settings settings = {
+		.receiver = { endpoint_receive, endpoint_truncated, endpoint },
+	};
+	char listen[COAP_ADDRESS_TEXT_SIZE] = "";
+
+	if (endpoint->socket_count == ENDPOINT_SOCKETS_MAX)
+		return fault_set(fault, ERR_LIMIT, "more than %d addresses to listen at",
+				 ENDPOINT_SOCKETS_MAX);
+	if (len < sizeof(listen))
+		memcpy(listen, text, len);
+	enum err err = coap_address_parse(listen, &settings.listen);
+	if (err != ERR_NONE)
+		return fault_set(fault, err, "'%.*s' is not an address:port to listen at", (int)len, text);
+	settings.listen.socket = (uint8_t)endpoint->socket_count;
+	settings.listen.is_secure = is_secure;
+
+	struct udp_socket **udp = &endpoint->sockets[endpoint->socket_count];
+	err = udp_open(endpoint->loop, &settings, udp, fault);
+	if (err != ERR_NONE)
+		return err;
+	struct coap_address bound = udp_bound(*udp);
+	char **name = &endpoint->socket_names[endpoint->socket_count++];
+	if (asprintf(name, "%s://%s", is_secure ? "coaps" : "coap", coap_address_print(&bound, listen)) < 0) {
+		*name = NULL;
+		return fault_set(fault, ERR_NOMEM, "no memory for the name of a socket");
+	}
+	return ERR_NONE;
+}
+
+static enum err open_sockets(struct endpoint *endpoint, const char *list, bool is_secure, struct fault *fault)
+{
+	for (const char *text = list; *text != 0;) {
+		size_t len = strcspn(text, ",");
+		enum err err = open_socket(endpoint, text, len, is_secure, fault);
+		if (err != ERR_NONE)
+			return err;
+		text += len + (text[len] == ',');
+	}
+	return ERR_NONE;
+}
+
+/* ---- the whole ---- */
+
+static enum err check_settings(const struct endpoint_settings *settings, struct fault *fault)
+{
+	bool is_power = (settings->block_size & (settings->block_size - 1)) == 0;
+	if (settings->block_size < 16 || settings->block_size > 1024 || !is_power)
+		return fault_set(fault, ERR_MALFORMED, "block size %u: a power of 2 from 16 to 1024",
+				 settings->block_size);
+	if (settings->max_peers == 0 || settings->max_peers > 1 << 26)
+		return fault_set(fault, ERR_MALFORMED, "peers %u: 1 to 67108864", settings->max_peers);
+	if (settings->ack_timeout_ms == 0 || settings->ack_timeout_ms > 60000 ||
+	    settings->max_retransmit > 10)
+		return fault_set(fault, ERR_MALFORMED, "retransmission: 1 to 60000 ms, at most 10 times");
+	if (settings->coaps_listen[0] != 0 && settings->credentials == NULL)
+		return fault_set(fault, ERR_MALFORMED, "coaps needs credentials");
+	return ERR_NONE;
+}
+
+enum err endpoint_create(struct loop *loop, const struct endpoint_settings *settings,
+			 const struct endpoint_handlers *handlers, struct endpoint **ret_endpoint,
+			 struct fault *fault)
+{
+	enum err err = check_settings(settings, fault);
+	if (err != ERR_NONE)
+		return err;
+	struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
+	if (endpoint == NULL)
+		return fault_set(fault, ERR_NOMEM, "no memory for an endpoint");
+	endpoint->loop = loop;
+	endpoint->handlers = *handlers;
+	endpoint->settings = *settings;
+	endpoint->peer_idle_s = EXCHANGE_LIFETIME_S;
+	endpoint->pendings = slab_of(sizeof(struct pending), PENDING_MAX);
+	endpoint->arena = arena_create(ARENA_BYTES_MAX);
+
+	err = endpoint->arena == NULL ? ERR_NOMEM : peers_create(settings->max_peers, &endpoint->peers);
+	if (err != ERR_NONE)
+		(void)fault_set(fault, err, "no memory for %u peers", settings->max_peers);
+	if (err == ERR_NONE && settings->coaps_listen[0] != 0)
+		err = dtls_create(endpoint, &endpoint->dtls, fault);
+	if (err == ERR_NONE)
+		err = open_sockets(endpoint, settings->coap_listen, false, fault);
+	if (err == ERR_NONE)
+		err = open_sockets(endpoint, settings->coaps_listen, true, fault);
+	if (err != ERR_NONE) {
+		endpoint_free(endpoint);
+		return err;
+	}
+	endpoint->settings.coap_listen = endpoint->settings.coaps_listen = NULL;
+	*ret_endpoint = endpoint;
+	return ERR_NONE;
+}
+
+void endpoint_free(struct endpoint *endpoint)
+{
+	if (endpoint == NULL)
+		return;
+	endpoint->is_closing = true;
+	exchange_end_all(endpoint);
+	struct peer *peer;
+	for (uint32_t i = 0; (peer = slab_next(&endpoint->peers.slab, &i)) != NULL; i++)
+		endpoint_remove_peer(peer);
+	for (size_t i = 0; i < endpoint->socket_count; i++) {
+		udp_close(endpoint->sockets[i]);
+		free(endpoint->socket_names[i]);
+	}
+	dtls_free(endpoint->dtls);
+	slab_end(&endpoint->pendings);
+	peers_end(&endpoint->peers);
+	arena_free(endpoint->arena);
+	free(endpoint);
+}
+
+const char *endpoint_listening(const struct endpoint *endpoint, size_t i)
+{
+	return i < endpoint->socket_count ? endpoint->socket_names[i] : NULL;
+}
+
+struct endpoint_counts endpoint_counts(const struct endpoint *endpoint)
+{
+	struct endpoint_counts counts = endpoint->counts;
+
+	for (size_t i = 0; i < endpoint->socket_count; i++)
+		counts.sent += udp_sent(endpoint->sockets[i]);
+	counts.peers = endpoint->peers.slab.used;
+	counts.sessions = endpoint->dtls != NULL ? dtls_session_count(endpoint->dtls) : 0;
+	return counts;
+}

@@ -1,0 +1,517 @@
+#include "exchange.h"
+
+#define HASH_NONFATAL_OOM 1
+#include <stdlib.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include <cardea/crypto.h>
+
+#include "block.h"
+#include "message.h"
+
+#define HEAD_BYTES_MAX 1024 /* of a request: its options */
+#define RESTARTS_MAX   2    /* of a body that changes while it is fetched */
+
+struct exchange {
+	UT_hash_handle hh;            /* in the endpoint, by token */
+	struct exchange *prev, *next; /* of the peer; the first one is under way */
+	struct endpoint *endpoint;
+	struct peer *peer;          /* NULL: it has failed and waits to say so */
+	uint64_t token, wire_token; /* the caller's; of the message under way */
+	uint64_t observed;          /* fetches the rest of a notification of this token; 0: it is a request */
+	exchange_done *done;
+	void *self;
+	uint64_t id;
+	struct transmission *transmission; /* NULL: acknowledged, or not sent yet */
+	struct timer timer;                /* ends the wait for an answer */
+	enum err failure;
+	bool is_begun;
+	uint8_t size_exponent; /* of blocks that we send */
+	size_t sent;           /* of the payload, as acknowledged by the device */
+	struct body fetched;   /* what has come of the answer */
+	uint8_t fetch_exponent, restarts;
+	uint8_t etag_len, etag[PDU_ETAG_MAX];
+	bool has_observe;
+	uint32_t observe;           /* of the first block */
+	struct bytes head, payload; /* the request as a message without payload; its payload */
+	uint8_t bytes[];
+};
+
+uint64_t token_of(const struct pdu *pdu)
+{
+	uint64_t token = 0;
+
+	if (pdu->token_len != PDU_TOKEN_MAX)
+		return 0;
+	for (size_t i = 0; i < PDU_TOKEN_MAX; i++)
+		token = token << 8 | pdu->token[i];
+	return token;
+}
+
+static void put_token(struct pdu *pdu, uint64_t token)
+{
+	pdu->token_len = PDU_TOKEN_MAX;
+	for (size_t i = 0; i < PDU_TOKEN_MAX; i++)
+		pdu->token[i] = (uint8_t)(token >> (56 - 8 * i));
+}
+
+static struct exchange *exchange_find(const struct endpoint *endpoint, uint64_t token)
+{
+	struct exchange *exchange;
+
+	HASH_FIND(hh, endpoint->exchanges, &token, sizeof(token), exchange);
+	return exchange;
+}
+
+static enum err choose_token(const struct endpoint *endpoint, uint64_t *ret_token)
+{
+	uint64_t token = 0;
+
+	while (token == 0 || exchange_find(endpoint, token) != NULL) {
+		enum err err = random_bytes((uint8_t *)&token, sizeof(token));
+		if (err != ERR_NONE)
+			return err;
+	}
+	*ret_token = token;
+	return ERR_NONE;
+}
+
+/* ---- its end ---- */
+
+static size_t exchange_size(const struct exchange *exchange)
+{
+	return sizeof(*exchange) + exchange->head.len + exchange->payload.len;
+}
+
+static void exchange_free(struct exchange *exchange)
+{
+	exchange->endpoint->exchange_bytes -= exchange_size(exchange);
+	body_clear(exchange->endpoint, &exchange->fetched);
+	free(exchange);
+}
+
+/* From the peer: it is not under way any more. */
+static void exchange_unlink(struct exchange *exchange)
+{
+	transmission_stop(exchange->transmission);
+	exchange->transmission = NULL;
+	loop_stop_timer(exchange->endpoint->loop, &exchange->timer);
+	if (exchange->peer == NULL)
+		return;
+	DL_DELETE(exchange->peer->exchanges, exchange);
+	exchange->peer->exchange_count--;
+	exchange->peer = NULL;
+}
+
+static void tell(struct exchange *exchange, enum err err, const struct coap_message *message,
+		 const struct coap_address *from, const char *identity)
+{
+	const struct endpoint_handlers *handlers = &exchange->endpoint->handlers;
+
+	if (exchange->observed == 0)
+		exchange->done(exchange->self, exchange->id,
+			       &(struct exchange_result){ err, message, exchange->token });
+	else if (err == ERR_NONE)
+		(void)handlers->notification(handlers->self, from, identity, exchange->observed, message);
+}
+
+static void exchange_report(void *self)
+{
+	struct exchange *exchange = self;
+
+	HASH_DEL(exchange->endpoint->exchanges, exchange);
+	tell(exchange, exchange->failure, NULL, NULL, "");
+	exchange_free(exchange);
+}
+
+/* Its owner hears of it in a later turn: now it might not expect that. */
+static void exchange_fail_later(struct exchange *exchange, enum err err)
+{
+	exchange_unlink(exchange);
+	exchange->failure = err;
+	exchange->timer = timer_of(exchange_report, exchange);
+	loop_start_timer(exchange->endpoint->loop, &exchange->timer, 0);
+}
+
+static enum err exchange_send(struct exchange *exchange);
+
+static void begin_next(struct peer *peer)
+{
+	while (peer->exchanges != NULL && !peer->exchanges->is_begun) {
+		struct exchange *exchange = peer->exchanges;
+		exchange->is_begun = true;
+		enum err err = exchange_send(exchange);
+		if (err != ERR_NONE)
+			exchange_fail_later(exchange, err);
+	}
+}
+
+static void exchange_finish(struct exchange *exchange, enum err err, const struct coap_message *message)
+{
+	struct peer *peer = exchange->peer;
+	const struct coap_address from = peer_key_address(&peer->route.key);
+
+	exchange_unlink(exchange);
+	HASH_DEL(exchange->endpoint->exchanges, exchange);
+	begin_next(peer);
+	tell(exchange, err, message, &from, peer_identity(peer));
+	exchange_free(exchange);
+}
+
+void exchange_failed(struct exchange *exchange, enum err err)
+{
+	exchange->transmission = NULL;
+	exchange_finish(exchange, err, NULL);
+}
+
+static void answer_overdue(void *self)
+{
+	exchange_finish(self, ERR_TIMEOUT, NULL);
+}
+
+void exchange_acknowledged(struct exchange *exchange)
+{
+	exchange->transmission = NULL;
+	loop_start_timer(exchange->endpoint->loop, &exchange->timer, message_max_wait_ms(exchange->endpoint));
+}
+
+void exchange_forget(struct peer *peer)
+{
+	while (peer->exchanges != NULL)
+		exchange_fail_later(peer->exchanges, ERR_UNAVAILABLE);
+}
+
+void exchange_end_all(struct endpoint *endpoint)
+{
+	while (endpoint->exchanges != NULL) {
+		struct exchange *exchange = endpoint->exchanges;
+		exchange_unlink(exchange);
+		HASH_DEL(endpoint->exchanges, exchange);
+		tell(exchange, ERR_UNAVAILABLE, NULL, NULL, "");
+		exchange_free(exchange);
+	}
+}
+
+void exchange_cancel(struct endpoint *endpoint, uint64_t token)
+{
+	struct exchange *exchange = exchange_find(endpoint, token);
+
+	if (exchange == NULL)
+		return;
+	struct peer *peer = exchange->peer;
+	exchange_unlink(exchange);
+	HASH_DEL(endpoint->exchanges, exchange);
+	exchange_free(exchange);
+	if (peer != NULL)
+		begin_next(peer);
+}
+
+/* ---- sending ---- */
+
+/* The block of the payload that goes now; all of it when it is short. */
+static struct bytes next_payload(const struct exchange *exchange, struct pdu *pdu)
+{
+	const uint32_t size = block_bytes(exchange->size_exponent);
+
+	if (exchange->payload.len <= size)
+		return exchange->payload;
+	pdu->block1 = (struct pdu_block){
+		.is_present = true,
+		.has_more = exchange->sent + size < exchange->payload.len,
+		.size_exponent = exchange->size_exponent,
+		.number = (uint32_t)(exchange->sent / size),
+	};
+	pdu->has_size1 = exchange->sent == 0;
+	pdu->size1 = (uint32_t)exchange->payload.len;
+	return bytes_first(bytes_from(exchange->payload, exchange->sent), size);
+}
+
+/* Whether asking again for a later block, or for all of it, may not do anything twice. */
+static bool is_safe(uint8_t code)
+{
+	return code == COAP_GET || code == COAP_FETCH;
+}
+
+static enum err exchange_send(struct exchange *exchange)
+{
+	struct endpoint *endpoint = exchange->endpoint;
+	const uint8_t wanted = block_size_exponent(endpoint);
+	struct coap_message message;
+	struct pdu pdu;
+	struct bytes payload = { 0 };
+
+	(void)pdu_read(exchange->head, &pdu, &message); /* our own bytes */
+	put_token(&pdu, exchange->wire_token);
+	if (exchange->fetched.len > 0) {
+		pdu.block2 = (struct pdu_block){
+			.is_present = true,
+			.size_exponent = exchange->fetch_exponent,
+			.number = (uint32_t)(exchange->fetched.len / block_bytes(exchange->fetch_exponent)),
+		};
+		message.has_observe = false;
+	} else if (is_safe(pdu.code) && wanted < 6) {
+		pdu.block2 = (struct pdu_block){ .is_present = true, .size_exponent = wanted };
+	}
+	/* Later blocks of an answer are asked for without the payload, except that FETCH means nothing
+	 * without it. */
+	if (exchange->fetched.len == 0 || pdu.code == COAP_FETCH)
+		payload = next_payload(exchange, &pdu);
+	return message_send_confirmable(exchange->peer, &pdu, &message, payload, exchange,
+					&exchange->transmission);
+}
+
+/* The next message of the same exchange, with a token of its own: an answer to the last one must not pass for
+ * its. */
+static void exchange_go_on(struct exchange *exchange)
+{
+	enum err err = random_bytes((uint8_t *)&exchange->wire_token, sizeof(exchange->wire_token));
+
+	if (err == ERR_NONE)
+		err = exchange_send(exchange);
+	if (err != ERR_NONE)
+		exchange_finish(exchange, err, NULL);
+}
+
+/* ---- answers ---- */
+
+bool exchange_expects(const struct peer *peer, const struct pdu *pdu)
+{
+	const struct exchange *exchange = peer->exchanges;
+
+	return exchange != NULL && exchange->is_begun && pdu->token_len == PDU_TOKEN_MAX &&
+	       exchange->wire_token == token_of(pdu);
+}
+
+enum step { STEP_GO_ON, STEP_LAST, STEP_BROKEN };
+
+/* What the answer means for a payload in blocks (RFC 7959 2.3, 2.9). */
+static enum step upload_step(struct exchange *exchange, const struct pdu *pdu)
+{
+	const struct pdu_block *block = &pdu->block1;
+	const size_t size = block_bytes(exchange->size_exponent);
+	const bool is_last = exchange->payload.len <= size || exchange->sent + size >= exchange->payload.len;
+	const bool asks_smaller = block->is_present && block->size_exponent < exchange->size_exponent;
+
+	if (pdu->code == COAP_CODE(4, 13) && asks_smaller && exchange->sent == 0) {
+		exchange->size_exponent = block->size_exponent;
+		return STEP_GO_ON;
+	}
+	if (pdu->code >> 5 != 2)
+		return STEP_LAST;
+	if (is_last)
+		return pdu->code == COAP_CODE(2, 31) ? STEP_BROKEN : STEP_LAST;
+	if (!block->is_present || block->number != exchange->sent / size)
+		return STEP_BROKEN;
+	exchange->sent += size;
+	if (asks_smaller)
+		exchange->size_exponent = block->size_exponent;
+	return STEP_GO_ON;
+}
+
+static bool fits_etag(const struct exchange *exchange, const struct pdu *pdu)
+{
+	return bytes_equal(bytes_of(exchange->etag, exchange->etag_len), bytes_of(pdu->etag, pdu->etag_len));
+}
+
+/* The body has changed on the way (RFC 7959 2.4). */
+static enum step fetch_again(struct exchange *exchange, uint8_t code)
+{
+	body_clear(exchange->endpoint, &exchange->fetched);
+	return is_safe(code) && exchange->restarts++ < RESTARTS_MAX ? STEP_GO_ON : STEP_BROKEN;
+}
+
+/* Takes a block of an answer. */
+static enum step fetch_step(struct exchange *exchange, const struct pdu *pdu,
+			    const struct coap_message *message, enum err *ret_err)
+{
+	const struct pdu_block *block = &pdu->block2;
+	const size_t size = block_bytes(block->size_exponent), offset = size * block->number;
+	const uint8_t method = exchange->head.at[1];
+
+	if (exchange->fetched.len == 0) {
+		exchange->etag_len = pdu->etag_len;
+		memcpy(exchange->etag, pdu->etag, pdu->etag_len);
+		exchange->has_observe = message->has_observe;
+		exchange->observe = message->observe;
+	} else if (!fits_etag(exchange, pdu)) {
+		return fetch_again(exchange, method);
+	}
+	if (offset != exchange->fetched.len || message->payload.len > size ||
+	    (block->has_more && message->payload.len != size))
+		return STEP_BROKEN;
+	*ret_err = body_append(exchange->endpoint, &exchange->fetched, message->payload);
+	if (*ret_err != ERR_NONE)
+		return STEP_BROKEN;
+	exchange->fetch_exponent = block->size_exponent;
+	return block->has_more ? STEP_GO_ON : STEP_LAST;
+}
+
+void exchange_answered(struct peer *peer, const struct pdu *pdu, const struct coap_message *message)
+{
+	struct exchange *exchange = peer->exchanges;
+	struct coap_message whole;
+	enum err err = ERR_MALFORMED;
+
+	peer->is_verified = true;
+	transmission_stop(exchange->transmission); /* the answer came before the ACK */
+	exchange->transmission = NULL;
+	loop_stop_timer(exchange->endpoint->loop, &exchange->timer);
+
+	enum step step = upload_step(exchange, pdu);
+	bool is_part = pdu->block2.is_present && pdu->code >> 5 == 2 &&
+		       (pdu->block2.has_more || pdu->block2.number > 0 || exchange->fetched.len > 0);
+	if (step == STEP_LAST && is_part) {
+		step = fetch_step(exchange, pdu, message, &err);
+		if (step == STEP_LAST) {
+			whole = *message;
+			whole.payload = bytes_of(exchange->fetched.at, exchange->fetched.len);
+			whole.has_observe = exchange->has_observe;
+			whole.observe = exchange->observe;
+			message = &whole;
+		}
+	}
+	if (step == STEP_GO_ON)
+		exchange_go_on(exchange);
+	else
+		exchange_finish(exchange, step == STEP_LAST ? ERR_NONE : err,
+				step == STEP_LAST ? message : NULL);
+}
+
+/* ---- starting ---- */
+
+/* A copy of the request, not linked yet. */
+static enum err exchange_create(struct endpoint *endpoint, const struct coap_message *request,
+				struct exchange **ret_exchange)
+{
+	const struct pdu pdu = { .type = PDU_CON, .code = request->code };
+	uint8_t head[HEAD_BYTES_MAX];
+	size_t len = pdu_write(&pdu, request, bytes_of(NULL, 0), head, sizeof(head));
+
+	if (len == 0 || !pdu_is_request(&pdu) || request->payload.len > UINT32_MAX)
+		return ERR_LIMIT;
+	size_t size = sizeof(struct exchange) + len + request->payload.len;
+	if (endpoint->exchange_bytes + size > EXCHANGE_BYTES_MAX)
+		return ERR_UNAVAILABLE;
+	struct exchange *exchange = calloc(1, size);
+	if (exchange == NULL)
+		return ERR_NOMEM;
+	exchange->endpoint = endpoint;
+	exchange->timer = timer_of(answer_overdue, exchange);
+	exchange->size_exponent = block_size_exponent(endpoint);
+	exchange->head = bytes_of(exchange->bytes, len);
+	exchange->payload = bytes_of(exchange->bytes + len, request->payload.len);
+	memcpy(exchange->bytes, head, len);
+	if (request->payload.len > 0)
+		memcpy(exchange->bytes + len, request->payload.at, request->payload.len);
+	endpoint->exchange_bytes += size;
+	*ret_exchange = exchange;
+	return ERR_NONE;
+}
+
+static struct peer *peer_to(struct endpoint *endpoint, const struct peer_key *key)
+{
+	if (key->is_secure)
+		return peers_find(&endpoint->peers, key);
+	return endpoint_peer(endpoint, &(struct route){ .key = *key });
+}
+
+/* Queues it, and sends it when nothing else is under way. It is freed on failure. */
+static enum err exchange_queue(struct exchange *exchange, struct peer *peer)
+{
+	struct endpoint *endpoint = exchange->endpoint;
+	enum err err = ERR_NONE;
+
+	if (peer == NULL || (peer->route.key.is_secure && !session_is_open(peer->session)) ||
+	    peer->exchange_count > EXCHANGE_WAITING_MAX)
+		err = ERR_UNAVAILABLE;
+	if (err == ERR_NONE && exchange->token == 0)
+		err = choose_token(endpoint, &exchange->token);
+	if (err != ERR_NONE) {
+		exchange_free(exchange);
+		return err;
+	}
+	exchange->wire_token = exchange->token;
+	exchange->peer = peer;
+	DL_APPEND(peer->exchanges, exchange);
+	peer->exchange_count++;
+	peer->seen_s = endpoint_now_s(endpoint); /* a peer that we speak to is kept */
+	HASH_ADD(hh, endpoint->exchanges, token, sizeof(exchange->token), exchange);
+	if (exchange->hh.tbl == NULL) {
+		exchange_unlink(exchange);
+		exchange_free(exchange);
+		return ERR_NOMEM;
+	}
+	if (peer->exchanges != exchange)
+		return ERR_NONE;
+	exchange->is_begun = true;
+	err = exchange_send(exchange);
+	if (err != ERR_NONE) {
+		exchange_unlink(exchange);
+		HASH_DEL(endpoint->exchanges, exchange);
+		exchange_free(exchange);
+	}
+	return err;
+}
+
+enum err exchange_start(struct endpoint *endpoint, const struct coap_address *to,
+			const struct coap_message *request, uint64_t token, exchange_done *done, void *self,
+			uint64_t id, uint64_t *ret_token)
+{
+	const struct peer_key key = peer_key_of(to);
+	struct exchange *exchange;
+
+	if (endpoint->is_closing || key.socket >= endpoint->socket_count)
+		return ERR_UNAVAILABLE;
+	if (token != 0 && exchange_find(endpoint, token) != NULL)
+		return ERR_CONFLICT;
+	enum err err = exchange_create(endpoint, request, &exchange);
+	if (err != ERR_NONE)
+		return err;
+	exchange->token = token;
+	exchange->done = done;
+	exchange->self = self;
+	exchange->id = id;
+	err = exchange_queue(exchange, peer_to(endpoint, &key));
+	if (err == ERR_NONE && ret_token != NULL)
+		*ret_token = exchange->token;
+	return err;
+}
+
+/* A newer notification makes the rest of an older one worthless. */
+static void stop_fetching(struct peer *peer, uint64_t observed)
+{
+	struct exchange *exchange, *next;
+
+	DL_FOREACH_SAFE(peer->exchanges, exchange, next)
+	if (exchange->observed == observed) {
+		exchange_cancel(peer->endpoint, exchange->token);
+		return;
+	}
+}
+
+bool exchange_fetch_rest(struct endpoint *endpoint, const struct route *from, uint64_t token,
+			 const struct pdu *pdu, const struct coap_message *first)
+{
+	const struct endpoint_handlers *handlers = &endpoint->handlers;
+	const struct coap_address address = peer_key_address(&from->key);
+	struct peer *peer = peer_to(endpoint, &from->key);
+	struct coap_message request = { .code = COAP_GET,
+					.content_format = COAP_NO_FORMAT,
+					.accept = COAP_NO_FORMAT };
+	struct exchange *exchange;
+	enum err err;
+
+	if (peer == NULL || handlers->observed == NULL ||
+	    !handlers->observed(handlers->self, &address, peer_identity(peer), token, &request))
+		return false;
+	stop_fetching(peer, token);
+	if (exchange_create(endpoint, &request, &exchange) != ERR_NONE)
+		return false;
+	exchange->observed = token;
+	if (fetch_step(exchange, pdu, first, &err) != STEP_GO_ON) {
+		exchange_free(exchange);
+		return false;
+	}
+	return exchange_queue(exchange, peer) == ERR_NONE;
+}

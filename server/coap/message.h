@@ -1,0 +1,44 @@
+/* The message layer (RFC 7252 4): what is confirmed, repeated, answered or refused. */
+#ifndef CARDEA_COAP_MESSAGE_H
+#define CARDEA_COAP_MESSAGE_H
+
+#include "endpoint.h"
+
+#define PENDING_MAX 65536               /* [ours] requests without an answer, in all */
+#define PENDING_PER_PEER 8              /* [ours] */
+
+/* A request of a device that waits for its answer; its handle is what the owner of the endpoint holds. */
+struct pending {
+	struct pending *prev, *next;            /* of the peer */
+	struct peer *peer;
+	uint64_t handle;
+	uint64_t key;                           /* which body it is about: block.c */
+	struct timer timer;                     /* until the empty ACK */
+	uint16_t mid;
+	uint8_t code;
+	bool is_confirmable, is_acknowledged;
+	uint8_t token_len, token[PDU_TOKEN_MAX];
+	struct pdu_block block1, block2;        /* of the answer; as asked for */
+};
+
+/* A message in the clear, from a peer (NULL: not known so far). */
+void message_receive(struct endpoint *endpoint, const struct route *from, struct peer *peer, struct bytes datagram);
+
+/* Sends a confirmable message now, and again until it is acknowledged, reset or given up. The exchange (NULL: it is an
+ * answer) hears about that by exchange_acknowledged and exchange_failed. Sets pdu->type and pdu->mid. ERR_NOMEM;
+ * ERR_LIMIT when the options are too long for a datagram; ERR_UNAVAILABLE without a session. */
+MUST_CHECK enum err message_send_confirmable(struct peer *peer, struct pdu *pdu, const struct coap_message *message,
+                                             struct bytes payload, struct exchange *exchange,
+                                             struct transmission **ret_transmission);
+void transmission_stop(struct transmission *transmission);      /* accepts NULL */
+
+/* Forgets transmissions, remembered answers and open requests of a peer that goes. */
+void message_forget(struct peer *peer);
+void message_forget_expired(struct peer *peer);
+/* True while something of the peer is open here. */
+bool message_is_open(const struct peer *peer);
+
+/* MAX_TRANSMIT_WAIT (RFC 7252 4.8.2) with the timers of the settings. */
+uint32_t message_max_wait_ms(const struct endpoint *endpoint);
+
+#endif

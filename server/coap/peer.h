@@ -1,0 +1,70 @@
+/* The peers: who sent us a request lately or is sent one. Between its messages a peer costs sizeof(struct peer), and
+ * nothing once it has been silent for as long as its duplicates may arrive.
+ *
+ * The table is open addressing over 8-byte slots that hold the hash: a look-up among 100,000 peers takes 37 ns where
+ * uthash takes 285, because uthash walks chains of up to ten peers and each step misses the cache. */
+#ifndef CARDEA_COAP_PEER_H
+#define CARDEA_COAP_PEER_H
+
+#include <stdbool.h>
+
+#include "address.h"
+#include "slab.h"
+#include "wheel.h"
+
+struct transfer;
+struct endpoint;
+struct exchange;
+struct pending;
+struct session;
+struct transmission;
+
+#define PEER_ANSWERS 4          /* remembered per peer: a device has one request under way, rarely two */
+#define ANSWER_INLINE 16        /* bytes: an empty 2.04 with a token of 8 and 2.31 Continue fit */
+
+/* What a message was answered with, for its duplicates (RFC 7252 4.2). */
+struct answer {
+	uint32_t at_s;                  /* 0: free */
+	uint16_t mid;
+	uint16_t len;                   /* 0: not answered (yet), a duplicate is dropped */
+	union {
+		uint8_t here[ANSWER_INLINE];
+		uint8_t *elsewhere;
+	};
+};
+
+struct peer {
+	struct route route;
+	uint64_t handle;
+	struct endpoint *endpoint;
+	struct answer answers[PEER_ANSWERS];
+	struct timer idle;
+	struct pending *pendings;               /* its requests without an answer: message.c */
+	struct transmission *transmissions;     /* confirmable messages to it without ACK: message.c */
+	struct exchange *exchanges;             /* requests to it, the first one is under way: exchange.c */
+	struct transfer *transfers;             /* bodies in blocks, from and to it: block.c */
+	struct session *session;                /* dtls.c; NULL without security */
+	uint32_t seen_s;
+	uint16_t next_mid;
+	uint16_t exchange_count;
+	uint8_t next_answer, pending_count, transfer_count;
+	bool is_verified;                       /* it has proved that it receives at its address */
+};
+
+struct peers {
+	struct slab slab;
+	struct peer_slot *slots;
+	uint32_t mask;
+	uint64_t seed[4];               /* nobody outside can aim at one chain */
+};
+
+MUST_CHECK enum err peers_create(uint32_t max_peers, struct peers *ret_peers);
+void peers_end(struct peers *peers);            /* the peers themselves have been removed before */
+
+struct peer *peers_find(const struct peers *peers, const struct peer_key *key);
+struct peer *peers_by_handle(const struct peers *peers, uint64_t handle);
+/* A new peer; the key must not be there. NULL when the table is full or there is no memory. */
+struct peer *peers_add(struct peers *peers, const struct route *route);
+void peers_remove(struct peers *peers, struct peer *peer);
+
+#endif

@@ -1,0 +1,96 @@
+#include "slab.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_ITEMS 256
+
+struct slab_header {
+	uint32_t generation; /* odd while the item is in use */
+	uint32_t next_free;
+};
+
+struct slab slab_of(size_t item_size, uint32_t max)
+{
+	size_t item_bytes = (sizeof(struct slab_header) + item_size + 15) & ~(size_t)15;
+	return (struct slab){ .item_bytes = item_bytes, .max = max };
+}
+
+void slab_end(struct slab *slab)
+{
+	for (uint32_t i = 0; i * CHUNK_ITEMS < slab->made; i++)
+		free(slab->chunks[i]);
+	free(slab->chunks);
+	*slab = slab_of(0, 0);
+}
+
+static struct slab_header *header_at(const struct slab *slab, uint32_t index)
+{
+	return (void *)&slab->chunks[index / CHUNK_ITEMS][index % CHUNK_ITEMS * slab->item_bytes];
+}
+
+void *slab_at(const struct slab *slab, uint32_t index)
+{
+	return header_at(slab, index) + 1;
+}
+
+/* Makes the next index usable. */
+static bool slab_grow(struct slab *slab)
+{
+	if (slab->made == slab->max)
+		return false;
+	if (slab->chunks == NULL) {
+		slab->chunks = calloc(slab->max / CHUNK_ITEMS + 1, sizeof(*slab->chunks));
+		if (slab->chunks == NULL)
+			return false;
+	}
+	uint8_t **chunk = &slab->chunks[slab->made / CHUNK_ITEMS];
+	if (*chunk == NULL)
+		*chunk = malloc(CHUNK_ITEMS * slab->item_bytes);
+	if (*chunk == NULL)
+		return false;
+	*header_at(slab, slab->made) = (struct slab_header){ .next_free = slab->free_first };
+	slab->free_first = ++slab->made;
+	return true;
+}
+
+void *slab_take(struct slab *slab, uint64_t *ret_handle)
+{
+	if (slab->free_first == 0 && !slab_grow(slab))
+		return NULL;
+	uint32_t index = slab->free_first - 1;
+	struct slab_header *header = header_at(slab, index);
+	slab->free_first = header->next_free;
+	slab->used++;
+	header->generation++;
+	memset(header + 1, 0, slab->item_bytes - sizeof(*header));
+	*ret_handle = (uint64_t)header->generation << 32 | index;
+	return header + 1;
+}
+
+void *slab_find(const struct slab *slab, uint64_t handle)
+{
+	uint32_t index = slab_index(handle), generation = (uint32_t)(handle >> 32);
+	if (index >= slab->made || generation % 2 == 0)
+		return NULL;
+	struct slab_header *header = header_at(slab, index);
+	return header->generation == generation ? header + 1 : NULL;
+}
+
+void slab_give(struct slab *slab, uint64_t handle)
+{
+	struct slab_header *header = header_at(slab, slab_index(handle));
+	header->generation++;
+	header->next_free = slab->free_first;
+	slab->free_first = slab_index(handle) + 1;
+	slab->used--;
+}
+
+void *slab_next(const struct slab *slab, uint32_t *index)
+{
+	for (; *index < slab->made; ++*index)
+		if (header_at(slab, *index)->generation % 2 == 1)
+			return slab_at(slab, *index);
+	return NULL;
+}
