@@ -233,9 +233,9 @@ bool read_cbor(struct reader *r, struct arena *arena, struct cbor_item *ret_item
 	return true;
 }
 
-static bool skip_items(struct reader *r, struct arena *arena, size_t count, unsigned nesting);
+static bool skip_all(struct reader *r, struct arena *arena, size_t count, size_t each, unsigned nesting);
 
-/* False on a fault, and at a break, which is told by *ret_is_break. */
+/* Whether there is one to be skipped: false on a fault, and at a break, which is told by *ret_is_break. */
 static bool skip_one(struct reader *r, struct arena *arena, unsigned nesting, bool *ret_is_break)
 {
 	struct cbor_item item;
@@ -247,13 +247,11 @@ static bool skip_one(struct reader *r, struct arena *arena, unsigned nesting, bo
 	}
 	switch (item.kind) {
 	case CBOR_ARRAY:
-		return skip_items(r, arena, item.count, nesting + 1);
+		return skip_all(r, arena, item.count, 1, nesting + 1);
 	case CBOR_MAP:
-		if (item.count == CBOR_INDEFINITE)
-			return skip_items(r, arena, CBOR_INDEFINITE, nesting + 1);
-		return skip_items(r, arena, item.count * 2, nesting + 1);
+		return skip_all(r, arena, item.count, 2, nesting + 1);
 	case CBOR_TAG:
-		return skip_items(r, arena, 1, nesting + 1);
+		return skip_all(r, arena, 1, 1, nesting + 1);
 	case CBOR_BREAK:
 		*ret_is_break = true;
 		return false;
@@ -262,23 +260,25 @@ static bool skip_one(struct reader *r, struct arena *arena, unsigned nesting, bo
 	}
 }
 
-static bool skip_items(struct reader *r, struct arena *arena, size_t count, unsigned nesting)
+/* `count` times `each` items; a break ends an indefinite count, but no pair. */
+static bool skip_all(struct reader *r, struct arena *arena, size_t count, size_t each, unsigned nesting)
 {
+	size_t items = count == CBOR_INDEFINITE ? SIZE_MAX : count * each;
 	bool is_break = false;
 	size_t done = 0;
 
 	if (nesting > MAX_NESTING)
 		r->bad = true;
-	while (!r->bad && done < count && skip_one(r, arena, nesting, &is_break))
+	while (!r->bad && done < items && skip_one(r, arena, nesting, &is_break))
 		done++;
-	if (is_break && count != CBOR_INDEFINITE)
+	if (is_break && (count != CBOR_INDEFINITE || done % each != 0))
 		r->bad = true;
 	return !r->bad;
 }
 
 bool skip_cbor(struct reader *r, struct arena *arena)
 {
-	return skip_items(r, arena, 1, 0);
+	return skip_all(r, arena, 1, 1, 0);
 }
 
 /* ---- building ---- */

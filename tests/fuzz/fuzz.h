@@ -1,5 +1,4 @@
-/* What every fuzz target offers: to libFuzzer, or to replay.c, which runs a corpus in the ordinary test run.
- */
+/* What every fuzz target offers: to libFuzzer, or to replay.c, which runs a corpus in the ordinary tests. */
 #ifndef CARDEA_TESTS_FUZZ_H
 #define CARDEA_TESTS_FUZZ_H
 

@@ -1,0 +1,112 @@
+/* Key sets, credentials and tokens: values that are sealed, or only a hash. */
+#include "rows.h"
+
+/* ---- key sets ---- */
+
+static const struct column keyset_column[] = {
+	COLUMN(struct keyset_row, endpoint),   COLUMN(struct keyset_row, kind),
+	COLUMN(struct keyset_row, aid),        COLUMN(struct keyset_row, version),
+	COLUMN(struct keyset_row, sealed),     COLUMN(struct keyset_row, check_values),
+	COLUMN(struct keyset_row, created_ms),
+};
+static const struct columns keyset_columns = COLUMNS(struct keyset_row, keyset_column);
+
+enum err store_put_keyset(struct store *store, const struct keyset_row *row, struct store_done done)
+{
+	static const struct write_kind kind = { .columns = &keyset_columns, .statement = PUT_KEYSET };
+	return store_write(store, &kind, row, done);
+}
+
+enum err store_remove_keyset(struct store *store, const char *endpoint, const char *kind, const char *aid,
+			     uint8_t version, struct store_done done)
+{
+	static const struct write_kind write_kind = {
+		.columns = &keyset_columns,
+		.statement = REMOVE_KEYSET,
+		.when_unchanged = ERR_NOT_FOUND,
+	};
+	const struct keyset_row row = { .endpoint = endpoint, .kind = kind, .aid = aid, .version = version };
+	return store_write(store, &write_kind, &row, done);
+}
+
+enum err store_read_keysets(struct store *store, struct arena *arena, const char *endpoint,
+			    struct keyset_row **ret_rows, size_t *ret_count)
+{
+	static const struct query of_all = { READ_KEYSETS, NULL, &keyset_columns };
+	static const struct query of_endpoint = { READ_KEYSETS_OF_ENDPOINT, &keyset_columns,
+						  &keyset_columns };
+	const struct keyset_row key = { .endpoint = endpoint };
+	return query_all(store_readers(store), endpoint ? &of_endpoint : &of_all, &key, arena, ret_rows,
+			 ret_count);
+}
+
+/* ---- credentials ---- */
+
+static const struct column credential_column[] = {
+	COLUMN(struct credential_row, endpoint),   COLUMN(struct credential_row, kind),
+	COLUMN(struct credential_row, identity),   COLUMN(struct credential_row, sealed),
+	COLUMN(struct credential_row, created_ms),
+};
+static const struct columns credential_columns = COLUMNS(struct credential_row, credential_column);
+
+enum err store_put_credential(struct store *store, const struct credential_row *row, struct store_done done)
+{
+	static const struct write_kind kind = { .columns = &credential_columns, .statement = PUT_CREDENTIAL };
+	return store_write(store, &kind, row, done);
+}
+
+enum err store_remove_credential(struct store *store, const char *endpoint, struct store_done done)
+{
+	static const struct write_kind kind = {
+		.columns = &credential_columns,
+		.statement = REMOVE_CREDENTIAL,
+		.when_unchanged = ERR_NOT_FOUND,
+	};
+	const struct credential_row row = { .endpoint = endpoint };
+	return store_write(store, &kind, &row, done);
+}
+
+enum err store_read_credentials(struct store *store, struct arena *arena, struct credential_row **ret_rows,
+				size_t *ret_count)
+{
+	static const struct query query = { READ_CREDENTIALS, NULL, &credential_columns };
+	return query_all(store_readers(store), &query, NULL, arena, ret_rows, ret_count);
+}
+
+/* ---- tokens ---- */
+
+static const struct column token_column[] = {
+	COLUMN(struct token_row, id),         COLUMN(struct token_row, name),
+	COLUMN(struct token_row, scopes),     COLUMN(struct token_row, hash),
+	COLUMN(struct token_row, created_ms), COLUMN(struct token_row, expires_ms),
+};
+static const struct columns token_columns = COLUMNS(struct token_row, token_column);
+
+enum err store_put_token(struct store *store, const struct token_row *row, struct store_done done)
+{
+	static const struct write_kind kind = { .columns = &token_columns, .statement = PUT_TOKEN };
+	return store_write(store, &kind, row, done);
+}
+
+enum err store_remove_token(struct store *store, uint64_t id, struct store_done done)
+{
+	static const struct write_kind kind = {
+		.columns = &token_columns,
+		.statement = REMOVE_TOKEN,
+		.when_unchanged = ERR_NOT_FOUND,
+	};
+	const struct token_row row = { .id = id };
+	return store_write(store, &kind, &row, done);
+}
+
+enum err store_read_tokens(struct store *store, struct arena *arena, struct token_row **ret_rows,
+			   size_t *ret_count)
+{
+	static const struct query query = { READ_TOKENS, NULL, &token_columns };
+	return query_all(store_readers(store), &query, NULL, arena, ret_rows, ret_count);
+}
+
+enum err store_last_token_id(struct store *store, uint64_t *ret_id)
+{
+	return query_number(store_readers(store), READ_LAST_TOKEN_ID, ret_id);
+}

@@ -1,0 +1,3 @@
+# Makes of each line of a file a C string that ends with its newline.
+s/["\\]/\\&/g
+s/.*/"&\\n"/

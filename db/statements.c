@@ -1,0 +1,119 @@
+#include "statements.h"
+
+/* Columns in the order of the members of their row. */
+#define JOB_COLUMNS                                                                                          \
+	"id, endpoint, operation, params, state, package_id, sealed_state, result, error, "                  \
+	"progress_done, progress_total, steps, attempts, created_ms, updated_ms, deadline_ms, "              \
+	"idempotency_key, caller"
+/* as in the view unfinished_jobs */
+#define FINISHED_STATES "('succeeded', 'failed', 'unknown', 'cancelled')"
+#define PACKAGE_COLUMNS "id, kind, name, size, sha256, description, created_ms, sealed_key"
+#define KEYSET_COLUMNS  "endpoint, kind, aid, version, sealed, check_values, created_ms"
+
+/* clang-format off */
+const char *const statement_sql[STATEMENT_COUNT] = {
+	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+	[STATEMENT_COMMIT] = "COMMIT",
+	[STATEMENT_ROLLBACK] = "ROLLBACK",
+
+	[PUT_REGISTRATION] =
+		"INSERT INTO registrations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+		" ON CONFLICT (endpoint) DO UPDATE SET location = ?2, address = ?3, socket = ?4, is_secure = ?5,"
+		" identity = ?6, lifetime_s = ?7, version = ?8, binding = ?9, links = ?10, root = ?11,"
+		" is_queue_mode = ?12, registered_ms = ?13",
+	[PUT_REGISTRATION_TIMES] =
+		"INSERT INTO registration_times VALUES (?1, ?14, ?15)"
+		" ON CONFLICT (endpoint) DO UPDATE SET updated_ms = ?14, expires_ms = ?15",
+	[TOUCH_REGISTRATION] =
+		"UPDATE registration_times SET updated_ms = ?2, expires_ms = ?3 WHERE endpoint = ?1",
+	[REMOVE_REGISTRATION] = "DELETE FROM registrations WHERE endpoint = ?1",
+	[REMOVE_REGISTRATION_TIMES] = "DELETE FROM registration_times WHERE endpoint = ?1",
+	[REMOVE_OBSERVATIONS_OF_ENDPOINT] = "DELETE FROM observations WHERE endpoint = ?1",
+	[READ_REGISTRATIONS] =
+		"SELECT endpoint, location, address, socket, is_secure, identity, lifetime_s, version, binding, links,"
+		" root, is_queue_mode, registered_ms, updated_ms, expires_ms"
+		" FROM registrations JOIN registration_times USING (endpoint) ORDER BY endpoint",
+	[PUT_OBSERVATION] =
+		"INSERT INTO observations (endpoint, path, token, format, job_id) VALUES (?1, ?2, ?3, ?4, ?5)"
+		" ON CONFLICT (token) DO UPDATE SET endpoint = ?1, path = ?2, format = ?4, job_id = ?5",
+	[REMOVE_OBSERVATION] = "DELETE FROM observations WHERE token = ?1",
+	[READ_OBSERVATIONS] = "SELECT endpoint, path, token, format, job_id FROM observations",
+
+	[PUT_JOB] =
+		"INSERT INTO jobs (" JOB_COLUMNS ") SELECT"
+		" ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18"
+		" WHERE ?6 = 0 OR ?5 IN " FINISHED_STATES " OR EXISTS (SELECT 1 FROM packages WHERE id = ?6)"
+		" ON CONFLICT (id) DO UPDATE SET endpoint = ?2, operation = ?3, params = ?4, state = ?5,"
+		" package_id = ?6, sealed_state = ?7, result = ?8, error = ?9, progress_done = ?10,"
+		" progress_total = ?11, steps = ?12, attempts = ?13, created_ms = ?14, updated_ms = ?15,"
+		" deadline_ms = ?16, idempotency_key = ?17, caller = ?18",
+	[PUT_TRACE] =
+		"INSERT INTO traces (job_id, number, step, at_ms, layer, direction, text, raw)"
+		" SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7 FROM traces WHERE job_id = ?1",
+	[READ_JOB] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?1",
+	[READ_JOB_BY_KEY] =
+		"SELECT " JOB_COLUMNS " FROM jobs"
+		" WHERE caller = ?1 AND idempotency_key = ?2 AND idempotency_key <> ''",
+	[READ_JOBS] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id < ?3 ORDER BY id DESC LIMIT ?5",
+	[READ_JOBS_OF_ENDPOINT] =
+		"SELECT " JOB_COLUMNS " FROM jobs WHERE endpoint = ?1 AND (?2 IS NULL OR state = ?2) AND id < ?3"
+		" ORDER BY id DESC LIMIT ?5",
+	[READ_JOBS_IN_STATE] =
+		"SELECT " JOB_COLUMNS " FROM jobs WHERE state = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?5",
+	[READ_UNFINISHED_JOBS] =
+		"SELECT " JOB_COLUMNS " FROM unfinished_jobs WHERE (?2 IS NULL OR state = ?2) AND id > ?4"
+		" ORDER BY id LIMIT ?5",
+	[READ_UNFINISHED_JOBS_OF_ENDPOINT] =
+		"SELECT " JOB_COLUMNS " FROM unfinished_jobs WHERE endpoint = ?1 AND (?2 IS NULL OR state = ?2)"
+		" AND id > ?4 ORDER BY id LIMIT ?5",
+	[READ_TRACE] =
+		"SELECT job_id, step, at_ms, layer, direction, text, raw, number FROM traces"
+		" WHERE job_id = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
+	[READ_LAST_JOB_ID] = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'jobs'",
+
+	[PUT_PACKAGE_CHUNK] =
+		"INSERT INTO package_chunks (package_id, position, content) SELECT ?1, ?2, ?3"
+		" WHERE NOT EXISTS (SELECT 1 FROM packages WHERE id = ?1)",
+	[PUT_PACKAGE] =
+		"INSERT INTO packages (" PACKAGE_COLUMNS ") SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8"
+		" WHERE (SELECT count(*) = coalesce(max(position) + 1, 0) FROM package_chunks WHERE package_id = ?1)",
+	[FIND_PACKAGE_USE] =
+		"SELECT EXISTS (SELECT 1 FROM packages WHERE id = ?1)"
+		" OR EXISTS (SELECT 1 FROM package_chunks WHERE package_id = ?1),"
+		" EXISTS (SELECT 1 FROM unfinished_jobs WHERE package_id = ?1)",
+	[REMOVE_PACKAGE] = "DELETE FROM packages WHERE id = ?1",
+	[REMOVE_PACKAGE_CHUNKS] = "DELETE FROM package_chunks WHERE package_id = ?1",
+	[READ_PACKAGE] = "SELECT " PACKAGE_COLUMNS " FROM packages WHERE id = ?1",
+	[READ_PACKAGES] =
+		"SELECT " PACKAGE_COLUMNS " FROM packages WHERE (?1 IS NULL OR kind = ?1) AND id < ?2"
+		" ORDER BY id DESC LIMIT ?3",
+	[READ_PACKAGE_CHUNK] =
+		"SELECT package_id, position, content FROM package_chunks WHERE package_id = ?1 AND position = ?2",
+	[READ_LAST_PACKAGE_ID] = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'packages'",
+
+	[PUT_KEYSET] = "INSERT OR REPLACE INTO keysets (" KEYSET_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[REMOVE_KEYSET] = "DELETE FROM keysets WHERE endpoint = ?1 AND kind = ?2 AND aid = ?3 AND version = ?4",
+	[READ_KEYSETS] = "SELECT " KEYSET_COLUMNS " FROM keysets ORDER BY endpoint, kind, aid, version",
+	[READ_KEYSETS_OF_ENDPOINT] =
+		"SELECT " KEYSET_COLUMNS " FROM keysets WHERE endpoint = ?1 ORDER BY kind, aid, version",
+	/* not OR REPLACE: that would take the identity from the other endpoint */
+	[PUT_CREDENTIAL] =
+		"INSERT INTO credentials (endpoint, kind, identity, sealed, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)"
+		" ON CONFLICT (endpoint) DO UPDATE SET kind = ?2, identity = ?3, sealed = ?4, created_ms = ?5",
+	[REMOVE_CREDENTIAL] = "DELETE FROM credentials WHERE endpoint = ?1",
+	[READ_CREDENTIALS] = "SELECT endpoint, kind, identity, sealed, created_ms FROM credentials ORDER BY endpoint",
+	[PUT_TOKEN] =
+		"INSERT INTO tokens (id, name, scopes, hash, created_ms, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+		" ON CONFLICT (id) DO UPDATE SET name = ?2, scopes = ?3, hash = ?4, created_ms = ?5, expires_ms = ?6",
+	[REMOVE_TOKEN] = "DELETE FROM tokens WHERE id = ?1",
+	[READ_TOKENS] = "SELECT id, name, scopes, hash, created_ms, expires_ms FROM tokens ORDER BY id",
+	[READ_LAST_TOKEN_ID] = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'tokens'",
+
+	[PUT_INVENTORY] =
+		"INSERT OR REPLACE INTO inventory (endpoint, section, key, json, learned_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+	[REMOVE_INVENTORY] = "DELETE FROM inventory WHERE endpoint = ?1 AND section = ?2 AND key = ?3",
+	[READ_INVENTORY] =
+		"SELECT endpoint, section, key, json, learned_ms FROM inventory"
+		" WHERE endpoint = ?1 AND (?2 IS NULL OR section = ?2) ORDER BY section, key",
+};
+/* clang-format on */

@@ -1,0 +1,156 @@
+/* What the simulated card is made of: for the files of this folder only. */
+#ifndef CARD_CHIP_H
+#define CARD_CHIP_H
+
+#include "apdu.h"
+#include "card.h"
+#include "gathering.h"
+#include "registry.h"
+#include "secure_channel.h"
+#include "status_words.h"
+
+#define COMMAND_DATA_MAX 255
+#define CHAIN_MAX        4096 /* bytes of one chained command */
+#define ANSWER_MAX       65535
+#define STORE_DATA_MAX   65535 /* one data structure over all its blocks */
+
+/* An INSTALL [for load] and the LOAD commands after it. */
+struct load {
+	bool is_open;
+	struct card_aid load_file, security_domain;
+	bool has_hash;
+	uint8_t hash[SHA256_SIZE];
+	uint32_t code_bytes_max; /* of the load parameters, 0: not told */
+	unsigned next_block;
+	struct gathering file;
+};
+
+#define KEY_ORDERS_MAX 16
+
+/* A key that DGI 00B9 announced and DGI 8113 brings. */
+struct key_order {
+	uint8_t version, id, type;
+	size_t len;
+	uint8_t check_value[3];
+	struct secret value;
+};
+
+/* STORE DATA: to whom and how far. */
+struct personalization {
+	struct card_aid target; /* len 0: the security domain itself */
+	unsigned next_block;
+	uint8_t format;           /* P1 b7 to b4 of the first block */
+	struct gathering pending; /* a structure whose rest is still to come */
+	struct key_order orders[KEY_ORDERS_MAX];
+	size_t order_count, orders_filled;
+};
+
+/* GET STATUS [next occurrence] goes on here. */
+struct status_cursor {
+	uint8_t p1;
+	size_t reported;
+	bool is_open;
+	uint8_t criteria[COMMAND_DATA_MAX];
+	size_t criteria_len;
+};
+
+struct channel {
+	bool is_open;
+	struct card_aid selected;
+	struct session session;
+	struct load load;
+	struct personalization personalization;
+	struct status_cursor cursor;
+	struct command chain; /* header of the chained command that `chained` gathers */
+	struct gathering chained;
+	struct gathering answer; /* what GET RESPONSE will fetch, from `answered` on */
+	size_t answered;
+	uint16_t answer_sw;
+};
+
+struct card {
+	struct card_settings settings; /* its borrowed bytes are gone after card_open */
+	uint8_t atr[33];
+	size_t atr_len;
+	char *state_path;
+
+	struct registry registry;
+	uint8_t *image; /* the registry as it is durable */
+	size_t image_len;
+	bool has_no_power;
+	unsigned write_count, writes_to_cut;
+
+	struct channel channels[CARD_CHANNELS_MAX];
+	struct arena *scratch; /* for one command */
+};
+
+/* A command on its way through the selected application. */
+struct call {
+	struct card *card;
+	struct channel *channel;
+	struct command command;
+	struct entry *selected;
+	struct builder *answer;
+	bool is_protected; /* verified by the session, so the answer is protected by it too */
+};
+
+/* Answers the status word; what it built in call->answer counts only with 9000, 62xx and 63xx. */
+typedef uint16_t command_function(struct call *call);
+
+/* channels.c */
+void card_power_up(struct card *card);
+void card_power_down(struct card *card);
+command_function select_application, manage_channel;
+/* Keeps what does not fit the command's Le for GET RESPONSE. */
+MUST_CHECK enum err answer_deliver(struct channel *channel, const struct command *command,
+				   struct arena *arena, struct bytes answer, uint16_t sw,
+				   struct bytes *ret_response);
+/* GET RESPONSE: fills the response itself. */
+MUST_CHECK enum err answer_continue(struct channel *channel, const struct command *command,
+				    struct arena *arena, struct bytes *ret_response);
+
+/* secure_channel.c */
+command_function initialize_update, external_authenticate;
+/* Of the key set that INITIALIZE UPDATE takes without a version; false when there is none. */
+bool default_sequence_counter(const struct registry *registry, const struct entry *security_domain,
+			      uint32_t *ret_counter);
+/* A whole SCP03 key set of its own. */
+bool has_key_set(const struct entry *security_domain);
+
+/* content_install.c, content_load.c, content_delete.c */
+command_function install_content, load_block, delete_content;
+void load_end(struct load *load);
+bool card_has_room(const struct card *card, uint32_t nonvolatile_bytes, uint32_t volatile_bytes);
+/* Authorized Management, and for a supplementary security domain the state PERSONALIZED. */
+bool may_manage_content(const struct registry *registry, const struct entry *security_domain);
+bool is_selected_anywhere(const struct card *card, const struct entry *entry);
+
+/* status.c, life_cycle.c */
+command_function get_status, set_status;
+
+/* data.c, store_data.c, applet.c */
+command_function get_data, store_data;
+void personalization_end(struct personalization *personalization);
+/* A whole data structure for an application: SW_SUCCESS when it is stored in the registry. */
+uint16_t applet_store(struct call *call, struct entry *applet, uint8_t format, uint32_t tag,
+		      struct bytes value);
+
+/* keys.c */
+command_function put_key;
+/* D0 and D2 of DELETE; -1: not given. */
+uint16_t delete_keys(struct call *call, int id, int version);
+/* DGI 00B9 and 8113 of STORE DATA; the keys are in the registry when the last one came. */
+uint16_t keys_announce(struct call *call, struct bytes templates);
+uint16_t keys_bring(struct call *call, struct entry *security_domain, struct bytes ciphered);
+
+/* state_file.c */
+/* Makes the registry durable, or takes it back to what is durable. Pointers into the registry are gone
+ * afterwards. */
+MUST_CHECK uint16_t state_commit(struct card *card);
+/* From the file, if there is one: ERR_NOT_FOUND when there is none. */
+MUST_CHECK enum err state_load(struct card *card, struct fault *fault);
+/* Reads the durable image again. */
+MUST_CHECK enum err state_restore(struct card *card, struct fault *fault);
+void state_forget(struct card *card);
+
+#endif

@@ -1,0 +1,339 @@
+/* GPCS 2.3.1 11.5 INSTALL, with the rules of 9.3, 9.4 and 6.6 */
+#include "chip.h"
+#include "content_parameters.h"
+
+#include <cardea/tlv.h>
+
+#define IMPLICIT_CHANNEL_MAX 19
+#define SCP_OF_PARAMETERS                                                                                    \
+	0x81 /* in C9 of a security domain: SCP and its option; configurations, [code] of hosts */
+
+bool card_has_room(const struct card *card, uint32_t nonvolatile_bytes, uint32_t volatile_bytes)
+{
+	const struct card_settings *s = &card->settings;
+	uint64_t nonvolatile_sum = (uint64_t)registry_nonvolatile_used(&card->registry) + nonvolatile_bytes;
+	uint64_t volatile_sum = (uint64_t)registry_volatile_used(&card->registry) + volatile_bytes;
+	return !s->misbehaviour.is_out_of_memory && nonvolatile_sum <= s->nonvolatile_bytes &&
+	       volatile_sum <= s->volatile_bytes;
+}
+
+bool may_manage_content(const struct registry *registry, const struct entry *security_domain)
+{
+	bool is_ready =
+		security_domain == registry_isd(registry) || security_domain->life_cycle == LIFE_PERSONALIZED;
+	return is_ready && (security_domain->privileges & PRIVILEGE_AUTHORIZED_MANAGEMENT) != 0;
+}
+
+/* One byte, with the defaults of GPCS 2.3.1 table 6-2 for the others, or three. */
+static bool privileges_read(struct bytes field, uint32_t *ret_privileges)
+{
+	struct reader r = reader_of(field);
+	if (field.len != 1 && field.len != 3)
+		return false;
+	uint32_t privileges = (uint32_t)read_uint(&r, field.len);
+	if (field.len == 1) {
+		privileges <<= 16;
+		if ((privileges & PRIVILEGE_SECURITY_DOMAIN) != 0)
+			privileges |= PRIVILEGE_TRUSTED_PATH;
+	}
+	*ret_privileges = privileges;
+	return true;
+}
+
+/* GPCS 2.3.1 6.4.1: a channel is given to one application only. Adds to what the entry has. */
+static uint16_t implicit_selection_add(struct registry *registry, struct entry *entry,
+				       const struct content_parameters *parameters)
+{
+	for (size_t i = 0; i < parameters->implicit_selection_count; i++) {
+		uint8_t wanted = parameters->implicit_selections[i];
+		if ((wanted & 0x1F) > IMPLICIT_CHANNEL_MAX)
+			return SW_WRONG_DATA;
+		for (const struct entry *other = registry->entries; other != NULL; other = other->next) {
+			for (size_t j = 0; j < other->implicit_selection.len; j++) {
+				uint8_t taken = other->implicit_selection.at[j];
+				if (!aid_equal(&other->aid, &entry->aid) && (taken & wanted & 0xC0) != 0 &&
+				    ((taken ^ wanted) & 0x1F) == 0)
+					return SW_CONDITIONS_OF_USE;
+			}
+		}
+	}
+	struct builder b = builder_in(registry->arena);
+	build_bytes(&b, entry->implicit_selection);
+	build_bytes(&b, bytes_of(parameters->implicit_selections, parameters->implicit_selection_count));
+	return builder_bytes(&b, &entry->implicit_selection) == ERR_NONE ? SW_SUCCESS : SW_MEMORY_FAILURE;
+}
+
+static uint16_t done(struct call *call)
+{
+	uint16_t sw = state_commit(call->card);
+	build_u8(call->answer, 0x00); /* no confirmation */
+	return sw;
+}
+
+/* ---- for load ---- */
+
+static bool is_loading_elsewhere(const struct card *card)
+{
+	for (size_t i = 0; i < CARD_CHANNELS_MAX; i++) {
+		if (card->channels[i].load.is_open)
+			return true;
+	}
+	return false;
+}
+
+static uint16_t install_for_load(struct call *call, const struct install_fields *fields)
+{
+	const struct registry *registry = &call->card->registry;
+	const struct content_parameters *parameters = &fields->parameters;
+	struct load load = { .is_open = true,
+			     .security_domain = call->selected->aid,
+			     .code_bytes_max = parameters->code_bytes };
+	struct bytes hash = fields->lv[2];
+	if (!aid_read(fields->lv[0], &load.load_file))
+		return SW_WRONG_DATA;
+	if (fields->lv[1].len != 0) {
+		const struct entry *owner = registry_find(registry, fields->lv[1]);
+		if (!aid_read(fields->lv[1], &load.security_domain))
+			return SW_WRONG_DATA;
+		if (owner == NULL || owner->kind != CARD_SECURITY_DOMAIN)
+			return SW_NO_REFERENCED_DATA;
+		if (owner != registry_isd(registry) && owner->life_cycle != LIFE_PERSONALIZED)
+			return SW_CONDITIONS_OF_USE;
+	}
+	if (hash.len != 0 && hash.len != SHA256_SIZE)
+		return SW_WRONG_DATA; /* the card capability information offers SHA-256 */
+	if (registry_find(registry, fields->lv[0]) != NULL || is_loading_elsewhere(call->card))
+		return SW_CONDITIONS_OF_USE;
+	uint64_t nonvolatile_bytes = (uint64_t)parameters->code_bytes + parameters->nonvolatile_bytes;
+	if (nonvolatile_bytes > UINT32_MAX ||
+	    !card_has_room(call->card, (uint32_t)nonvolatile_bytes, parameters->volatile_bytes))
+		return SW_NO_MEMORY;
+	load.has_hash = hash.len != 0;
+	if (load.has_hash)
+		memcpy(load.hash, hash.at, SHA256_SIZE);
+	call->channel->load = load;
+	build_u8(call->answer, 0x00);
+	return SW_SUCCESS;
+}
+
+/* ---- for install, for make selectable ---- */
+
+static bool has_module(const struct entry *load_file, struct bytes module)
+{
+	for (const struct aid_item *item = load_file->modules; item != NULL; item = item->next) {
+		if (bytes_equal(aid_bytes(&item->aid), module))
+			return true;
+	}
+	return false;
+}
+
+/* C9 of a security domain is BER-TLV; the secure channel protocol, if told, is the one that the card has. */
+static bool security_domain_parameters_fit(const struct card *card, struct bytes parameters)
+{
+	struct reader r = reader_of(parameters);
+	const uint8_t scp03[] = { 0x03, card->settings.scp03_options };
+	struct bytes value;
+	uint32_t tag;
+	while (read_tlv(&r, &tag, &value)) {
+		if (tag == SCP_OF_PARAMETERS && !bytes_equal(value, bytes_of(scp03, sizeof(scp03))))
+			return false;
+	}
+	return reader_done(&r);
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Adds the entry with all that the parameters ask for. */
+static uint16_t instance_create(struct call *call, const struct install_fields *fields, struct entry *entry,
+				uint32_t privileges)
+{
+	struct registry *registry = &call->card->registry;
+	const struct content_parameters *parameters = &fields->parameters;
+	entry->nonvolatile_bytes = parameters->reserved_nonvolatile_bytes;
+	entry->volatile_bytes = parameters->reserved_volatile_bytes;
+	uint16_t sw = implicit_selection_add(registry, entry, parameters);
+	if (sw != SW_SUCCESS)
+		return sw;
+	if (parameters->application.len > 0 && !entry_store(registry, entry, 0xC9, parameters->application))
+		return SW_MEMORY_FAILURE;
+	if (!card_has_room(call->card, larger(entry_nonvolatile_used(entry), parameters->nonvolatile_bytes),
+			   larger(entry->volatile_bytes, parameters->volatile_bytes)))
+		return SW_NO_MEMORY;
+	struct entry *added = registry_add(registry, entry);
+	if (added == NULL)
+		return SW_MEMORY_FAILURE;
+	registry_give(registry, added, privileges);
+	return done(call);
+}
+
+static uint16_t install_for_install(struct call *call, const struct install_fields *fields)
+{
+	const struct registry *registry = &call->card->registry;
+	bool is_selectable = (call->command.p1 & FOR_MAKE_SELECTABLE) != 0;
+	struct entry entry = { .life_cycle = is_selectable ? LIFE_SELECTABLE : LIFE_INSTALLED };
+	uint32_t privileges;
+	if (!aid_read(fields->lv[0], &entry.load_file) || !aid_read(fields->lv[1], &entry.module) ||
+	    !aid_read(fields->lv[2], &entry.aid) || !privileges_read(fields->lv[3], &privileges) ||
+	    !fields->parameters.has_application)
+		return SW_WRONG_DATA;
+	const struct entry *load_file = registry_find(registry, fields->lv[0]);
+	if (load_file == NULL || load_file->kind != CARD_LOAD_FILE || !has_module(load_file, fields->lv[1]))
+		return SW_NO_REFERENCED_DATA;
+	if (registry_find(registry, fields->lv[2]) != NULL)
+		return SW_CONDITIONS_OF_USE;
+
+	bool is_security_domain = is_of_mask(load_file);
+	entry.kind = is_security_domain ? CARD_SECURITY_DOMAIN : CARD_APPLICATION;
+	entry.security_domain = is_security_domain ? call->selected->aid : load_file->security_domain;
+	if (!registry_may_give(registry, privileges, is_security_domain, NULL) ||
+	    (!is_selectable && (privileges & PRIVILEGE_CARD_RESET) != 0))
+		return SW_WRONG_DATA;
+	if (is_security_domain && !security_domain_parameters_fit(call->card, fields->parameters.application))
+		return SW_WRONG_DATA;
+	return instance_create(call, fields, &entry, privileges);
+}
+
+static uint16_t install_for_make_selectable(struct call *call, const struct install_fields *fields)
+{
+	struct registry *registry = &call->card->registry;
+	struct entry *entry = registry_find(registry, fields->lv[2]);
+	uint32_t privileges;
+	if (fields->lv[0].len != 0 || fields->lv[1].len != 0 || !privileges_read(fields->lv[3], &privileges))
+		return SW_WRONG_DATA;
+	if (entry == NULL || entry->kind == CARD_LOAD_FILE)
+		return SW_NO_REFERENCED_DATA;
+	if (!registry_is_above(registry, call->selected, entry) || entry->life_cycle != LIFE_INSTALLED)
+		return SW_CONDITIONS_OF_USE;
+	/* all other privileges of the field are to be ignored */
+	privileges = entry->privileges | (privileges & PRIVILEGE_CARD_RESET);
+	if (!registry_may_give(registry, privileges, entry->kind == CARD_SECURITY_DOMAIN, entry))
+		return SW_CONDITIONS_OF_USE;
+	uint16_t sw = implicit_selection_add(registry, entry, &fields->parameters);
+	if (sw != SW_SUCCESS)
+		return sw;
+	registry_give(registry, entry, privileges);
+	entry->life_cycle = LIFE_SELECTABLE;
+	return done(call);
+}
+
+/* ---- for extradition, for registry update ---- */
+
+/* GPCS 2.3.1 9.4.1. Hierarchies stay trees: nothing becomes associated with what is below it. */
+static uint16_t extradite(struct call *call, struct entry *entry, struct bytes to)
+{
+	const struct registry *registry = &call->card->registry;
+	const struct entry *target = registry_find(registry, to);
+	if (target == NULL || target->kind != CARD_SECURITY_DOMAIN)
+		return SW_NO_REFERENCED_DATA;
+	if (entry == registry_isd(registry) || !registry_is_above(registry, call->selected, entry))
+		return SW_CONDITIONS_OF_USE;
+	if (target != registry_isd(registry) && target->life_cycle != LIFE_PERSONALIZED)
+		return SW_CONDITIONS_OF_USE;
+	if (target != entry && entry->kind == CARD_SECURITY_DOMAIN &&
+	    registry_is_above(registry, entry, target))
+		return SW_CONDITIONS_OF_USE;
+	entry->security_domain = target->aid;
+	return SW_SUCCESS;
+}
+
+static uint16_t install_for_extradition(struct call *call, const struct install_fields *fields)
+{
+	struct entry *entry = registry_find(&call->card->registry, fields->lv[2]);
+	if (fields->lv[1].len != 0 || fields->lv[3].len != 0)
+		return SW_WRONG_DATA;
+	uint16_t sw = entry == NULL ? SW_NO_REFERENCED_DATA : extradite(call, entry, fields->lv[0]);
+	return sw == SW_SUCCESS ? done(call) : sw;
+}
+
+/* All or nothing: whatever is refused takes the registry back to what is durable. */
+static uint16_t registry_update(struct call *call, const struct install_fields *fields, struct entry *entry)
+{
+	struct registry *registry = &call->card->registry;
+	uint32_t privileges = entry->privileges;
+	if (fields->lv[3].len != 0 && !privileges_read(fields->lv[3], &privileges))
+		return SW_WRONG_DATA;
+	if (!registry_may_give(registry, privileges, entry->kind == CARD_SECURITY_DOMAIN, entry))
+		return SW_WRONG_DATA;
+	registry_give(registry, entry, privileges);
+	uint16_t sw = implicit_selection_add(registry, entry, &fields->parameters);
+	if (sw == SW_SUCCESS && fields->lv[0].len != 0)
+		sw = extradite(call, entry, fields->lv[0]);
+	return sw;
+}
+
+static uint16_t install_for_registry_update(struct call *call, const struct install_fields *fields)
+{
+	struct registry *registry = &call->card->registry;
+	struct entry *entry = registry_find(registry, fields->lv[2]);
+	/* restricting functions is an option that this card lacks, and without an application there is
+	 * nothing else */
+	if (fields->lv[1].len != 0 || fields->lv[2].len == 0 || fields->parameters.has_restriction)
+		return SW_WRONG_DATA;
+	if (entry == NULL || entry->kind == CARD_LOAD_FILE)
+		return SW_NO_REFERENCED_DATA;
+	if (entry == registry_isd(registry) || !registry_is_above(registry, call->selected, entry))
+		return SW_CONDITIONS_OF_USE;
+	uint16_t sw = registry_update(call, fields, entry);
+	if (sw == SW_SUCCESS)
+		return done(call);
+	return state_restore(call->card, NULL) == ERR_NONE ? sw : SW_MEMORY_FAILURE;
+}
+
+/* ---- for personalization ---- */
+
+static uint16_t install_for_personalization(struct call *call, const struct install_fields *fields)
+{
+	const struct entry *entry = registry_find(&call->card->registry, fields->lv[2]);
+	if (fields->lv[0].len != 0 || fields->lv[1].len != 0 || fields->lv[3].len != 0)
+		return SW_WRONG_DATA;
+	if (entry == NULL || entry->kind == CARD_LOAD_FILE)
+		return SW_NO_REFERENCED_DATA;
+	if ((call->selected->privileges & PRIVILEGE_TRUSTED_PATH) == 0 ||
+	    (entry->life_cycle & LIFE_LOCKED) != 0 ||
+	    !aid_equal(&entry->security_domain, &call->selected->aid))
+		return SW_CONDITIONS_OF_USE;
+	personalization_end(&call->channel->personalization);
+	call->channel->personalization.target = entry->aid;
+	build_u8(call->answer, 0x00);
+	return SW_SUCCESS;
+}
+
+/* clang-format off */
+static const struct variant {
+	uint8_t p1;
+	bool changes_content;
+	uint16_t (*run)(struct call *call, const struct install_fields *fields);
+} variants[] = {
+	{ FOR_LOAD,                          true,  install_for_load            },
+	{ FOR_INSTALL,                       true,  install_for_install         },
+	{ FOR_INSTALL | FOR_MAKE_SELECTABLE, true,  install_for_install         },
+	{ FOR_MAKE_SELECTABLE,               true,  install_for_make_selectable },
+	{ FOR_EXTRADITION,                   true,  install_for_extradition     },
+	{ FOR_REGISTRY_UPDATE,               true,  install_for_registry_update },
+	{ FOR_PERSONALIZATION,               false, install_for_personalization },
+};
+/* clang-format on */
+
+uint16_t install_content(struct call *call)
+{
+	uint16_t refused = call->card->settings.misbehaviour.install_status;
+	const struct variant *variant = NULL;
+	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+		if (variants[i].p1 == call->command.p1)
+			variant = &variants[i];
+	}
+	if (variant == NULL || call->command.p2 != 0)
+		return SW_WRONG_P1P2;
+	if (refused != 0)
+		return refused;
+	struct install_fields fields;
+	/* a token has no place where the security domain's provider manages its own content (11.5.2.3.1) */
+	if (!install_fields_read(call->command.data, variant->p1, &fields) || fields.token.len != 0)
+		return SW_WRONG_DATA;
+	if (variant->changes_content && !may_manage_content(&call->card->registry, call->selected))
+		return SW_CONDITIONS_OF_USE;
+	return variant->run(call, &fields);
+}

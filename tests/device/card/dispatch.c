@@ -1,0 +1,245 @@
+/* GPCS 2.3.1 6.3: the way of one command through the card: chaining, secure messaging, rules, the selected
+ * application. */
+#include "chip.h"
+
+/* For whom a command is, and what it takes to be let in. */
+enum {
+	ISO_CLASS = 0x001,
+	GP_CLASS = 0x002,
+	DATA = 0x004,             /* a data field must be there ... */
+	NO_DATA = 0x008,          /* ... or must not */
+	AUTHENTICATED = 0x010,    /* GPCS 2.3.1 table 11-2 */
+	CHAINS = 0x020,           /* P1 b8: more of this command follow (11.1.5.1) */
+	OPEN_COMMAND = 0x040,     /* processed below the applications and never under secure messaging */
+	STARTS_SESSION = 0x080,   /* taken whatever became of the session */
+	SECURED = 0x100,          /* class with secure messaging */
+	FOR_APPLICATIONS = 0x200, /* else for security domains only */
+	WHEN_LOCKED = 0x400,      /* GPCS 2.3.1 table 11-1 */
+	WHEN_TERMINATED = 0x800,
+};
+
+/* clang-format off */
+static const struct instruction {
+	uint8_t ins;
+	unsigned rules;
+	command_function *run;
+} instructions[] = {
+	{ 0xA4, ISO_CLASS | OPEN_COMMAND | WHEN_LOCKED | WHEN_TERMINATED,                   select_application    },
+	{ 0x70, ISO_CLASS | OPEN_COMMAND | NO_DATA | WHEN_LOCKED | WHEN_TERMINATED,         manage_channel        },
+	{ 0x50, GP_CLASS | DATA | STARTS_SESSION | WHEN_LOCKED,                             initialize_update     },
+	{ 0x82, GP_CLASS | DATA | SECURED | WHEN_LOCKED,                                    external_authenticate },
+	{ 0xCA, ISO_CLASS | GP_CLASS | FOR_APPLICATIONS | WHEN_LOCKED | WHEN_TERMINATED,    get_data              },
+	{ 0xCB, ISO_CLASS | FOR_APPLICATIONS | WHEN_LOCKED | WHEN_TERMINATED,               get_data              },
+	{ 0xF2, GP_CLASS | DATA | AUTHENTICATED | WHEN_LOCKED,                              get_status            },
+	{ 0xF0, GP_CLASS | AUTHENTICATED | WHEN_LOCKED,                                     set_status            },
+	{ 0xE6, GP_CLASS | DATA | AUTHENTICATED | CHAINS,                                   install_content       },
+	{ 0xE8, GP_CLASS | DATA | AUTHENTICATED,                                            load_block            },
+	{ 0xE4, GP_CLASS | DATA | AUTHENTICATED | CHAINS,                                   delete_content        },
+	{ 0xD8, GP_CLASS | DATA | AUTHENTICATED | CHAINS,                                   put_key               },
+	{ 0xE2, GP_CLASS | DATA | AUTHENTICATED,                                            store_data            },
+};
+/* clang-format on */
+
+#define INS_GET_RESPONSE 0xC0
+#define INS_LOAD         0xE8
+#define CHAIN_MORE       0x80
+
+static const struct instruction *instruction_find(uint8_t ins)
+{
+	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++) {
+		if (instructions[i].ins == ins)
+			return &instructions[i];
+	}
+	return NULL;
+}
+
+/* ---- rules ---- */
+
+static uint16_t class_check(const struct command *command, const struct instruction *instruction)
+{
+	if ((instruction->rules & (command->is_gp ? GP_CLASS : ISO_CLASS)) == 0)
+		return SW_NO_CLASS;
+	if ((instruction->rules & OPEN_COMMAND) != 0 && command->is_secured)
+		return SW_NO_SECURE_MESSAGING;
+	if ((instruction->rules & STARTS_SESSION) != 0 && command->is_secured)
+		return SW_NO_CLASS;
+	if ((instruction->rules & SECURED) != 0 && !command->is_secured)
+		return SW_NO_CLASS;
+	return SW_SUCCESS;
+}
+
+static uint16_t rules_check(const struct call *call, const struct instruction *instruction)
+{
+	unsigned rules = instruction->rules;
+	uint8_t life_cycle = registry_isd(&call->card->registry)->life_cycle;
+	uint16_t sw = class_check(&call->command, instruction);
+	if (sw != SW_SUCCESS)
+		return sw;
+	if (call->selected->kind == CARD_APPLICATION && (rules & (FOR_APPLICATIONS | OPEN_COMMAND)) == 0)
+		return SW_NO_INSTRUCTION;
+	if (life_cycle == CARD_LOCKED && (rules & WHEN_LOCKED) == 0)
+		return SW_FUNCTION_NOT_SUPPORTED;
+	if (life_cycle == CARD_TERMINATED && (rules & WHEN_TERMINATED) == 0)
+		return SW_FUNCTION_NOT_SUPPORTED;
+	if ((rules & AUTHENTICATED) != 0 && call->channel->session.state != SESSION_OPEN)
+		return SW_SECURITY_STATUS;
+	if ((rules & DATA) != 0 && call->command.data.len == 0)
+		return SW_WRONG_LENGTH;
+	if ((rules & NO_DATA) != 0 && call->command.data.len != 0)
+		return SW_WRONG_LENGTH;
+	return SW_SUCCESS;
+}
+
+/* ---- command chaining, GPCS 2.3.1 11.1.5.1 ---- */
+
+static bool is_next_of_chain(const struct command *chain, const struct command *command)
+{
+	return chain->ins == command->ins && ((chain->p1 ^ command->p1) & ~CHAIN_MORE) == 0 &&
+	       chain->p2 == command->p2 && chain->is_gp == command->is_gp &&
+	       chain->is_secured == command->is_secured;
+}
+
+/* Adds a piece; with the last one the command has all of the data. */
+static enum err chain_add(struct call *call, bool has_more)
+{
+	struct channel *channel = call->channel;
+	enum err err = gathering_add(&channel->chained, call->command.data, CHAIN_MAX);
+	if (err == ERR_NONE && has_more) {
+		channel->chain = call->command;
+		channel->chain.data = bytes_of(NULL, 0);
+		return ERR_NONE;
+	}
+	if (err == ERR_NONE)
+		err = bytes_copy(call->card->scratch, gathering_bytes(&channel->chained),
+				 &call->command.data);
+	gathering_end(&channel->chained);
+	return err;
+}
+
+/* True when the command is whole and may go on; else *ret_sw is the answer. */
+static bool chain_take(struct call *call, const struct instruction *instruction, uint16_t *ret_sw)
+{
+	struct channel *channel = call->channel;
+	bool is_chained = gathering_is_open(&channel->chained);
+	if (is_chained && !is_next_of_chain(&channel->chain, &call->command)) {
+		gathering_end(&channel->chained);
+		*ret_sw = SW_CONDITIONS_OF_USE;
+		return false;
+	}
+	bool has_more = instruction != NULL && (instruction->rules & CHAINS) != 0 &&
+			(call->command.p1 & CHAIN_MORE) != 0;
+	if (!is_chained && !has_more)
+		return true;
+	*ret_sw = rules_check(call, instruction);
+	if (*ret_sw != SW_SUCCESS) {
+		gathering_end(&channel->chained);
+		return false;
+	}
+	enum err err = chain_add(call, has_more);
+	if (err != ERR_NONE)
+		*ret_sw = err == ERR_LIMIT ? SW_WRONG_P1P2 : SW_MEMORY_FAILURE;
+	return err == ERR_NONE && !has_more;
+}
+
+/* ---- one command ---- */
+
+/* EXTERNAL AUTHENTICATE brings its own C-MAC and is verified where it is understood. */
+static bool is_verified_by_session(const struct session *session, const struct instruction *instruction)
+{
+	if (instruction != NULL && (instruction->rules & (OPEN_COMMAND | STARTS_SESSION)) != 0)
+		return false;
+	return instruction == NULL || (instruction->rules & SECURED) == 0 ||
+	       session->state != SESSION_INITIATED;
+}
+
+static uint16_t call_run(struct call *call)
+{
+	const struct instruction *instruction = instruction_find(call->command.ins);
+	struct session *session = &call->channel->session;
+	uint16_t sw;
+	if (call->command.ins != INS_LOAD)
+		load_end(&call->channel->load);
+	if (!chain_take(call, instruction, &sw))
+		return sw;
+	if (is_verified_by_session(session, instruction)) {
+		sw = session_unwrap(session, call->card->scratch, &call->command);
+		if (sw != SW_SUCCESS)
+			return sw;
+		call->is_protected = session->state == SESSION_OPEN;
+	}
+	if (instruction == NULL)
+		return SW_NO_INSTRUCTION;
+	sw = rules_check(call, instruction);
+	return sw == SW_SUCCESS ? instruction->run(call) : sw;
+}
+
+static bool is_error(uint16_t sw)
+{
+	return sw != SW_SUCCESS && (sw & 0xFF00) != 0x6200 && (sw & 0xFF00) != 0x6300;
+}
+
+/* One bit of the R-MAC, which ends the answer. */
+static enum err response_mac_corrupt(const struct session *session, struct arena *arena, struct bytes *data)
+{
+	if ((session->level & LEVEL_RMAC) == 0 || data->len == 0)
+		return ERR_NONE;
+	struct builder b = builder_in(arena);
+	build_bytes(&b, bytes_first(*data, data->len - 1));
+	build_u8(&b, data->at[data->len - 1] ^ 0x01);
+	return builder_bytes(&b, data);
+}
+
+/* Runs the command and protects its answer as the session says. */
+static enum err command_process(struct card *card, struct channel *channel, const struct command *command,
+				struct arena *arena, struct bytes *ret_response)
+{
+	struct builder answer = builder_in(card->scratch);
+	struct call call = {
+		.card = card,
+		.channel = channel,
+		.command = *command,
+		.selected = registry_find(&card->registry, aid_bytes(&channel->selected)),
+		.answer = &answer,
+	};
+	if (call.selected == NULL)
+		return ERR_INTERNAL;
+	uint16_t sw = call_run(&call);
+	if (card->has_no_power)
+		return ERR_UNAVAILABLE;
+
+	struct bytes data = bytes_of(NULL, 0);
+	enum err err = is_error(sw) ? ERR_NONE : builder_bytes(&answer, &data);
+	if (err == ERR_NONE && call.is_protected && !is_error(sw))
+		err = session_wrap(&channel->session, card->scratch, sw, data, &data);
+	if (err == ERR_NONE && call.is_protected && card->settings.misbehaviour.corrupts_response_mac)
+		err = response_mac_corrupt(&channel->session, card->scratch, &data);
+	return err != ERR_NONE ? err : answer_deliver(channel, command, arena, data, sw, ret_response);
+}
+
+static enum err status_word_only(struct arena *arena, uint16_t sw, struct bytes *ret_response)
+{
+	struct builder b = builder_in(arena);
+	build_u16(&b, sw);
+	return builder_bytes(&b, ret_response);
+}
+
+enum err card_transmit(struct card *card, struct arena *arena, struct bytes bytes, struct bytes *ret_response)
+{
+	struct command command;
+	if (card->has_no_power)
+		return ERR_UNAVAILABLE;
+	if (card->settings.misbehaviour.is_mute)
+		return ERR_TIMEOUT;
+	uint16_t sw = command_read(bytes, &command);
+	if (sw != SW_SUCCESS)
+		return status_word_only(arena, sw, ret_response);
+	struct channel *channel = &card->channels[command.channel];
+	if (!channel->is_open)
+		return status_word_only(arena, SW_NO_CHANNEL, ret_response);
+	if (command.ins == INS_GET_RESPONSE)
+		return answer_continue(channel, &command, arena, ret_response);
+	gathering_end(&channel->answer);
+	enum err err = command_process(card, channel, &command, arena, ret_response);
+	arena_reset(card->scratch);
+	return err;
+}

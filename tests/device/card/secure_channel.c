@@ -1,0 +1,443 @@
+/* SCP03: GlobalPlatform Amendment D 1.2; its S8 mode is that of 1.1.1 */
+#include "secure_channel.h"
+
+#include "chip.h"
+
+#define SEQUENCE_COUNTER_MAX 0xFFFFFF
+#define SCP_ID               0x03
+
+/* Amd D table 4-1 */
+enum derivation {
+	DERIVE_CARD_CRYPTOGRAM = 0x00,
+	DERIVE_HOST_CRYPTOGRAM = 0x01,
+	DERIVE_CARD_CHALLENGE = 0x02,
+	DERIVE_S_ENC = 0x04,
+	DERIVE_S_MAC = 0x06,
+	DERIVE_S_RMAC = 0x07
+};
+
+static const uint8_t zero_block[AES_BLOCK];
+
+/* Amd D 4.1.5: NIST SP 800-108 in counter mode over CMAC */
+static enum err derive(const struct secret *key, enum derivation constant, struct bytes context,
+		       uint8_t *ret_at, size_t len)
+{
+	uint8_t output[2 * AES_BLOCK];
+	for (uint8_t round = 1; round <= 2; round++) {
+		uint8_t label[16] = {
+			[11] = (uint8_t)constant,
+			[13] = (uint8_t)(len * 8 >> 8),
+			[14] = (uint8_t)(len * 8),
+			[15] = round,
+		};
+		struct bytes parts[] = { bytes_of(label, sizeof(label)), context };
+		enum err err = aes_cmac(secret_bytes(key), parts, 2, &output[(round - 1) * AES_BLOCK]);
+		if (err != ERR_NONE)
+			return err;
+	}
+	memcpy(ret_at, output, len);
+	wipe(output, sizeof(output));
+	return ERR_NONE;
+}
+
+static enum err derive_key(const struct secret *key, enum derivation constant, struct bytes context,
+			   struct secret *ret_key)
+{
+	enum err err = derive(key, constant, context, ret_key->at, key->len);
+	ret_key->len = err == ERR_NONE ? key->len : 0;
+	return err;
+}
+
+void session_end(struct session *session)
+{
+	wipe(session, sizeof(*session));
+}
+
+void session_abort(struct session *session)
+{
+	session_end(session);
+	session->state = SESSION_ABORTED;
+}
+
+/* ---- keys ---- */
+
+static bool key_value(const struct entry *owner, uint8_t version, uint8_t id, struct secret *ret_secret)
+{
+	const struct card_key *key = entry_key(owner, version, id);
+	return key != NULL && key->components->type == KEY_TYPE_AES &&
+	       secret_from(key->components->value, ret_secret) == ERR_NONE;
+}
+
+/* Amd D 6.1: Key-ENC, Key-MAC and Key-DEK of one length. `version` 0: the first that is whole. */
+static bool key_set_find(const struct entry *owner, uint8_t version, struct card_key_set *ret_set)
+{
+	struct card_key_set set = { 0 };
+	bool is_found = false;
+	for (const struct key_version *v = owner->key_versions; v != NULL && !is_found; v = v->next) {
+		if (version != 0 && v->version != version)
+			continue;
+		set.version = v->version;
+		is_found = key_value(owner, v->version, 1, &set.enc) &&
+			   key_value(owner, v->version, 2, &set.mac) &&
+			   key_value(owner, v->version, 3, &set.dek) && set.enc.len == set.mac.len &&
+			   set.mac.len == set.dek.len;
+	}
+	if (is_found)
+		*ret_set = set;
+	wipe(&set, sizeof(set));
+	return is_found;
+}
+
+/* GPCS 2.3.1 7.2: a security domain without keys of its own uses the services of the one that it is
+ * associated with. */
+static struct entry *key_owner_of(const struct registry *registry, const struct entry *security_domain)
+{
+	struct card_key_set any;
+	struct entry *owner = registry_find(registry, aid_bytes(&security_domain->aid));
+	while (!key_set_find(owner, 0, &any)) {
+		if (aid_equal(&owner->security_domain, &owner->aid))
+			return NULL;
+		owner = registry_find(registry, aid_bytes(&owner->security_domain));
+	}
+	wipe(&any, sizeof(any));
+	return owner;
+}
+
+bool default_sequence_counter(const struct registry *registry, const struct entry *security_domain,
+			      uint32_t *ret_counter)
+{
+	const struct entry *owner = key_owner_of(registry, security_domain);
+	struct card_key_set keys;
+	if (owner == NULL || !key_set_find(owner, 0, &keys))
+		return false;
+	*ret_counter = entry_key_version(owner, keys.version)->sequence_counter;
+	wipe(&keys, sizeof(keys));
+	return true;
+}
+
+bool has_key_set(const struct entry *security_domain)
+{
+	struct card_key_set keys;
+	bool is_found = key_set_find(security_domain, 0, &keys);
+	wipe(&keys, sizeof(keys));
+	return is_found;
+}
+
+/* ---- INITIALIZE UPDATE, Amd D 7.1.1 ---- */
+
+static enum err challenge_make(const struct call *call, const struct card_key_set *keys,
+			       uint32_t sequence_counter, uint8_t *ret_challenge, size_t len)
+{
+	const struct card_settings *settings = &call->card->settings;
+	if (settings->make_challenge != NULL) {
+		settings->make_challenge(settings->make_challenge_arg, ret_challenge, len);
+		return ERR_NONE;
+	}
+	if ((settings->scp03_options & CARD_I_PSEUDO_RANDOM) == 0)
+		return random_bytes(ret_challenge, len);
+	uint8_t context[3 + CARD_AID_MAX] = { (uint8_t)(sequence_counter >> 16),
+					      (uint8_t)(sequence_counter >> 8), (uint8_t)sequence_counter };
+	const struct card_aid *invoker = &call->channel->selected;
+	memcpy(&context[3], invoker->at, invoker->len);
+	return derive(&keys->enc, DERIVE_CARD_CHALLENGE, bytes_of(context, 3 + invoker->len), ret_challenge,
+		      len);
+}
+
+static enum err session_derive(struct session *session, const struct card_key_set *keys, struct bytes context,
+			       uint8_t *ret_card_cryptogram)
+{
+	enum err err = derive_key(&keys->enc, DERIVE_S_ENC, context, &session->enc);
+	if (err == ERR_NONE)
+		err = derive_key(&keys->mac, DERIVE_S_MAC, context, &session->mac);
+	if (err == ERR_NONE)
+		err = derive_key(&keys->mac, DERIVE_S_RMAC, context, &session->rmac);
+	if (err == ERR_NONE)
+		err = derive(&session->mac, DERIVE_CARD_CRYPTOGRAM, context, ret_card_cryptogram,
+			     session->mac_len);
+	if (err == ERR_NONE)
+		err = derive(&session->mac, DERIVE_HOST_CRYPTOGRAM, context, session->host_cryptogram,
+			     session->mac_len);
+	session->dek = keys->dek;
+	return err;
+}
+
+static uint16_t initiate(struct call *call, const struct card_aid *owner, const struct card_key_set *keys,
+			 uint32_t sequence_counter)
+{
+	uint8_t options = call->card->settings.scp03_options;
+	struct session *session = &call->channel->session;
+	size_t len = call->command.data.len;
+	uint8_t context[2 * CARD_CHALLENGE_MAX], cryptogram[AES_BLOCK];
+	memcpy(context, call->command.data.at, len);
+	*session = (struct session){
+		.state = SESSION_INITIATED, .mac_len = len, .key_owner = *owner, .key_version = keys->version
+	};
+	if (challenge_make(call, keys, sequence_counter, &context[len], len) != ERR_NONE ||
+	    session_derive(session, keys, bytes_of(context, 2 * len), cryptogram) != ERR_NONE) {
+		session_end(session);
+		return SW_MEMORY_FAILURE;
+	}
+	if (call->card->settings.misbehaviour.has_wrong_cryptogram)
+		cryptogram[0] ^= 0x01;
+
+	const struct data_object *diversification = entry_object(registry_isd(&call->card->registry), 0xCF);
+	build_bytes(call->answer, diversification->value);
+	build_u8(call->answer, keys->version);
+	build_u8(call->answer, SCP_ID);
+	build_u8(call->answer, options);
+	build_bytes(call->answer, bytes_of(&context[len], len));
+	build_bytes(call->answer, bytes_of(cryptogram, len));
+	if ((options & CARD_I_PSEUDO_RANDOM) != 0)
+		build_u24(call->answer, sequence_counter);
+	return SW_SUCCESS;
+}
+
+uint16_t initialize_update(struct call *call)
+{
+	const struct card_settings *settings = &call->card->settings;
+	session_end(&call->channel->session);
+	personalization_end(&call->channel->personalization);
+	if (call->command.p2 != 0)
+		return SW_WRONG_P1P2;
+	if (call->command.data.len != ((settings->scp03_options & CARD_I_S16) != 0 ? 16 : 8))
+		return SW_WRONG_LENGTH;
+	struct entry *owner = key_owner_of(&call->card->registry, call->selected);
+	struct card_key_set keys;
+	if (owner == NULL || !key_set_find(owner, call->command.p1, &keys))
+		return SW_NO_REFERENCED_DATA;
+
+	struct card_aid owner_aid = owner->aid;
+	struct key_version *version = entry_key_version(owner, keys.version);
+	uint32_t sequence_counter = version->sequence_counter;
+	uint16_t sw = SW_SUCCESS;
+	if (settings->authentication_tries != 0 && version->failures >= settings->authentication_tries) {
+		sw = SW_KEYS_BLOCKED;
+	} else if ((settings->scp03_options & CARD_I_PSEUDO_RANDOM) != 0) {
+		/* counted and durable before it is used: no challenge comes twice, whatever happens to the
+		 * power */
+		if (sequence_counter == SEQUENCE_COUNTER_MAX) {
+			sw = SW_CONDITIONS_OF_USE;
+		} else {
+			version->sequence_counter = ++sequence_counter;
+			sw = state_commit(call->card);
+		}
+	}
+	if (sw == SW_SUCCESS)
+		sw = initiate(call, &owner_aid, &keys, sequence_counter);
+	wipe(&keys, sizeof(keys));
+	return sw;
+}
+
+/* ---- EXTERNAL AUTHENTICATE, Amd D 7.1.2 ---- */
+
+static bool level_is_offered(uint8_t level, uint8_t options)
+{
+	static const struct {
+		uint8_t level, needs;
+	} levels[] = {
+		{ 0, 0 },
+		{ LEVEL_CMAC, 0 },
+		{ LEVEL_CMAC | LEVEL_CDEC, 0 },
+		{ LEVEL_CMAC | LEVEL_RMAC, CARD_I_RMAC },
+		{ LEVEL_CMAC | LEVEL_CDEC | LEVEL_RMAC, CARD_I_RMAC },
+		{ LEVEL_CMAC | LEVEL_CDEC | LEVEL_RMAC | LEVEL_RENC, CARD_I_RMAC | CARD_I_RENC },
+	};
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		if (levels[i].level == level)
+			return (levels[i].needs & ~options) == 0;
+	}
+	return false;
+}
+
+/* Counts wrong host cryptograms in a row; nothing is written while the count stays as it is. */
+static uint16_t failures_count(struct call *call, bool has_failed)
+{
+	const struct session *session = &call->channel->session;
+	struct entry *owner = registry_find(&call->card->registry, aid_bytes(&session->key_owner));
+	struct key_version *version = owner == NULL ? NULL : entry_key_version(owner, session->key_version);
+	if (version == NULL)
+		return SW_CONDITIONS_OF_USE; /* another channel deleted the key set meanwhile */
+	if (has_failed ? version->failures == UINT8_MAX : version->failures == 0)
+		return SW_SUCCESS;
+	version->failures = has_failed ? (uint8_t)(version->failures + 1) : 0;
+	return state_commit(call->card);
+}
+
+/* The C-MAC of `command` over the chaining value; answers the whole 16 bytes. */
+static enum err command_mac(const struct session *session, const struct command *command,
+			    struct bytes unmacked, uint8_t ret_mac[AES_BLOCK])
+{
+	size_t len = unmacked.len + session->mac_len;
+	uint8_t header[7] = { command->is_gp ? 0x84 : 0x04, command->ins, command->p1, command->p2,
+			      (uint8_t)len };
+	size_t header_len = 5;
+	if (len > 255) { /* only a chained command: GPCS 2.3.1 11.1.5.1 */
+		header[4] = 0;
+		header[5] = (uint8_t)(len >> 8);
+		header[6] = (uint8_t)len;
+		header_len = 7;
+	}
+	struct bytes parts[] = { bytes_of(session->chaining_value, AES_BLOCK), bytes_of(header, header_len),
+				 unmacked };
+	return aes_cmac(secret_bytes(&session->mac), parts, 3, ret_mac);
+}
+
+/* Verifies and cuts the C-MAC, and moves the chain on. */
+static bool mac_verify(struct session *session, const struct command *command, struct bytes *ret_unmacked)
+{
+	if (command->data.len < session->mac_len)
+		return false;
+	size_t len = command->data.len - session->mac_len;
+	struct bytes unmacked = bytes_first(command->data, len);
+	uint8_t mac[AES_BLOCK];
+	if (command_mac(session, command, unmacked, mac) != ERR_NONE)
+		return false;
+	if (!bytes_equal_constant_time(bytes_of(mac, session->mac_len), bytes_from(command->data, len)))
+		return false;
+	memcpy(session->chaining_value, mac, AES_BLOCK);
+	*ret_unmacked = unmacked;
+	return true;
+}
+
+static uint16_t authenticate(struct call *call)
+{
+	struct session *session = &call->channel->session;
+	const struct command *command = &call->command;
+	if (session->state != SESSION_INITIATED)
+		return SW_CONDITIONS_OF_USE;
+	if (command->p2 != 0 || !level_is_offered(command->p1, call->card->settings.scp03_options))
+		return SW_WRONG_P1P2;
+	if (command->data.len != 2 * session->mac_len)
+		return SW_WRONG_LENGTH;
+	struct bytes expected = bytes_of(session->host_cryptogram, session->mac_len);
+	if (!bytes_equal_constant_time(bytes_first(command->data, session->mac_len), expected)) {
+		uint16_t sw = failures_count(call, true);
+		return sw == SW_SUCCESS ? SW_AUTHENTICATION_FAILED : sw;
+	}
+	struct bytes cryptogram;
+	if (!mac_verify(session, command, &cryptogram))
+		return SW_SECURITY_STATUS;
+	return failures_count(call, false);
+}
+
+uint16_t external_authenticate(struct call *call)
+{
+	struct session *session = &call->channel->session;
+	bool was_open = session->state == SESSION_OPEN;
+	uint16_t sw = authenticate(call);
+	if (sw == SW_SUCCESS) {
+		session->state = SESSION_OPEN;
+		session->level = call->command.p1;
+	} else if (!was_open) {
+		session_end(session); /* Amd D 5.2: a failed step means that all of it starts anew */
+	}
+	return sw;
+}
+
+/* ---- secure messaging, Amd D 6.2.4 to 6.2.8 ---- */
+
+static enum err counter_icv(const struct session *session, uint8_t first_byte, uint8_t ret_icv[AES_BLOCK])
+{
+	uint8_t block[AES_BLOCK] = { first_byte };
+	for (size_t i = 0; i < 8; i++)
+		block[AES_BLOCK - 1 - i] = (uint8_t)(session->counter >> (8 * i));
+	return aes_ecb_encrypt(secret_bytes(&session->enc), bytes_of(block, sizeof(block)), ret_icv);
+}
+
+/* GPCS 2.3.1 B.2.3: 80 and zeros up to a whole block. */
+static bool padding_cut(struct bytes *data)
+{
+	size_t len = data->len;
+	while (len > 0 && data->at[len - 1] == 0)
+		len--;
+	if (len == 0 || data->at[len - 1] != 0x80 || data->len - len >= AES_BLOCK)
+		return false;
+	*data = bytes_first(*data, len - 1);
+	return true;
+}
+
+static bool data_decrypt(const struct session *session, struct arena *arena, struct bytes *data)
+{
+	uint8_t icv[AES_BLOCK];
+	uint8_t *plain = arena_alloc(arena, data->len);
+	if (plain == NULL || data->len % AES_BLOCK != 0 || counter_icv(session, 0, icv) != ERR_NONE ||
+	    aes_cbc_decrypt(secret_bytes(&session->enc), icv, *data, plain) != ERR_NONE)
+		return false;
+	*data = bytes_of(plain, data->len);
+	return padding_cut(data);
+}
+
+uint16_t session_unwrap(struct session *session, struct arena *arena, struct command *command)
+{
+	if (session->state == SESSION_ABORTED)
+		return SW_SECURITY_STATUS;
+	if (session->state != SESSION_OPEN || session->level == 0)
+		return SW_SUCCESS; /* Amd D 5.6: no verification; the command asks for what it needs */
+	struct bytes data;
+	session->counter++;
+	bool is_right = command->is_secured && mac_verify(session, command, &data);
+	if (is_right && (session->level & LEVEL_CDEC) != 0 && data.len > 0)
+		is_right = data_decrypt(session, arena, &data);
+	if (!is_right) {
+		session_abort(session);
+		return SW_SECURITY_STATUS;
+	}
+	command->data = data;
+	return SW_SUCCESS;
+}
+
+static enum err answer_encrypt(const struct session *session, struct arena *arena, struct bytes *answer)
+{
+	uint8_t icv[AES_BLOCK];
+	struct bytes padded;
+	struct builder b = builder_in(arena);
+	build_bytes(&b, *answer);
+	build_u8(&b, 0x80);
+	build_zeros(&b, (AES_BLOCK - b.len % AES_BLOCK) % AES_BLOCK);
+	enum err err = builder_bytes(&b, &padded);
+	if (err == ERR_NONE)
+		err = counter_icv(session, 0x80, icv);
+	if (err == ERR_NONE)
+		err = aes_cbc_encrypt(secret_bytes(&session->enc), icv, padded, b.at);
+	if (err == ERR_NONE)
+		*answer = padded;
+	return err;
+}
+
+enum err session_wrap(const struct session *session, struct arena *arena, uint16_t sw, struct bytes answer,
+		      struct bytes *ret_protected)
+{
+	enum err err;
+	if ((session->level & LEVEL_RENC) != 0 && answer.len > 0) {
+		err = answer_encrypt(session, arena, &answer);
+		if (err != ERR_NONE)
+			return err;
+	}
+	if ((session->level & LEVEL_RMAC) == 0) {
+		*ret_protected = answer;
+		return ERR_NONE;
+	}
+	uint8_t mac[AES_BLOCK], status[2] = { (uint8_t)(sw >> 8), (uint8_t)sw };
+	struct bytes parts[] = { bytes_of(session->chaining_value, AES_BLOCK), answer, bytes_of(status, 2) };
+	err = aes_cmac(secret_bytes(&session->rmac), parts, 3, mac);
+	if (err != ERR_NONE)
+		return err;
+	struct builder b = builder_in(arena);
+	build_bytes(&b, answer);
+	build_bytes(&b, bytes_of(mac, session->mac_len));
+	return builder_bytes(&b, ret_protected);
+}
+
+enum err session_decrypt(const struct session *session, struct arena *arena, struct bytes data,
+			 struct bytes *ret_plain)
+{
+	if (data.len == 0 || data.len % AES_BLOCK != 0)
+		return ERR_MALFORMED;
+	uint8_t *plain = arena_alloc(arena, data.len);
+	if (plain == NULL)
+		return ERR_NOMEM;
+	enum err err = aes_cbc_decrypt(secret_bytes(&session->dek), zero_block, data, plain);
+	if (err == ERR_NONE)
+		*ret_plain = bytes_of(plain, data.len);
+	return err;
+}
