@@ -66,9 +66,9 @@ enum err store_remove_registration(struct store *store, const char *endpoint, st
 {
 	static const struct write_kind kind = {
 		.columns = &registration_columns,
-		.statement = REMOVE_REGISTRATION,
+		.statement = REMOVE_REGISTRATION_TIMES,
 		.when_unchanged = ERR_NOT_FOUND,
-		.then = { REMOVE_REGISTRATION_TIMES, REMOVE_OBSERVATIONS_OF_ENDPOINT },
+		.then = { REMOVE_REGISTRATION, REMOVE_OBSERVATIONS_OF_ENDPOINT },
 	};
 	const struct registration_row row = { .endpoint = endpoint };
 	return write_registration(store, &kind, &row, done);

@@ -1,6 +1,10 @@
 #include "statements.h"
 
 /* Columns in the order of the members of their row. */
+#define REGISTRATION_COLUMNS                                                                                 \
+	"endpoint, location, address, socket, is_secure, identity, lifetime_s, version, binding, links, "    \
+	"root, "                                                                                             \
+	"is_queue_mode, registered_ms"
 #define JOB_COLUMNS                                                                                          \
 	"id, endpoint, operation, params, state, package_id, sealed_state, result, error, "                  \
 	"progress_done, progress_total, steps, attempts, created_ms, updated_ms, deadline_ms, "              \
@@ -17,22 +21,24 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[STATEMENT_ROLLBACK] = "ROLLBACK",
 
 	[PUT_REGISTRATION] =
-		"INSERT INTO registrations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+		"INSERT INTO registrations (" REGISTRATION_COLUMNS ") VALUES"
+		" (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
 		" ON CONFLICT (endpoint) DO UPDATE SET location = ?2, address = ?3, socket = ?4, is_secure = ?5,"
 		" identity = ?6, lifetime_s = ?7, version = ?8, binding = ?9, links = ?10, root = ?11,"
 		" is_queue_mode = ?12, registered_ms = ?13",
 	[PUT_REGISTRATION_TIMES] =
-		"INSERT INTO registration_times VALUES (?1, ?14, ?15)"
-		" ON CONFLICT (endpoint) DO UPDATE SET updated_ms = ?14, expires_ms = ?15",
+		"INSERT OR REPLACE INTO registration_times (id, updated_ms, expires_ms)"
+		" SELECT id, ?14, ?15 FROM registrations WHERE endpoint = ?1",
 	[TOUCH_REGISTRATION] =
-		"UPDATE registration_times SET updated_ms = ?2, expires_ms = ?3 WHERE endpoint = ?1",
+		"UPDATE registration_times SET updated_ms = ?2, expires_ms = ?3"
+		" WHERE id = (SELECT id FROM registrations WHERE endpoint = ?1)",
+	[REMOVE_REGISTRATION_TIMES] =
+		"DELETE FROM registration_times WHERE id = (SELECT id FROM registrations WHERE endpoint = ?1)",
 	[REMOVE_REGISTRATION] = "DELETE FROM registrations WHERE endpoint = ?1",
-	[REMOVE_REGISTRATION_TIMES] = "DELETE FROM registration_times WHERE endpoint = ?1",
 	[REMOVE_OBSERVATIONS_OF_ENDPOINT] = "DELETE FROM observations WHERE endpoint = ?1",
 	[READ_REGISTRATIONS] =
-		"SELECT endpoint, location, address, socket, is_secure, identity, lifetime_s, version, binding, links,"
-		" root, is_queue_mode, registered_ms, updated_ms, expires_ms"
-		" FROM registrations JOIN registration_times USING (endpoint) ORDER BY endpoint",
+		"SELECT " REGISTRATION_COLUMNS ", updated_ms, expires_ms"
+		" FROM registrations JOIN registration_times USING (id)",
 	[PUT_OBSERVATION] =
 		"INSERT INTO observations (endpoint, path, token, format, job_id) VALUES (?1, ?2, ?3, ?4, ?5)"
 		" ON CONFLICT (token) DO UPDATE SET endpoint = ?1, path = ?2, format = ?4, job_id = ?5",

@@ -1,9 +1,10 @@
 -- Version 1. Every number is a 64-bit integer, every *_ms is milliseconds since 1970.
 
--- The two times of a registration change with every Update: apart from the rest, a hundred of them share a page, so that
--- writing many of them touches few pages.
+-- The two times of a registration change with every Update: apart from the rest, two hundred of them share a page, so
+-- that writing many of them touches few pages. New rows are appended; only the index is written all over the place.
 CREATE TABLE registrations (
-	endpoint TEXT NOT NULL PRIMARY KEY,
+	id INTEGER PRIMARY KEY,
+	endpoint TEXT NOT NULL UNIQUE,
 	location TEXT NOT NULL,
 	address TEXT NOT NULL,
 	socket INTEGER NOT NULL,
@@ -16,13 +17,13 @@ CREATE TABLE registrations (
 	root TEXT NOT NULL,
 	is_queue_mode INTEGER NOT NULL,
 	registered_ms INTEGER NOT NULL
-) WITHOUT ROWID, STRICT;
+) STRICT;
 
 CREATE TABLE registration_times (
-	endpoint TEXT NOT NULL PRIMARY KEY,
+	id INTEGER PRIMARY KEY,
 	updated_ms INTEGER NOT NULL,
 	expires_ms INTEGER NOT NULL
-) WITHOUT ROWID, STRICT;
+) STRICT;
 
 CREATE TABLE observations (
 	token INTEGER PRIMARY KEY,

@@ -64,9 +64,10 @@ static void keeps_the_rows_of_version_1(void **state)
 	free(schema);
 	execute(bench,
 		"PRAGMA application_id = 1128354916; PRAGMA user_version = 1;"
-		"INSERT INTO registrations VALUES ('dev-1', 'a', '192.0.2.1:5683', 0, 0, '', 60, '1.1', 'U',"
+		"INSERT INTO registrations VALUES (8, 'dev-1', 'a', '192.0.2.1:5683', 0, 0, '', 60, '1.1', "
+		"'U',"
 		" '</3/0>', '', 0, 1);"
-		"INSERT INTO registration_times VALUES ('dev-1', 2, 3);"
+		"INSERT INTO registration_times VALUES (8, 2, 3);"
 		"INSERT INTO jobs VALUES (4, 'dev-1', 'se.install', '{}', 'waiting', 0, x'0102', '', '', 0, "
 		"0,"
 		" 1, 0, 1, 2, 3, '', 0);"

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include <cardea/lwm2m.h>
 
 static struct registration_row registration(const char *endpoint)
@@ -127,6 +129,34 @@ static void removing_tells_what_is_not_there(void **state)
 	assert_int_equal(
 		WRITE(bench, store_remove_registration(bench->store, "urn:dev:1", bench_done(bench))),
 		ERR_NOT_FOUND);
+}
+
+static void expect_rows(struct bench *bench, const char *table, int expected)
+{
+	char sql[80];
+	sqlite3 *database;
+	sqlite3_stmt *statement;
+	snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
+	assert_int_equal(sqlite3_open(bench_path(bench, "cardea.db"), &database), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int(statement, 0), expected);
+	sqlite3_finalize(statement);
+	assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
+static void removing_leaves_nothing(void **state)
+{
+	struct bench *bench = *state;
+	struct registration_row row = registration("urn:dev:1");
+	assert_int_equal(put(bench, &row), ERR_NONE);
+	expect_rows(bench, "registrations", 1);
+	expect_rows(bench, "registration_times", 1);
+	assert_int_equal(
+		WRITE(bench, store_remove_registration(bench->store, "urn:dev:1", bench_done(bench))),
+		ERR_NONE);
+	expect_rows(bench, "registrations", 0);
+	expect_rows(bench, "registration_times", 0);
 }
 
 static bool stop_at_second(void *self, const struct registration_row *row)
@@ -341,6 +371,7 @@ int main(void)
 		IN_BOTH_MODES(binds_text_from_outside_as_text),
 		IN_BOTH_MODES(copies_the_row_before_it_returns),
 		IN_BOTH_MODES(removing_tells_what_is_not_there),
+		IN_BOTH_MODES(removing_leaves_nothing),
 		IN_BOTH_MODES(reading_stops_when_told),
 		IN_BOTH_MODES(the_last_refresh_counts),
 		IN_BOTH_MODES(refreshes_are_written_without_being_asked),
