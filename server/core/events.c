@@ -10,23 +10,26 @@
 #include "log.h"
 
 #define KEPT_EVENTS 4096
+#define KEPT_BYTES  (16 << 20) /* notifications may be large: then fewer are kept */
 
 struct kept {
 	struct event event;
+	size_t size;
 	char text[]; /* type, 0, JSON, 0 */
 };
 
 struct subscription {
 	struct subscription *next;
-	void (*happened)(void *self,
-			 const struct event *event); /* NULL when it was dropped while events were told */
+	/* NULL when it was dropped while events were told */
+	void (*happened)(void *self, const struct event *event);
 	void *self;
 	uint64_t next_id;
 };
 
 struct events {
-	struct kept *ring[KEPT_EVENTS]; /* by id; NULL: none yet, or lost for want of memory */
-	uint64_t first_id, next_id;     /* of all since the start */
+	struct kept *ring[KEPT_EVENTS]; /* by id; NULL: not kept, or lost for want of memory */
+	uint64_t oldest_id, next_id;    /* what is kept: from the one to before the other */
+	size_t bytes;
 	struct subscription *subscriptions;
 	const struct kept *in_use; /* by the subscriber that is being told */
 	bool is_telling;
@@ -38,8 +41,8 @@ enum err events_create(int64_t wall_ms, struct events **ret_events)
 
 	if (events == NULL)
 		return ERR_NOMEM;
-	events->first_id = ((uint64_t)wall_ms << 20) + 1;
-	events->next_id = events->first_id;
+	events->oldest_id = ((uint64_t)wall_ms << 20) + 1;
+	events->next_id = events->oldest_id;
 	*ret_events = events;
 	return ERR_NONE;
 }
@@ -70,13 +73,6 @@ void events_free(struct events *events)
 	free(events);
 }
 
-static uint64_t oldest_kept(const struct events *events)
-{
-	if (events->next_id - events->first_id <= KEPT_EVENTS)
-		return events->first_id;
-	return events->next_id - KEPT_EVENTS;
-}
-
 static bool is_behind(const struct events *events, const struct subscription *subscription)
 {
 	return subscription->happened != NULL && subscription->next_id < events->next_id;
@@ -88,8 +84,8 @@ static void tell_one(struct events *events, struct subscription *subscription)
 	struct kept **place;
 	struct kept *kept;
 
-	if (subscription->next_id < oldest_kept(events))
-		subscription->next_id = oldest_kept(events);
+	if (subscription->next_id < events->oldest_id)
+		subscription->next_id = events->oldest_id;
 	place = &events->ring[subscription->next_id++ % KEPT_EVENTS];
 	kept = *place;
 	if (kept == NULL)
@@ -97,7 +93,7 @@ static void tell_one(struct events *events, struct subscription *subscription)
 	events->in_use = kept;
 	subscription->happened(subscription->self, &kept->event);
 	events->in_use = NULL;
-	if (*place != kept) /* its successor found it in use */
+	if (*place != kept) /* it was to go meanwhile */
 		free(kept);
 }
 
@@ -125,27 +121,43 @@ static struct kept *kept_create(uint64_t id, int64_t wall_ms, const char *type, 
 {
 	size_t type_size = strlen(type) + 1;
 	size_t json_size = strlen(json) + 1;
-	struct kept *kept = malloc(sizeof(*kept) + type_size + json_size);
+	size_t size = sizeof(struct kept) + type_size + json_size;
+	struct kept *kept = malloc(size);
 
 	if (kept == NULL)
 		return NULL;
+	kept->size = size;
 	memcpy(kept->text, type, type_size);
 	memcpy(kept->text + type_size, json, json_size);
 	kept->event = (struct event){ id, wall_ms, kept->text, kept->text + type_size };
 	return kept;
 }
 
-void events_publish(struct events *events, int64_t wall_ms, const char *type, const char *json)
+static void drop_oldest(struct events *events)
 {
-	uint64_t id = events->next_id;
-	struct kept **place = &events->ring[id % KEPT_EVENTS];
+	struct kept **place = &events->ring[events->oldest_id++ % KEPT_EVENTS];
 
+	if (*place == NULL)
+		return;
+	events->bytes -= (*place)->size;
 	if (*place != events->in_use)
 		free(*place);
-	*place = kept_create(id, wall_ms, type, json);
-	if (*place == NULL)
-		log_error("events.lost", "id=%llu type=%s", (unsigned long long)id, type);
-	events->next_id++;
+	*place = NULL;
+}
+
+void events_publish(struct events *events, int64_t wall_ms, const char *type, const char *json)
+{
+	struct kept *kept = kept_create(events->next_id, wall_ms, type, json);
+
+	if (kept == NULL)
+		log_error("events.lost", "type=%s", type);
+	else
+		events->bytes += kept->size;
+	if (events->next_id - events->oldest_id == KEPT_EVENTS)
+		drop_oldest(events);
+	events->ring[events->next_id++ % KEPT_EVENTS] = kept;
+	while (events->bytes > KEPT_BYTES && events->next_id - events->oldest_id > 1)
+		drop_oldest(events);
 	tell_all(events);
 }
 
@@ -155,7 +167,6 @@ enum err events_subscribe(struct events *events, uint64_t after_id,
 {
 	struct subscription *subscription = malloc(sizeof(*subscription));
 	uint64_t wanted_id = after_id == 0 || after_id >= events->next_id ? events->next_id : after_id + 1;
-	uint64_t oldest = oldest_kept(events);
 
 	if (subscription == NULL)
 		return ERR_NOMEM;
@@ -163,11 +174,11 @@ enum err events_subscribe(struct events *events, uint64_t after_id,
 		.next = events->subscriptions,
 		.happened = happened,
 		.self = self,
-		.next_id = wanted_id < oldest ? oldest : wanted_id,
+		.next_id = wanted_id < events->oldest_id ? events->oldest_id : wanted_id,
 	};
 	events->subscriptions = subscription;
 	*ret_subscription = subscription;
-	*ret_gap = wanted_id < oldest;
+	*ret_gap = wanted_id < events->oldest_id;
 	tell_all(events);
 	return ERR_NONE;
 }

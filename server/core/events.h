@@ -1,4 +1,5 @@
-/* What happened, in order: the source of event streams, metrics and audit. The last 4096 events are kept in memory. */
+/* What happened, in order: the source of event streams, metrics and audit. The last 4096 events are
+ * kept in memory, fewer when they take more than 16 MiB. */
 #ifndef CARDEA_CORE_EVENTS_H
 #define CARDEA_CORE_EVENTS_H
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -142,6 +143,24 @@ static void tells_of_a_gap_when_the_past_is_no_longer_kept(void **state)
 	assert_int_equal(just.count, KEPT_EVENTS);
 }
 
+static void keeps_fewer_events_when_they_are_large(void **state)
+{
+	enum { SIZE = 1 << 20 };
+	struct listener first = listener_of(*state), late = listener_of(*state);
+	char *json = calloc(1, SIZE + 1);
+
+	assert_non_null(json);
+	memset(json, ' ', SIZE);
+	subscribe(&first, 0);
+	for (unsigned i = 0; i < 40; i++)
+		events_publish(*state, WALL_MS, "notification", json);
+	free(json);
+	assert_int_equal(first.count, 40);
+	assert_true(subscribe(&late, first.first_id));
+	assert_int_equal(late.count, 15); /* and a little for each beside its text */
+	assert_true(late.is_in_order);
+}
+
 static void drop_itself(struct listener *listener)
 {
 	events_unsubscribe(listener->events, listener->subscription);
@@ -250,6 +269,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ids_grow_by_one_and_over_restarts, open_events, close_events),
 		cmocka_unit_test_setup_teardown(resumes_after_a_known_event, open_events, close_events),
 		cmocka_unit_test_setup_teardown(tells_of_a_gap_when_the_past_is_no_longer_kept, open_events,
+						close_events),
+		cmocka_unit_test_setup_teardown(keeps_fewer_events_when_they_are_large, open_events,
 						close_events),
 		cmocka_unit_test_setup_teardown(may_drop_itself_when_told, open_events, close_events),
 		cmocka_unit_test_setup_teardown(may_drop_itself_during_the_past, open_events, close_events),
