@@ -1,0 +1,76 @@
+#include "credential_rows.h"
+
+#include "credentials.h"
+#include "vault.h"
+
+/* The kind has no slash and stands first, the name is preceded by its length: no two rows share a context. */
+static char *context_of(struct arena *arena, const struct credential_row *row)
+{
+	return arena_printf(arena, "credential/%s/%zu/%s/%s", row->kind, strlen(row->endpoint), row->endpoint,
+			    row->identity);
+}
+
+enum err credential_seal(const struct vault *vault, struct arena *arena, const struct credential_row *row,
+			 const struct secret *key, struct bytes *ret_sealed)
+{
+	char *context = context_of(arena, row);
+
+	if (context == NULL)
+		return ERR_NOMEM;
+	return vault_seal(vault, arena, context, secret_bytes(key), ret_sealed);
+}
+
+enum err credential_open(const struct vault *vault, struct arena *arena, const struct credential_row *row,
+			 struct secret *ret_key)
+{
+	char *context = context_of(arena, row);
+	struct bytes key;
+	enum err err;
+
+	if (context == NULL)
+		return ERR_NOMEM;
+	err = vault_open_sealed(vault, arena, context, row->sealed, &key);
+	if (err != ERR_NONE)
+		return err;
+	return secret_from(key, ret_key);
+}
+
+static enum err load_one(const struct vault *vault, struct arena *arena, const struct credential_row *row,
+			 struct credentials *credentials)
+{
+	struct secret key;
+	enum err err;
+
+	if (strcmp(row->kind, CREDENTIAL_PSK) != 0)
+		return ERR_UNSUPPORTED;
+	err = credential_open(vault, arena, row, &key);
+	if (err != ERR_NONE)
+		return err;
+	err = credentials_put_psk(credentials, row->endpoint, row->identity, &key);
+	secret_wipe(&key);
+	return err;
+}
+
+enum err credentials_load(struct store *store, const struct vault *vault, struct credentials *credentials,
+			  struct fault *fault)
+{
+	struct arena *arena = arena_create(0);
+	struct credential_row *rows = NULL;
+	size_t count = 0;
+	enum err err;
+
+	if (arena == NULL)
+		return fault_set(fault, ERR_NOMEM, "no memory");
+	err = store_read_credentials(store, arena, &rows, &count);
+	if (err != ERR_NONE)
+		err = fault_set(fault, err, "the credentials cannot be read");
+	for (size_t i = 0; i < count && err == ERR_NONE; i++) {
+		err = load_one(vault, arena, &rows[i], credentials);
+		if (err != ERR_NONE)
+			err = fault_set(fault, err, "the credential of %s cannot be used: %s%s",
+					rows[i].endpoint, err_name(err),
+					err == ERR_DENIED ? ", is this the right key encryption key?" : "");
+	}
+	arena_free(arena);
+	return err;
+}

@@ -1,0 +1,25 @@
+/* Credentials as the store keeps them: the key sealed by the vault and bound to its row, so that it fits no other. */
+#ifndef CARDEA_REGISTRY_CREDENTIAL_ROWS_H
+#define CARDEA_REGISTRY_CREDENTIAL_ROWS_H
+
+#include <cardea/crypto.h>
+
+#include "store.h"
+
+struct credentials;
+struct vault;
+
+#define CREDENTIAL_PSK "psk"                    /* the kind of a row */
+
+/* Seals the key of a row whose other members are set. In the arena. */
+MUST_CHECK enum err credential_seal(const struct vault *vault, struct arena *arena, const struct credential_row *row,
+                                    const struct secret *key, struct bytes *ret_sealed);
+/* ERR_DENIED: sealed by another vault or for another row. The caller wipes the key. */
+MUST_CHECK enum err credential_open(const struct vault *vault, struct arena *arena, const struct credential_row *row,
+                                    struct secret *ret_key);
+
+/* All that is in the store, into memory; at the start. The fault names the first one that cannot be opened. */
+MUST_CHECK enum err credentials_load(struct store *store, const struct vault *vault, struct credentials *credentials,
+                                     struct fault *fault);
+
+#endif
