@@ -20,6 +20,7 @@ struct operation_request {
 	const char *attributes;                 /* WRITE_ATTRIBUTES: "pmin=1&pmax" */
 	uint64_t job_id;                        /* OBSERVE for a job: ends with it; 0: an operator's */
 	bool may_wait;                          /* wait until a sleeping device wakes; else ERR_UNAVAILABLE at once */
+	uint32_t wait_ms;                       /* at most so long, then ERR_TIMEOUT; 0: as long as the device is registered */
 };
 
 struct operation_answer {
@@ -34,8 +35,10 @@ struct operation_answer {
 
 typedef void operation_done(void *self, uint64_t id, const struct operation_answer *answer);
 
-/* Checks the request against the object model, then sends it. `done` is called once, never before this returns.
- * ERR_NOT_FOUND: no such device. ERR_MALFORMED, ERR_UNSUPPORTED, ERR_DENIED (objects 0 and 21): said in `fault`.
+/* Checks the request against the object model, then sends it, or lets it wait behind those that were started before.
+ * `done` (NULL: nobody waits) is called once, never before this returns, and not at all when the registry is freed. A
+ * CANCEL_OBSERVE ends the observation at once, whatever becomes of the message to the device.
+ * ERR_NOT_FOUND: no such device or observation. ERR_MALFORMED, ERR_UNSUPPORTED, ERR_DENIED (objects 0 and 21): said in `fault`.
  * ERR_UNAVAILABLE: it sleeps, or too much waits for it. */
 MUST_CHECK enum err operation_start(struct registry *registry, const char *endpoint,
                                     const struct operation_request *request, operation_done *done, void *self, uint64_t id,

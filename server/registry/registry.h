@@ -31,7 +31,7 @@ struct device {
 	int64_t registered_ms, updated_ms, seen_ms, expires_ms; /* since 1970; expires 0: never */
 	const struct device_object *objects;
 	size_t object_count;
-	uint16_t preferred_format;              /* FORMAT_TLV or FORMAT_SENML_CBOR */
+	uint16_t preferred_format;              /* what it is spoken to in first, where there is a choice */
 };
 
 struct registry_parts {                         /* all borrowed */
@@ -41,8 +41,15 @@ struct registry_parts {                         /* all borrowed */
 	struct events *events;
 	struct credentials *credentials;
 	uint32_t max_devices;
-	uint32_t awake_ms;                      /* how long a queue mode device listens after its last message */
+	uint32_t awake_ms;                      /* REGISTRY_AWAKE_MS */
+	uint32_t grace_ms;                      /* REGISTRY_GRACE_MS */
 };
+
+/* How long a registration outlives its lifetime: an Update sent just in time, whose first datagrams were lost, arrives
+ * within MAX_TRANSMIT_SPAN (RFC 7252 4.8.2). */
+#define REGISTRY_GRACE_MS 45000
+/* MAX_TRANSMIT_WAIT: how long a device in queue mode listens after its last message (LwM2M Core TS 1.1, 6.5). */
+#define REGISTRY_AWAKE_MS 93000
 
 /* What others want to hear. Called after the registry has changed. Any may be NULL. */
 struct registry_listener {

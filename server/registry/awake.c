@@ -1,0 +1,35 @@
+/* LwM2M Core TS 1.1, 6.5: a device in queue mode listens for a while after each message that it sent, and is
+ * silent until it sends the next. Any other device is taken to listen always, until it fails to answer. */
+#include "awake.h"
+
+#include "operation_queue.h"
+
+void awake_begin(struct registry *registry, struct device_entry *entry)
+{
+	struct device *device = &entry->device;
+	bool was_awake = device->is_awake;
+
+	if (entry->is_removed || !entry->is_acknowledged)
+		return;
+	device->seen_ms = loop_wall_ms(registry->parts.loop);
+	device->is_awake = true;
+	entry->sleep_due_ms = TIME_NEVER;
+	if (device->is_queue_mode) {
+		entry->sleep_due_ms = loop_now_ms(registry->parts.loop) + registry->parts.awake_ms;
+		registry_schedule(entry);
+	}
+	if (!was_awake) {
+		for (size_t i = 0; i < registry->listener_count; i++) {
+			if (registry->listeners[i].awake != NULL)
+				registry->listeners[i].awake(registry->listeners[i].self, device);
+		}
+	}
+	operation_queue_run(registry, entry);
+}
+
+void awake_end(struct registry *registry, struct device_entry *entry)
+{
+	entry->device.is_awake = false;
+	entry->sleep_due_ms = TIME_NEVER;
+	operation_queue_sleep(registry, entry);
+}

@@ -1,0 +1,154 @@
+/* LwM2M Core TS 1.1, 6.2.1: what a registration says about a device. */
+#include "device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What we speak first with a 1.1 client: the first of these that it announces in `ct`. One that announces
+ * none of them should know SenML CBOR [spec2]. A 1.0 client knows TLV for sure. */
+static const uint16_t formats_by_preference[] = { FORMAT_SENML_CBOR, 11544 /* LwM2M CBOR */,
+						  110 /* SenML JSON */, FORMAT_TLV };
+
+static uint16_t choose_format(const struct register_request *request)
+{
+	/* The names of SenML would need the alternate path in front; TLV has none. */
+	if (bytes_equal_text(request->version, "1.0") || request->root.len > 0)
+		return FORMAT_TLV;
+	for (size_t i = 0; i < sizeof(formats_by_preference) / sizeof(formats_by_preference[0]); i++) {
+		for (size_t k = 0; k < request->format_count; k++) {
+			if (request->formats[k] == formats_by_preference[i])
+				return formats_by_preference[i];
+		}
+	}
+	return FORMAT_SENML_CBOR;
+}
+
+/* "1.2" as 0x0102; 0 for what is not given or not like this, since an unknown version is no error. */
+static uint16_t version_number(struct bytes text)
+{
+	unsigned parts[2] = { 0, 0 }, part = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] == '.' && part == 0)
+			part++;
+		else if (text.at[i] >= '0' && text.at[i] <= '9' && parts[part] < 25)
+			parts[part] = parts[part] * 10 + (text.at[i] - '0');
+		else
+			return 0;
+	}
+	return (uint16_t)(parts[0] << 8 | (parts[1] & 0xff));
+}
+
+enum err device_describe(struct arena *arena, const struct register_request *request, struct bytes endpoint,
+			 struct bytes identity, struct bytes links,
+			 struct device_description *ret_description)
+{
+	struct device_object *objects = arena_alloc_array(arena, request->object_count + 1, sizeof(*objects));
+
+	if (objects == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < request->object_count; i++) {
+		objects[i] = (struct device_object){
+			.object = request->objects[i].object,
+			.instance = request->objects[i].instance,
+			.version = version_number(request->objects[i].version),
+		};
+	}
+	*ret_description = (struct device_description){
+		.endpoint = endpoint,
+		.identity = identity,
+		.version = request->version,
+		.binding = request->binding,
+		.root = request->root,
+		.links = links,
+		.is_queue_mode = request->is_queue_mode,
+		.objects = objects,
+		.object_count = request->object_count,
+		.preferred_format = choose_format(request),
+	};
+	return ERR_NONE;
+}
+
+enum err device_pack(const struct device_description *description, struct device *device, void **ret_texts)
+{
+	const struct {
+		struct bytes from;
+		const char **to;
+	} texts[] = {
+		{ description->endpoint, &device->endpoint }, { description->identity, &device->identity },
+		{ description->version, &device->version },   { description->binding, &device->binding },
+		{ description->root, &device->root },         { description->links, &device->links },
+	};
+	const size_t text_count = sizeof(texts) / sizeof(texts[0]);
+	const size_t object_bytes = description->object_count * sizeof(struct device_object);
+	size_t size = object_bytes;
+	char *packed, *at;
+
+	for (size_t i = 0; i < text_count; i++)
+		size += texts[i].from.len + 1;
+	packed = malloc(size);
+	if (packed == NULL)
+		return ERR_NOMEM;
+	at = packed + object_bytes;
+	for (size_t i = 0; i < text_count; i++) {
+		if (texts[i].from.len > 0)
+			memcpy(at, texts[i].from.at, texts[i].from.len);
+		at[texts[i].from.len] = 0;
+		*texts[i].to = at;
+		at += texts[i].from.len + 1;
+	}
+	if (object_bytes > 0)
+		memcpy(packed, description->objects, object_bytes);
+	device->objects = (const struct device_object *)packed;
+	device->object_count = description->object_count;
+	device->is_queue_mode = description->is_queue_mode;
+	device->preferred_format = description->preferred_format;
+	*ret_texts = packed;
+	return ERR_NONE;
+}
+
+struct address_key address_key_of(const struct coap_address *address)
+{
+	struct address_key key = { .socket = address->socket, .family = (uint8_t)address->any.sa_family };
+
+	if (address->any.sa_family == AF_INET6) {
+		memcpy(key.ip, &address->v6.sin6_addr, sizeof(key.ip));
+		key.scope = address->v6.sin6_scope_id;
+		key.port = address->v6.sin6_port;
+	} else {
+		memcpy(key.ip, &address->v4.sin_addr, sizeof(address->v4.sin_addr));
+		key.port = address->v4.sin_port;
+	}
+	return key;
+}
+
+struct registration_row device_row(const struct device *device, char address[static COAP_ADDRESS_TEXT_SIZE])
+{
+	return (struct registration_row){
+		.endpoint = device->endpoint,
+		.location = device->location,
+		.address = coap_address_print(&device->address, address),
+		.socket = device->address.socket,
+		.is_secure = device->address.is_secure,
+		.identity = device->identity,
+		.lifetime_s = device->lifetime_s,
+		.version = device->version,
+		.binding = device->binding,
+		.links = device->links,
+		.root = device->root,
+		.is_queue_mode = device->is_queue_mode,
+		.registered_ms = device->registered_ms,
+		.updated_ms = device->updated_ms,
+		.expires_ms = device->expires_ms,
+	};
+}
+
+bool device_has(const struct device *device, uint16_t object, uint16_t instance)
+{
+	for (size_t i = 0; i < device->object_count; i++) {
+		if (device->objects[i].object == object &&
+		    (instance == LWM2M_ID_NONE || device->objects[i].instance == instance))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,70 @@
+/* One device as the registry keeps it: what others see of it, and what keeps it alive. For this folder only.
+ */
+#ifndef CARDEA_REGISTRY_DEVICE_H
+#define CARDEA_REGISTRY_DEVICE_H
+
+#define HASH_NONFATAL_OOM 1 /* what could not be added has no table afterwards */
+#include <uthash.h>
+
+#include "register_request.h"
+#include "registry.h"
+#include "store.h"
+#include "wheel.h"
+
+struct observation;
+struct operation;
+
+#define LOCATION_SIZE 17 /* 16 hexadecimal digits: Anjay Lite keeps no more of a segment */
+#define TIME_NEVER    INT64_MAX
+
+/* Where messages come from, without the padding that an address has, so that it can be a key. */
+struct address_key {
+	uint8_t ip[16];
+	uint32_t scope; /* of a link-local address */
+	uint16_t port;
+	uint8_t socket, family;
+};
+
+struct device_entry {
+	struct device device; /* first: the tree of names compares it */
+	char location[LOCATION_SIZE];
+	void *texts; /* the one allocation that holds strings and objects of `device` */
+	struct registry *registry;
+	struct timer timer; /* when it falls asleep or expires, or earlier, and is then set again */
+	int64_t expiry_due_ms, sleep_due_ms; /* on the loop's clock; TIME_NEVER */
+	struct address_key address_key;
+	UT_hash_handle by_location, by_address;
+	struct observation *observations;
+	struct operation *operations; /* in order */
+	struct operation *under_way;  /* one of them, or NULL */
+	struct device_entry *next_removed;
+	uint16_t operation_count, observation_count;
+	bool is_acknowledged; /* its Register was answered, so it may be spoken to */
+	bool is_removed;
+};
+
+/* The parts of a device that are texts or made of them; borrowed. */
+struct device_description {
+	struct bytes endpoint, identity, version, binding, root, links;
+	bool is_queue_mode;
+	const struct device_object *objects;
+	size_t object_count;
+	uint16_t preferred_format;
+};
+
+/* In the arena where needed, else borrowed from the request. ERR_NOMEM. */
+MUST_CHECK enum err device_describe(struct arena *arena, const struct register_request *request,
+				    struct bytes endpoint, struct bytes identity, struct bytes links,
+				    struct device_description *ret_description);
+
+/* The description as one allocation, which *ret_texts is and which the caller frees. `device` then points
+ * into it; its other members stay. ERR_NOMEM. */
+MUST_CHECK enum err device_pack(const struct device_description *description, struct device *device,
+				void **ret_texts);
+
+struct address_key address_key_of(const struct coap_address *address);
+
+/* The row of a device; `address` holds the text that it borrows. */
+struct registration_row device_row(const struct device *device, char address[static COAP_ADDRESS_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,309 @@
+/* LwM2M Core TS 1.1, 6.3 and 6.4: what may be asked of a device, before anything is sent */
+#include "operation.h"
+
+#include <stdio.h>
+
+#include "arguments.h"
+#include "attributes.h"
+#include "observation.h"
+#include "operation_message.h"
+#include "operation_queue.h"
+#include "path.h"
+
+#define OPERATION_MAX_BYTES (8u << 20) /* of one operation: request, message and decoded answer */
+
+struct operation_rule {
+	const char *name;
+	uint8_t min_depth, max_depth; /* of its path */
+};
+
+/* clang-format off */
+static const struct operation_rule rules[] = {
+	[LWM2M_READ]             = { "read",             1, 4 },
+	[LWM2M_DISCOVER]         = { "discover",         1, 3 },
+	[LWM2M_WRITE_REPLACE]    = { "write",            2, 4 },
+	[LWM2M_WRITE_PARTIAL]    = { "partial write",    2, 3 },
+	[LWM2M_WRITE_ATTRIBUTES] = { "write-attributes", 1, 4 },
+	[LWM2M_EXECUTE]          = { "execute",          3, 3 },
+	[LWM2M_CREATE]           = { "create",           1, 1 },
+	[LWM2M_DELETE]           = { "delete",           2, 4 },
+	[LWM2M_OBSERVE]          = { "observe",          1, 4 },
+	[LWM2M_CANCEL_OBSERVE]   = { "cancel",           1, 4 },
+};
+
+/* Security, OSCORE and COSE are the bootstrap server's alone. */
+static const uint16_t secret_objects[] = { 0, 21, 23 };
+/* clang-format on */
+
+/* ---- checks ---- */
+
+static enum err check_path(const struct operation_request *request, struct fault *fault)
+{
+	const struct operation_rule *rule;
+	char text[PATH_TEXT_SIZE];
+
+	if ((size_t)request->operation >= sizeof(rules) / sizeof(rules[0]))
+		return fault_set(fault, ERR_UNSUPPORTED, "unknown operation %d", (int)request->operation);
+	rule = &rules[request->operation];
+	path_print(request->path, text);
+	if (request->path.depth < rule->min_depth || request->path.depth > rule->max_depth)
+		return fault_set(fault, ERR_MALFORMED, "%s is not possible on %s", rule->name, text);
+	if (request->operation == LWM2M_DELETE && request->path.depth == 3)
+		return fault_set(fault, ERR_MALFORMED, "delete is not possible on a resource, %s", text);
+	for (size_t i = 0; i < sizeof(secret_objects) / sizeof(secret_objects[0]); i++) {
+		if (request->path.object == secret_objects[i])
+			return fault_set(fault, ERR_DENIED, "object %u belongs to the bootstrap server",
+					 secret_objects[i]);
+	}
+	return ERR_NONE;
+}
+
+static bool is_writing(enum lwm2m_operation operation)
+{
+	return operation == LWM2M_WRITE_REPLACE || operation == LWM2M_WRITE_PARTIAL ||
+	       operation == LWM2M_CREATE;
+}
+
+static enum err check_records(const struct registry *registry, const struct operation_request *request,
+			      struct fault *fault)
+{
+	char outside[PATH_TEXT_SIZE], base[PATH_TEXT_SIZE];
+	enum err err = ERR_NONE;
+
+	for (size_t i = 0; i < request->records.count && err == ERR_NONE; i++) {
+		const struct lwm2m_record *record = &request->records.at[i];
+
+		if (!path_starts_with(record->path, request->path))
+			return fault_set(fault, ERR_MALFORMED, "%s is not below %s",
+					 path_print(record->path, outside), path_print(request->path, base));
+		err = model_check(registry->parts.model, record, fault);
+	}
+	return err;
+}
+
+static enum err check_write(const struct registry *registry, const struct operation_request *request,
+			    struct fault *fault)
+{
+	if (!is_writing(request->operation))
+		return request->payload_format == FORMAT_NONE && request->records.count == 0
+			       ? ERR_NONE
+			       : fault_set(fault, ERR_MALFORMED, "%s takes no values",
+					   rules[request->operation].name);
+	if (request->payload_format != FORMAT_NONE)
+		return ERR_NONE;
+	if (request->records.count == 0 && request->operation != LWM2M_CREATE)
+		return fault_set(fault, ERR_MALFORMED, "nothing to write");
+	return check_records(registry, request, fault);
+}
+
+/* ---- the copy that lives until the answer ---- */
+
+static enum err copy_text(struct arena *arena, const char *text, const char **ret_copy)
+{
+	if (text == NULL)
+		return ERR_NONE;
+	*ret_copy = arena_strdup(arena, text);
+	return *ret_copy == NULL ? ERR_NOMEM : ERR_NONE;
+}
+
+static bool has_bytes(enum lwm2m_type type)
+{
+	return type == LWM2M_STRING || type == LWM2M_OPAQUE || type == LWM2M_CORELNK;
+}
+
+static enum err copy_records(struct arena *arena, struct lwm2m_records *records)
+{
+	struct lwm2m_record *copies = arena_alloc_array(arena, records->count + 1, sizeof(*copies));
+
+	if (copies == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < records->count; i++) {
+		enum err err;
+
+		copies[i] = records->at[i];
+		if (!has_bytes(copies[i].value.type))
+			continue;
+		err = bytes_copy(arena, copies[i].value.bytes, &copies[i].value.bytes);
+		if (err != ERR_NONE)
+			return err;
+	}
+	records->at = copies;
+	return ERR_NONE;
+}
+
+/* Arguments and attributes in their one spelling: no blanks, nothing twice. */
+static enum err normalize_arguments(struct arena *arena, const char **text, struct fault *fault)
+{
+	struct arguments arguments;
+	struct bytes printed;
+	enum err err;
+
+	if (*text == NULL || (*text)[0] == 0)
+		return ERR_NONE;
+	err = arguments_parse(bytes_of_text(*text), &arguments, fault);
+	if (err == ERR_NONE)
+		err = arguments_print(arena, &arguments, &printed);
+	if (err != ERR_NONE)
+		return err;
+	*text = arena_strndup(arena, (const char *)printed.at, printed.len);
+	return *text == NULL ? ERR_NOMEM : ERR_NONE;
+}
+
+static enum err normalize_attributes(struct arena *arena, struct lwm2m_path path, const char **text,
+				     struct fault *fault)
+{
+	struct attributes attributes;
+	struct bytes printed;
+	enum err err;
+
+	if (*text == NULL || (*text)[0] == 0)
+		return fault_set(fault, ERR_MALFORMED, "no attributes");
+	err = attributes_parse(bytes_of_text(*text), &attributes, fault);
+	if (err == ERR_NONE)
+		err = attributes_check(&attributes, path, fault);
+	if (err == ERR_NONE)
+		err = attributes_print(arena, &attributes, &printed);
+	if (err != ERR_NONE)
+		return err;
+	*text = arena_strndup(arena, (const char *)printed.at, printed.len);
+	return *text == NULL ? ERR_NOMEM : ERR_NONE;
+}
+
+static enum err copy_request(struct arena *arena, const struct operation_request *from,
+			     struct operation_request *ret_to, struct fault *fault)
+{
+	struct operation_request copy = *from;
+	enum err err = copy_records(arena, &copy.records);
+
+	if (err == ERR_NONE)
+		err = bytes_copy(arena, from->payload, &copy.payload);
+	if (err == ERR_NONE)
+		err = copy_text(arena, from->arguments, &copy.arguments);
+	if (err == ERR_NONE)
+		err = copy_text(arena, from->attributes, &copy.attributes);
+	if (err == ERR_NONE && from->operation == LWM2M_EXECUTE)
+		err = normalize_arguments(arena, &copy.arguments, fault);
+	if (err == ERR_NONE && from->operation == LWM2M_WRITE_ATTRIBUTES)
+		err = normalize_attributes(arena, from->path, &copy.attributes, fault);
+	if (err == ERR_NONE)
+		*ret_to = copy;
+	return err;
+}
+
+static struct operation *operation_create(void)
+{
+	struct arena *arena = arena_create(OPERATION_MAX_BYTES);
+	struct operation *operation = arena == NULL ? NULL : arena_alloc(arena, sizeof(*operation));
+
+	if (operation == NULL) {
+		arena_free(arena);
+		return NULL;
+	}
+	operation->arena = arena;
+	return operation;
+}
+
+/* ---- starting ---- */
+
+/* An observation of the same path is asked for again with its token; one that is cancelled has to be there.
+ */
+static enum err find_observation(struct device_entry *entry, struct operation *operation, struct fault *fault)
+{
+	const struct operation_request *request = &operation->request;
+	const struct observation *observation = observation_find(entry, request->path, request->job_id);
+	char text[PATH_TEXT_SIZE];
+
+	if (observation != NULL)
+		operation->observation_token = observation->token;
+	else if (request->operation == LWM2M_CANCEL_OBSERVE)
+		return fault_set(fault, ERR_NOT_FOUND, "%s is not observed", path_print(request->path, text));
+	else if (entry->observation_count >= OBSERVATION_MAX)
+		return fault_set(fault, ERR_LIMIT, "the device has %d observations already", OBSERVATION_MAX);
+	return ERR_NONE;
+}
+
+static enum err prepare(struct registry *registry, struct device_entry *entry,
+			const struct operation_request *request, struct operation *operation,
+			struct fault *fault)
+{
+	enum err err = check_path(request, fault);
+
+	if (err == ERR_NONE)
+		err = check_write(registry, request, fault);
+	if (err == ERR_NONE)
+		err = copy_request(operation->arena, request, &operation->request, fault);
+	if (err == ERR_NONE &&
+	    (request->operation == LWM2M_OBSERVE || request->operation == LWM2M_CANCEL_OBSERVE))
+		err = find_observation(entry, operation, fault);
+	if (err == ERR_NONE) {
+		operation->entry = entry;
+		err = operation_message_make(operation, registry->parts.model, fault);
+	}
+	return err;
+}
+
+/* The observation ends here and now. A device that sleeps is told when it wakes, and its notifications until
+ * then are refused, which ends it there too; so whoever cancels need not wait. */
+static enum err start_cancel(struct registry *registry, struct device_entry *entry,
+			     struct operation *take_operation, struct fault *fault)
+{
+	static const struct operation_answer ended = { .code = COAP_CODE(2, 5), .format = FORMAT_NONE };
+
+	observation_end(registry, take_operation->observation_token);
+	if (operation_queue_add(registry, entry, take_operation, fault) != ERR_NONE)
+		operation_queue_answer(registry, entry, take_operation, &ended);
+	return ERR_NONE;
+}
+
+enum err operation_start(struct registry *registry, const char *endpoint,
+			 const struct operation_request *request, operation_done *done, void *self,
+			 uint64_t id, struct fault *fault)
+{
+	struct device_entry *entry = registry_entry(registry, endpoint);
+	struct operation *operation;
+	enum err err;
+
+	if (entry == NULL)
+		return fault_set(fault, ERR_NOT_FOUND, "no device %s is registered", endpoint);
+	operation = operation_create();
+	if (operation == NULL)
+		return ERR_NOMEM;
+	operation->done = done;
+	operation->self = self;
+	operation->id = id;
+	err = prepare(registry, entry, request, operation, fault);
+	if (err == ERR_NONE && request->operation == LWM2M_CANCEL_OBSERVE)
+		return start_cancel(registry, entry, operation, NULL);
+	if (err == ERR_NONE)
+		err = operation_queue_add(registry, entry, operation, fault);
+	if (err != ERR_NONE)
+		operation_free(operation);
+	return err;
+}
+
+void operation_end_job(struct registry *registry, const char *endpoint, uint64_t job_id)
+{
+	struct device_entry *entry = registry_entry(registry, endpoint);
+	const struct observation *observation;
+
+	while (entry != NULL && (observation = observation_of_job(entry, job_id)) != NULL) {
+		const struct operation_request request = {
+			.operation = LWM2M_CANCEL_OBSERVE,
+			.path = observation->path,
+			.payload_format = FORMAT_NONE,
+			.accept = observation->format,
+			.job_id = job_id,
+		};
+
+		if (operation_start(registry, endpoint, &request, NULL, NULL, 0, NULL) != ERR_NONE)
+			observation_end(registry, observation->token);
+	}
+}
+
+enum err operation_observations(const struct registry *registry, struct arena *arena, const char *endpoint,
+				struct observation_view **ret_views, size_t *ret_count)
+{
+	const struct device_entry *entry = registry_entry(registry, endpoint);
+
+	return entry == NULL ? ERR_NOT_FOUND : observation_views(entry, arena, ret_views, ret_count);
+}

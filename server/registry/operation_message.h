@@ -1,0 +1,30 @@
+/* Operations as CoAP messages, and back (LwM2M Transport TS 1.1, 6.4). For this folder only. */
+#ifndef CARDEA_REGISTRY_OPERATION_MESSAGE_H
+#define CARDEA_REGISTRY_OPERATION_MESSAGE_H
+
+#include "operation_queue.h"
+
+/* The Uri-Path of an object path below the alternate root. ERR_NOMEM, ERR_LIMIT. */
+MUST_CHECK enum err operation_message_path(struct arena *arena, const char *root, struct lwm2m_path path,
+					   struct coap_message *message);
+
+/* Makes the message of an operation that has its entry and request, in the format that the device prefers. */
+MUST_CHECK enum err operation_message_make(struct operation *operation, const struct model *model,
+					   struct fault *fault);
+/* True when the device refused the format and there is another one: the message then is in that. */
+bool operation_message_again(struct operation *operation, const struct model *model, uint8_t code);
+
+/* Decodes an answer, in the operation's arena; the payload stays where it is. */
+void operation_message_read(struct operation *operation, const struct model *model,
+			    const struct coap_message *message, struct operation_answer *ret_answer);
+/* The records of a read or a notification, empty with the reason in `fault` when it cannot be decoded.
+ * Without a content format it is taken for what was asked for. */
+struct lwm2m_records operation_message_records(struct arena *arena, const struct model *model,
+					       struct lwm2m_path path, uint16_t asked,
+					       const struct coap_message *message, struct fault *fault);
+
+/* True when the operation has changed the lifetime of the registration, /1/x/1. */
+bool operation_message_wrote_lifetime(const struct operation *operation, uint8_t code,
+				      uint32_t *ret_lifetime_s);
+
+#endif

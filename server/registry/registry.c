@@ -1,0 +1,340 @@
+/* A device is found by three keys: its endpoint name (a tree, since lists are shown in order), its location
+ * (a hash: every Update comes that way) and its address (a hash: a Send without security says nothing else).
+ */
+#include "registry.h"
+
+#include <assert.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "awake.h"
+#include "json_text.h"
+#include "log.h"
+#include "observation.h"
+#include "operation_queue.h"
+#include "registration.h"
+#include "reply.h"
+#include "restore.h"
+#include "routes.h"
+#include "state.h"
+
+#define SCRATCH_MAX_BYTES (4u << 20) /* of one request or answer, decoded */
+
+/* ---- the tree of names ---- */
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct device *)a)->endpoint, ((const struct device *)b)->endpoint);
+}
+
+/* tfind goes down the tree from the root; the last device on that way which is behind `after` is the next
+ * one. */
+struct name_search {
+	const char *after;
+	const struct device *next;
+};
+
+static int compare_after(const void *key, const void *element)
+{
+	struct name_search *search = (struct name_search *)key;
+	const struct device *device = element;
+
+	if (strcmp(search->after, device->endpoint) >= 0)
+		return 1;
+	search->next = device;
+	return -1;
+}
+
+/* ---- finding ---- */
+
+struct device_entry *registry_entry(const struct registry *registry, const char *endpoint)
+{
+	const struct device key = { .endpoint = endpoint };
+	void *const *node = tfind(&key, &registry->by_name, compare_names);
+
+	return node == NULL ? NULL : *node;
+}
+
+struct device_entry *registry_entry_at(const struct registry *registry, struct bytes location)
+{
+	struct device_entry *entry;
+
+	HASH_FIND(by_location, registry->by_location, location.at, location.len, entry);
+	return entry;
+}
+
+struct device_entry *registry_entry_from(const struct registry *registry, const struct coap_address *from,
+					 const char *identity)
+{
+	const struct address_key key = address_key_of(from);
+	struct device_entry *entry;
+
+	if (identity[0] != 0)
+		return registry_entry(registry, identity);
+	HASH_FIND(by_address, registry->by_address, &key, sizeof(key), entry);
+	return entry;
+}
+
+const struct device *registry_find(const struct registry *registry, const char *endpoint)
+{
+	const struct device_entry *entry = registry_entry(registry, endpoint);
+
+	return entry == NULL ? NULL : &entry->device;
+}
+
+const struct device *registry_next(const struct registry *registry, const char *after)
+{
+	struct name_search search = { .after = after };
+
+	(void)tfind(&search, &registry->by_name, compare_after);
+	return search.next;
+}
+
+size_t registry_count(const struct registry *registry)
+{
+	return registry->count;
+}
+
+/* ---- the indexes ---- */
+
+static void unindex_address(struct registry *registry, struct device_entry *entry)
+{
+	if (entry->by_address.tbl != NULL)
+		HASH_DELETE(by_address, registry->by_address, entry);
+	entry->by_address.tbl = NULL;
+}
+
+static void unindex_location(struct registry *registry, struct device_entry *entry)
+{
+	if (entry->by_location.tbl != NULL)
+		HASH_DELETE(by_location, registry->by_location, entry);
+	entry->by_location.tbl = NULL;
+}
+
+enum err registry_index_location(struct registry *registry, struct device_entry *entry)
+{
+	unindex_location(registry, entry);
+	HASH_ADD_KEYPTR(by_location, registry->by_location, entry->location, strlen(entry->location), entry);
+	return entry->by_location.tbl == NULL ? ERR_NOMEM : ERR_NONE;
+}
+
+enum err registry_index_address(struct registry *registry, struct device_entry *entry)
+{
+	struct device_entry *before;
+
+	unindex_address(registry, entry);
+	entry->address_key = address_key_of(&entry->device.address);
+	HASH_FIND(by_address, registry->by_address, &entry->address_key, sizeof(entry->address_key), before);
+	if (before != NULL)
+		unindex_address(registry, before);
+	HASH_ADD(by_address, registry->by_address, address_key, sizeof(entry->address_key), entry);
+	return entry->by_address.tbl == NULL ? ERR_NOMEM : ERR_NONE;
+}
+
+static void unindex(struct registry *registry, struct device_entry *entry)
+{
+	unindex_location(registry, entry);
+	unindex_address(registry, entry);
+	if (tdelete(&entry->device, &registry->by_name, compare_names) != NULL)
+		registry->count--;
+}
+
+enum err registry_add(struct registry *registry, struct device_entry *entry)
+{
+	if (tsearch(&entry->device, &registry->by_name, compare_names) == NULL)
+		return ERR_NOMEM;
+	registry->count++;
+	if (registry_index_location(registry, entry) != ERR_NONE ||
+	    registry_index_address(registry, entry) != ERR_NONE) {
+		unindex(registry, entry);
+		return ERR_NOMEM;
+	}
+	return ERR_NONE;
+}
+
+/* ---- leaving ---- */
+
+void device_entry_free(struct device_entry *entry)
+{
+	if (entry == NULL)
+		return;
+	free(entry->texts);
+	free(entry);
+}
+
+static void sweep_removed(void *self)
+{
+	struct registry *registry = self;
+
+	while (registry->removed != NULL) {
+		struct device_entry *entry = registry->removed;
+
+		registry->removed = entry->next_removed;
+		device_entry_free(entry);
+	}
+}
+
+void registry_drop(struct registry *registry, struct device_entry *entry, const char *event)
+{
+	loop_stop_timer(registry->parts.loop, &entry->timer);
+	unindex(registry, entry);
+	entry->is_removed = true;
+	entry->device.is_awake = false;
+	entry->next_removed = registry->removed;
+	registry->removed = entry;
+	loop_start_timer(registry->parts.loop, &registry->sweep, 0);
+
+	log_info(event, "endpoint=%s", entry->device.endpoint);
+	observation_forget_all(registry, entry);
+	operation_queue_end(registry, entry, ERR_UNAVAILABLE, "the device is no longer registered");
+	for (size_t i = 0; i < registry->listener_count; i++) {
+		if (registry->listeners[i].gone != NULL)
+			registry->listeners[i].gone(registry->listeners[i].self, entry->device.endpoint);
+	}
+	registry_publish(registry, &entry->device, event);
+}
+
+enum err registry_remove(struct registry *registry, const char *endpoint)
+{
+	struct device_entry *entry = registry_entry(registry, endpoint);
+	enum err err;
+
+	if (entry == NULL)
+		return ERR_NOT_FOUND;
+	err = store_remove_registration(registry->parts.store, endpoint, (struct store_done){ 0 });
+	if (err != ERR_NONE)
+		return err;
+	registry_drop(registry, entry, "device.deregistered");
+	return ERR_NONE;
+}
+
+/* ---- time ---- */
+
+static void device_due(void *self)
+{
+	struct device_entry *entry = self;
+	struct registry *registry = entry->registry;
+	int64_t now_ms = loop_now_ms(registry->parts.loop);
+
+	if (now_ms >= entry->expiry_due_ms) {
+		registration_expire(registry, entry);
+		return;
+	}
+	if (now_ms >= entry->sleep_due_ms)
+		awake_end(registry, entry);
+	registry_schedule(entry);
+}
+
+void registry_schedule(struct device_entry *entry)
+{
+	struct loop *loop = entry->registry->parts.loop;
+	int64_t due_ms = entry->expiry_due_ms;
+
+	if (entry->timer.fire == NULL)
+		entry->timer = timer_of(device_due, entry);
+	if (entry->sleep_due_ms < due_ms)
+		due_ms = entry->sleep_due_ms;
+	/* A timer that runs and ends earlier is left alone: most refreshes then cost nothing here. */
+	if (due_ms != TIME_NEVER && (!timer_runs(&entry->timer) || due_ms < entry->timer.due_ms))
+		loop_start_timer(loop, &entry->timer, due_ms - loop_now_ms(loop));
+}
+
+/* ---- telling ---- */
+
+void registry_publish(struct registry *registry, const struct device *device, const char *event)
+{
+	const struct json_member members[] = { { "endpoint", device->endpoint, NULL } };
+	struct builder b = builder_in(registry->event_arena);
+	struct bytes json;
+
+	arena_reset(registry->event_arena);
+	build_json_object(&b, members, sizeof(members) / sizeof(members[0]));
+	build_u8(&b, 0);
+	if (builder_bytes(&b, &json) == ERR_NONE)
+		events_publish(registry->parts.events, loop_wall_ms(registry->parts.loop), event,
+			       (const char *)json.at);
+	else
+		log_error("registry.event_lost", "type=%s endpoint=%s", event, device->endpoint);
+}
+
+void registry_listen(struct registry *registry, const struct registry_listener *listener)
+{
+	assert(registry->listener_count < REGISTRY_MAX_LISTENERS);
+	registry->listeners[registry->listener_count++] = *listener;
+}
+
+/* ---- the endpoint ---- */
+
+static void moved(void *self, const char *identity, const struct coap_address *to)
+{
+	struct registry *registry = self;
+	struct device_entry *entry = registry_entry(registry, identity);
+
+	if (entry == NULL || strcmp(entry->device.identity, identity) != 0)
+		return;
+	if (!coap_address_equal(&entry->device.address, to))
+		registration_move(registry, entry, to);
+	awake_begin(registry, entry);
+}
+
+struct endpoint_handlers registry_handlers(struct registry *registry)
+{
+	return (struct endpoint_handlers){
+		.request = routes_serve,
+		.notification = observation_notified,
+		.observed = observation_observed,
+		.moved = moved,
+		.self = registry,
+	};
+}
+
+void registry_attach(struct registry *registry, struct endpoint *endpoint)
+{
+	registry->endpoint = endpoint;
+}
+
+/* ---- beginning and end ---- */
+
+enum err registry_create(const struct registry_parts *parts, struct registry **ret_registry)
+{
+	struct registry *registry = calloc(1, sizeof(*registry));
+	enum err err = ERR_NOMEM;
+
+	if (registry == NULL)
+		return ERR_NOMEM;
+	registry->parts = *parts;
+	registry->sweep = timer_of(sweep_removed, registry);
+	registry->scratch = arena_create(SCRATCH_MAX_BYTES);
+	registry->event_arena = arena_create(SCRATCH_MAX_BYTES);
+	if (registry->scratch != NULL && registry->event_arena != NULL)
+		err = restore_all(registry);
+	if (err != ERR_NONE) {
+		registry_free(registry);
+		return err;
+	}
+	*ret_registry = registry;
+	return ERR_NONE;
+}
+
+void registry_free(struct registry *registry)
+{
+	struct device_entry *entry, *next;
+
+	if (registry == NULL)
+		return;
+	HASH_ITER(by_location, registry->by_location, entry, next)
+	{
+		operation_queue_forget(registry, entry);
+		observation_forget_all(registry, entry);
+		loop_stop_timer(registry->parts.loop, &entry->timer);
+		unindex(registry, entry);
+		device_entry_free(entry);
+	}
+	loop_stop_timer(registry->parts.loop, &registry->sweep);
+	sweep_removed(registry);
+	acknowledgement_cancel_all(registry);
+	arena_free(registry->scratch);
+	arena_free(registry->event_arena);
+	free(registry);
+}
