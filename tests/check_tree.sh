@@ -12,7 +12,7 @@ third_party='
 coap3/.*                        server/coap/.*|tests/.*
 openssl/(ssl|bio|err|x509.*)\.h server/coap/.*|tests/.*
 openssl/.*                      server/base/crypto\.c|server/coap/.*|tests/.*
-sqlite3\.h                      db/.*|tests/unit/store.*
+sqlite3\.h                      db/.*|tests/(unit|bench)/store.*
 microhttpd\.h                   api/.*
 libxml/.*                       server/lwm2m/.*
 cbor\.h                         server/base/.*
