@@ -5,7 +5,6 @@
 
 #include <cardea/crypto.h>
 
-#define TRANSFER_IDLE_MS (EXCHANGE_LIFETIME_S * 1000)
 #define BODY_START_BYTES 1024
 
 /* What an unverified sender may make us send, however small its request: its address may be another's. [ours]
@@ -97,6 +96,13 @@ uint8_t block_size_exponent(const struct endpoint *endpoint)
 	return exponent;
 }
 
+static void transfer_keep(struct transfer *transfer)
+{
+	const struct endpoint *endpoint = transfer->peer->endpoint;
+
+	loop_start_timer(endpoint->loop, &transfer->idle, (int64_t)endpoint->peer_idle_s * 1000);
+}
+
 static void transfer_free(struct transfer *transfer)
 {
 	struct peer *peer = transfer->peer;
@@ -147,7 +153,7 @@ static struct transfer *transfer_begin(struct peer *peer, uint64_t key, bool is_
 	transfer->idle = timer_of(transfer_idled, transfer);
 	DL_APPEND(peer->transfers, transfer);
 	peer->transfer_count++;
-	loop_start_timer(peer->endpoint->loop, &transfer->idle, TRANSFER_IDLE_MS);
+	transfer_keep(transfer);
 	return transfer;
 }
 
@@ -187,7 +193,7 @@ static uint8_t collect(struct pending *pending, const struct pdu *pdu, struct co
 		return err == ERR_CONFLICT ? COAP_CODE(4, 8) : code_of(err);
 	}
 	if (block->has_more) {
-		loop_start_timer(endpoint->loop, &transfer->idle, TRANSFER_IDLE_MS);
+		transfer_keep(transfer);
 		return COAP_CODE(2, 31);
 	}
 	message->payload = bytes_of(transfer->body.at, transfer->body.len);
@@ -326,8 +332,11 @@ static void request_block2(struct pending *pending, const struct pdu *pdu, struc
 	own->content_format = transfer->content_format;
 	slice(&block, bytes_of(transfer->body.at, transfer->body.len), offset, transfer->etag, own_pdu,
 	      payload);
-	/* After the last block the next turn frees it: its bytes are still to be sent. */
-	loop_start_timer(peer->endpoint->loop, &transfer->idle, block.has_more ? TRANSFER_IDLE_MS : 0);
+	if (block.has_more)
+		transfer_keep(transfer);
+	else
+		loop_start_timer(peer->endpoint->loop, &transfer->idle,
+				 0); /* its bytes are still to be sent */
 }
 
 void block_request(struct pending *pending, const struct pdu *pdu, struct coap_message *message,

@@ -495,15 +495,19 @@ bool exchange_fetch_rest(struct endpoint *endpoint, const struct route *from, ui
 {
 	const struct endpoint_handlers *handlers = &endpoint->handlers;
 	const struct coap_address address = peer_key_address(&from->key);
-	struct peer *peer = peer_to(endpoint, &from->key);
+	struct peer *peer = peers_find(&endpoint->peers, &from->key);
+	const char *identity = peer != NULL ? peer_identity(peer) : "";
 	struct coap_message request = { .code = COAP_GET,
 					.content_format = COAP_NO_FORMAT,
 					.accept = COAP_NO_FORMAT };
 	struct exchange *exchange;
 	enum err err;
 
-	if (peer == NULL || handlers->observed == NULL ||
-	    !handlers->observed(handlers->self, &address, peer_identity(peer), token, &request))
+	if (handlers->observed == NULL ||
+	    !handlers->observed(handlers->self, &address, identity, token, &request))
+		return false;
+	peer = endpoint_peer(endpoint, from);
+	if (peer == NULL)
 		return false;
 	stop_fetching(peer, token);
 	if (exchange_create(endpoint, &request, &exchange) != ERR_NONE)

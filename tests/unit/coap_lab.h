@@ -12,7 +12,7 @@
 #include "credentials.h"
 #include "loop.h"
 
-#define LAB_TEXT 256
+#define LAB_TEXT 1024
 #define LAB_BODY 65536
 
 /* What a handler saw last. */
