@@ -66,9 +66,10 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		" ORDER BY id DESC LIMIT ?5",
 	[READ_JOBS_IN_STATE] =
 		"SELECT " JOB_COLUMNS " FROM jobs WHERE state = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?5",
+	/* +id: not by walking over all that have finished */
 	[READ_UNFINISHED_JOBS] =
-		"SELECT " JOB_COLUMNS " FROM unfinished_jobs WHERE (?2 IS NULL OR state = ?2) AND id > ?4"
-		" ORDER BY id LIMIT ?5",
+		"SELECT " JOB_COLUMNS " FROM unfinished_jobs WHERE (?2 IS NULL OR state = ?2) AND +id > ?4"
+		" ORDER BY +id LIMIT ?5",
 	[READ_UNFINISHED_JOBS_OF_ENDPOINT] =
 		"SELECT " JOB_COLUMNS " FROM unfinished_jobs WHERE endpoint = ?1 AND (?2 IS NULL OR state = ?2)"
 		" AND id > ?4 ORDER BY id LIMIT ?5",

@@ -233,10 +233,27 @@ static enum err lock_directory(struct store *store, const char *data_dir, struct
 	return fault_set(fault, ERR_IO, "%s: %s", path, strerror(errno));
 }
 
+/* Makes the directory's name in its parent as durable as what will be in it. */
+static enum err sync_parent(const char *data_dir)
+{
+	char path[PATH_MAX];
+	if (snprintf(path, sizeof path, "%s/..", data_dir) >= (int)sizeof path)
+		return ERR_LIMIT;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return ERR_IO;
+	enum err err = fsync(fd) == 0 ? ERR_NONE : ERR_IO;
+	close(fd);
+	return err;
+}
+
 static enum err find_directory(struct store *store, const char *data_dir, struct fault *fault)
 {
-	if (mkdir(data_dir, 0700) != 0 && errno != EEXIST)
+	bool is_new = mkdir(data_dir, 0700) == 0;
+	if (!is_new && errno != EEXIST)
 		return fault_set(fault, ERR_IO, "data directory %s: %s", data_dir, strerror(errno));
+	if (is_new && sync_parent(data_dir) != ERR_NONE)
+		return fault_set(fault, ERR_IO, "data directory %s: its parent cannot be written", data_dir);
 	char *absolute = realpath(data_dir, NULL);
 	if (absolute == NULL)
 		return fault_set(fault, ERR_IO, "data directory %s: %s", data_dir, strerror(errno));
@@ -256,8 +273,9 @@ static enum err open_database(struct store *store, struct fault *fault)
 		err = migrate(connection, fault);
 	if (!err) /* uploads that the last server did not complete */
 		err = connection_execute(connection,
-					 "DELETE FROM package_chunks WHERE package_id NOT IN"
-					 " (SELECT id FROM packages)",
+					 "DELETE FROM package_chunks WHERE package_id IN"
+					 " (SELECT package_id FROM package_chunks EXCEPT"
+					 " SELECT id FROM packages)",
 					 fault);
 	if (!err)
 		err = connection_prepare(connection, fault);

@@ -1,10 +1,12 @@
 /* The store as a whole: who may open it, what it promises when the process is killed, and what it refuses. */
 #include "store_support.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -163,6 +165,80 @@ static void a_write_may_follow_from_the_end_of_another(void **state)
 	assert_int_equal(count_registrations(bench->store), 2);
 }
 
+/* ---- a disk that is full ---- */
+
+static enum err put_links(struct bench *bench, const char *endpoint, const char *links)
+{
+	struct registration_row row = registration(endpoint);
+	row.links = links;
+	return WRITE(bench, store_put_registration(bench->store, &row, bench_done(bench)));
+}
+
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_full_disk_is_told_and_survived(void **state)
+{
+	struct bench *bench = *state;
+	static char links[1 << 20];
+	memset(links, 'x', sizeof links - 1);
+	assert_int_equal(put_links(bench, "dev-1", "</3/0>"), ERR_NONE);
+	signal(SIGXFSZ, SIG_IGN);
+	limit_files(512 << 10);
+	enum err full = put_links(bench, "dev-2", links);
+	enum err small = put_links(bench, "dev-3", "</3/0>");
+	limit_files(RLIM_INFINITY);
+	assert_int_equal(full, ERR_IO);
+	assert_int_equal(small, ERR_NONE);
+	assert_int_equal(count_registrations(bench->store), 2);
+	assert_int_equal(put_links(bench, "dev-2", links), ERR_NONE);
+	bench_reopen(bench);
+	assert_int_equal(count_registrations(bench->store), 3);
+}
+
+/* ---- reading while writing ---- */
+
+#define ROWS 300
+
+static void *read_on_and_on(void *self)
+{
+	struct bench *bench = self;
+	for (unsigned before = 0; before < ROWS;) {
+		unsigned count = count_registrations(bench->store);
+		if (count < before)
+			return self; /* something that was durable has gone */
+		before = count;
+	}
+	return NULL;
+}
+
+static void threads_read_while_the_writer_writes(void **state)
+{
+	struct bench *bench = *state;
+	pthread_t readers[6]; /* more than connections are kept */
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(pthread_create(&readers[i], NULL, read_on_and_on, bench), 0);
+	for (unsigned i = 0; i < ROWS; i++) {
+		char name[16];
+		snprintf(name, sizeof name, "dev-%u", i);
+		struct registration_row row = registration(name);
+		assert_int_equal(store_put_registration(bench->store, &row, bench_done(bench)), ERR_NONE);
+		if (i % 50 == 0)
+			assert_int_equal(loop_turn(bench->loop, 0), ERR_NONE);
+	}
+	bench_wait(bench, ROWS);
+	for (size_t i = 0; i < 6; i++) {
+		void *failed = bench;
+		assert_int_equal(pthread_join(readers[i], &failed), 0);
+		assert_null(failed);
+	}
+}
+
 /* ---- kill -9 ---- */
 
 /* Writes until it is killed; tells each end through the pipe, as a server tells a device. */
@@ -265,6 +341,8 @@ int main(void)
 		  a_row_larger_than_the_queue_is_refused_for_good, setup_threaded, teardown, NULL },
 		IN_BOTH_MODES(closing_writes_what_is_queued),
 		IN_BOTH_MODES(a_write_may_follow_from_the_end_of_another),
+		IN_BOTH_MODES(a_full_disk_is_told_and_survived),
+		IN_BOTH_MODES(threads_read_while_the_writer_writes),
 		IN_BOTH_MODES(what_was_told_survives_kill),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
