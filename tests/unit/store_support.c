@@ -35,7 +35,8 @@ static void make_data_dir(struct bench *bench)
 static int setup(void **state, enum store_mode mode)
 {
 	struct bench *bench = calloc(1, sizeof *bench);
-	assert_non_null(bench);
+	if (bench == NULL)
+		return -1;
 	make_data_dir(bench);
 	bench->mode = mode;
 	bench->arena = arena_create(0);
@@ -58,7 +59,7 @@ int setup_threaded(void **state)
 
 const char *bench_path(const struct bench *bench, const char *name)
 {
-	static char path[PATH_MAX + 64];
+	static char path[PATH_MAX + NAME_MAX + 2];
 	snprintf(path, sizeof path, "%s/%s", bench->data_dir, name);
 	return path;
 }
