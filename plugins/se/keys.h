@@ -1,0 +1,52 @@
+/* Keys of a card: check values, derivation from a master key, and their form in PUT KEY and STORE DATA. */
+#ifndef SE_KEYS_H
+#define SE_KEYS_H
+
+#include <cardea/crypto.h>
+
+#define KEY_CHECK_SIZE 3
+
+enum key_type { KEY_TYPE_DES = 0x80, KEY_TYPE_AES = 0x88 };
+
+/* Which key of a set; also the constant that diversification uses. */
+enum key_role { KEY_ENC = 1, KEY_MAC = 2, KEY_DEK = 3 };
+
+MUST_CHECK enum err key_check_value(enum key_type type, const struct secret *key,
+				    uint8_t ret_kcv[KEY_CHECK_SIZE]);
+
+/* One key from a master key and the 10 bytes that INITIALIZE UPDATE gives. Schemes: "none", "emv", "visa2",
+ * "visa", "kdf3". ERR_NOT_FOUND, ERR_MALFORMED (sizes). */
+MUST_CHECK enum err key_diversify(const char *scheme, const struct secret *master, enum key_role role,
+				  struct bytes diversification, struct secret *ret_key);
+
+struct key_set {
+	struct secret enc, mac, dek;
+};
+
+/* The keys of PUT KEY for a whole AES set, ciphered with the present static DEK (GPCS 11.8.2.3, Amendment
+ * D 7.2). ret_answer is what the card answers: version and check values. */
+MUST_CHECK enum err put_key_data(struct arena *arena, uint8_t new_version, const struct key_set *keys,
+				 const struct secret *dek, struct bytes *ret_data, struct bytes *ret_answer);
+
+/* The same by STORE DATA in DGI form: 00B9 with the attributes, then 8113 per key. */
+struct dgi_key_order {
+	const struct secret *keys;
+	const uint8_t *ids;
+	size_t count;
+	uint8_t version, access;
+	const struct secret *dek;
+};
+MUST_CHECK enum err store_data_key_dgis(struct arena *arena, const struct dgi_key_order *order,
+					struct bytes *ret_data);
+
+/* SCP02 session key: 3DES-CBC of the constant and the sequence counter (GPCS E.4.1). */
+enum scp02_constant {
+	SCP02_C_MAC = 0x0101,
+	SCP02_R_MAC = 0x0102,
+	SCP02_DEK = 0x0181,
+	SCP02_ENC = 0x0182,
+};
+MUST_CHECK enum err scp02_session_key(const struct secret *base, enum scp02_constant constant,
+				      uint16_t sequence, struct secret *ret_key);
+
+#endif

@@ -1,0 +1,196 @@
+/* ETSI TS 102 226, 5.2 expanded remote command and response structure */
+#include "script.h"
+
+#include <cardea/tlv.h>
+
+enum {
+	TAG_COMMAND_SCRIPT = 0xAA,
+	TAG_COMMAND_SCRIPT_INDEFINITE = 0xAE,
+	TAG_RESPONSE_SCRIPT = 0xAB,
+	TAG_RESPONSE_SCRIPT_INDEFINITE = 0xAF,
+	TAG_COMMAND = 0x22,
+	TAG_RESPONSE = 0x23,
+	TAG_EXECUTED_COUNT = 0x80,
+	TAG_IMMEDIATE_ACTION = 0x81,
+	TAG_CHAINING = 0x83,
+	TAG_BAD_FORMAT = 0x90,
+};
+
+#define INDEFINITE_LENGTH 0x80
+
+size_t script_command_size(size_t command_size)
+{
+	return 1 + (command_size < 128 ? 1u : command_size < 256 ? 2u : 3u) + command_size;
+}
+
+enum err script_build(struct arena *arena, const struct bytes *commands, size_t count, bool is_indefinite,
+		      struct bytes *ret_script, struct fault *fault)
+{
+	struct builder b = builder_in(arena);
+	size_t mark = 0;
+
+	if (is_indefinite) {
+		build_u8(&b, TAG_COMMAND_SCRIPT_INDEFINITE);
+		build_u8(&b, INDEFINITE_LENGTH);
+	} else {
+		mark = build_open(&b, TAG_COMMAND_SCRIPT);
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct command command;
+		enum err err = command_parse(commands[i], &command, fault);
+		if (err != ERR_NONE)
+			return err;
+		build_tlv(&b, TAG_COMMAND, commands[i]);
+	}
+	if (is_indefinite)
+		build_u16(&b, 0);
+	else
+		build_close(&b, mark);
+	return builder_bytes(&b, ret_script);
+}
+
+/* ---- response ---- */
+
+/* The elements inside the template, without the two zeros that end the indefinite form. */
+static enum err open_template(struct bytes script, struct reader *ret_elements, bool *ret_is_indefinite,
+			      struct fault *fault)
+{
+	struct reader r = reader_of(script);
+	uint32_t tag;
+	struct bytes content;
+
+	if (peek_u8(&r) == TAG_RESPONSE_SCRIPT_INDEFINITE) {
+		read_u8(&r);
+		if (read_u8(&r) != INDEFINITE_LENGTH || reader_left(&r) < 2)
+			return fault_set(fault, ERR_MALFORMED,
+					 "response script AF is not of indefinite length");
+		content = read_bytes(&r, reader_left(&r) - 2);
+		if (read_u16(&r) != 0)
+			return fault_set_at(fault, ERR_MALFORMED, script.len - 2,
+					    "response script AF does not end with 0000");
+		*ret_is_indefinite = true;
+	} else {
+		if (!read_tlv(&r, &tag, &content))
+			return fault_set(fault, ERR_MALFORMED, "response script is cut short");
+		if (tag != TAG_RESPONSE_SCRIPT)
+			return fault_set(fault, ERR_MALFORMED,
+					 "response script begins with tag %X, not AB or AF", (unsigned)tag);
+		if (!reader_done(&r))
+			return fault_set_at(fault, ERR_MALFORMED, script.len - reader_left(&r),
+					    "%zu bytes after the response script", reader_left(&r));
+		*ret_is_indefinite = false;
+	}
+	*ret_elements = reader_of(content);
+	return ERR_NONE;
+}
+
+static size_t count_responses(struct reader r)
+{
+	size_t count = 0;
+	uint32_t tag;
+	struct bytes value;
+
+	while (read_tlv(&r, &tag, &value))
+		count += tag == TAG_RESPONSE;
+	return count;
+}
+
+static enum err read_number(struct bytes value, uint32_t *ret_number, struct fault *fault)
+{
+	struct reader r = reader_of(value);
+
+	if (value.len == 0 || value.len > 4)
+		return fault_set(fault, ERR_MALFORMED, "number of executed commands has %zu bytes",
+				 value.len);
+	*ret_number = (uint32_t)read_uint(&r, value.len);
+	return ERR_NONE;
+}
+
+/* The refusals end a response, each in one byte. */
+static enum err take_refusal(struct script_response *response, uint32_t tag, struct bytes value,
+			     struct fault *fault)
+{
+	const struct {
+		uint32_t tag;
+		bool *has;
+		uint8_t *at;
+	} rows[] = {
+		{ TAG_BAD_FORMAT, &response->has_bad_format, &response->bad_format },
+		{ TAG_IMMEDIATE_ACTION, &response->has_immediate_action, &response->immediate_action },
+		{ TAG_CHAINING, &response->has_chaining, &response->chaining },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].tag != tag)
+			continue;
+		if (value.len == 0)
+			return fault_set(fault, ERR_MALFORMED, "element %X of the response script is empty",
+					 (unsigned)tag);
+		*rows[i].has = true;
+		*rows[i].at = value.at[0];
+		return ERR_NONE;
+	}
+	return fault_set(fault, ERR_MALFORMED, "unknown element %X in the response script", (unsigned)tag);
+}
+
+enum err script_response_parse(struct bytes script, struct arena *arena, struct script_response *ret_response,
+			       struct fault *fault)
+{
+	struct script_response response = { 0 };
+	struct reader r;
+	enum err err = open_template(script, &r, &response.is_indefinite, fault);
+	uint32_t tag;
+	struct bytes value;
+
+	if (err != ERR_NONE)
+		return err;
+	struct response *responses = arena_alloc_array(arena, count_responses(r) + 1, sizeof(*responses));
+	if (responses == NULL)
+		return ERR_NOMEM;
+	while (read_tlv(&r, &tag, &value)) {
+		if (tag == TAG_RESPONSE) {
+			err = response_parse(value, &responses[response.response_count++], fault);
+		} else if (tag == TAG_EXECUTED_COUNT) {
+			response.has_executed_count = true;
+			err = read_number(value, &response.executed_count, fault);
+		} else {
+			err = take_refusal(&response, tag, value, fault);
+		}
+		if (err != ERR_NONE)
+			return err;
+	}
+	if (r.bad)
+		return fault_set(fault, ERR_MALFORMED, "an element of the response script runs past its end");
+	response.responses = responses;
+	*ret_response = response;
+	return ERR_NONE;
+}
+
+/* ---- words ---- */
+
+const char *script_refusal_text(const struct script_response *response)
+{
+	static const char *const bad_format[] = { "bad format", "unknown tag in the script",
+						  "wrong length in the script",
+						  "length not found in the script" };
+	static const char *const immediate_action[] = { "immediate action failed", "suspension error" };
+	static const char *const chaining[] = { "script chaining failed", "no previous script to chain to",
+						"script chaining not supported",
+						"unable to process the chain" };
+	const struct {
+		bool has;
+		uint8_t value;
+		const char *const *texts;
+		size_t count;
+	} rows[] = {
+		{ response->has_bad_format, response->bad_format, bad_format, 4 },
+		{ response->has_immediate_action, response->immediate_action, immediate_action, 2 },
+		{ response->has_chaining, response->chaining, chaining, 4 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].has)
+			return rows[i].texts[rows[i].value < rows[i].count ? rows[i].value : 0];
+	}
+	return NULL;
+}
