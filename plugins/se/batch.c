@@ -1,0 +1,204 @@
+#include "batch.h"
+
+#include "script.h"
+#include "seram_table.h"
+
+#define TRACE_WIRE  "apdu" /* what goes over the wire */
+#define TRACE_PLAIN "gp"   /* what it means, where the secure channel hides it */
+
+/* ---- adding ---- */
+
+/* Element, MAC, padding and status word around an answer, and its data. */
+static size_t answer_size(const struct task *task, enum batch_answer answer)
+{
+	const size_t around = 4 + 2, short_data = 16;
+
+	return around + (answer == ANSWER_LONG ? APDU_MAX_RESPONSE : short_data + task->session.mac_size);
+}
+
+static bool fits(const struct batch *batch, size_t command_bytes, size_t answer_bytes)
+{
+	const struct kept *kept = &batch->task->kept;
+
+	if (batch->count == BATCH_MAX_COMMANDS ||
+	    SCRIPT_OVERHEAD + batch->request_bytes + command_bytes > kept->max_request_bytes)
+		return false;
+	/* the first is sent in any case: the agent says 62F1 when its answer is too long */
+	return batch->count == 0 ||
+	       SCRIPT_OVERHEAD + batch->response_bytes + answer_bytes <= kept->max_response_bytes;
+}
+
+static void append(struct batch *batch, const struct planned *planned, size_t command_bytes,
+		   size_t answer_bytes)
+{
+	batch->planned[batch->count++] = *planned;
+	batch->request_bytes += command_bytes;
+	batch->response_bytes += answer_bytes;
+}
+
+bool batch_add(struct batch *batch, const struct command *plain, unsigned what, enum batch_answer answer)
+{
+	struct task *task = batch->task;
+	const uint8_t level = task->session.level;
+	struct command sized = *plain;
+	struct planned planned = { .plain = *plain, .what = what };
+
+	if (batch->is_full || task->broken != ERR_NONE)
+		return false;
+	sized.data.len = scp03_wrapped_data_size(level, task->session.mac_size, plain->data.len);
+	if (sized.data.len > APDU_MAX_DATA) {
+		task_break(task, ERR_LIMIT, "%s does not fit one command at this security level",
+			   command_text(task->arena, plain));
+		batch->is_full = true;
+		return false;
+	}
+	size_t command_bytes = script_command_size(command_size(&sized));
+	size_t answer_bytes = answer_size(task, answer);
+	if (!fits(batch, command_bytes, answer_bytes)) {
+		batch->is_full = true;
+		return false;
+	}
+	if (!task_is_good(task, scp03_wrap(&task->session, plain, task->arena, &planned.wrapped)))
+		return false;
+	planned.mark = task->session.mark;
+	append(batch, &planned, command_bytes, answer_bytes);
+	return true;
+}
+
+bool batch_add_change(struct batch *batch, const struct command *plain, unsigned what)
+{
+	bool is_added = batch_add(batch, plain, what, ANSWER_SHORT);
+
+	if (is_added)
+		batch->has_change = batch->planned[batch->count - 1].is_change = true;
+	return is_added;
+}
+
+size_t batch_max_data(const struct batch *batch)
+{
+	const struct scp03_session *session = &batch->task->session;
+	size_t size = scp03_max_data(session->level, session->mac_size);
+	size_t room = batch->task->kept.max_request_bytes;
+	struct command command = { .has_le = true };
+
+	for (; size > 1; size--) {
+		command.data.len = scp03_wrapped_data_size(session->level, session->mac_size, size);
+		if (SCRIPT_OVERHEAD + script_command_size(command_size(&command)) <= room)
+			break;
+	}
+	return size;
+}
+
+/* ---- composing ---- */
+
+static void add_initialize_update(struct batch *batch)
+{
+	struct planned planned = { 0 };
+
+	planned.plain = planned.wrapped =
+		gp_initialize_update(batch->task->kept.key_version, batch->task->kept.host_challenge);
+	append(batch, &planned, script_command_size(command_size(&planned.plain)), APDU_MAX_RESPONSE);
+}
+
+static void add_external_authenticate(struct batch *batch)
+{
+	struct task *task = batch->task;
+	struct planned planned = { 0 };
+
+	if (!task_is_good(task, scp03_authenticate(&task->session, task->kept.level, task->arena,
+						   &planned.wrapped)))
+		return;
+	planned.plain = planned.wrapped;
+	planned.mark = task->session.mark;
+	append(batch, &planned, script_command_size(command_size(&planned.wrapped)),
+	       answer_size(task, ANSWER_SHORT));
+}
+
+void batch_compose(struct batch *batch, struct task *task)
+{
+	*batch = (struct batch){ .task = task };
+	if (task->kept.channel == CHANNEL_NONE) {
+		add_initialize_update(batch);
+		return;
+	}
+	if (task->kept.channel == CHANNEL_VERIFIED)
+		add_external_authenticate(batch);
+	task->operation->plan(task, batch);
+	if (batch->count > 0)
+		batch->planned[batch->count - 1].is_last = true;
+	else if (task->broken == ERR_NONE && task->kept.ending == ENDING_NONE)
+		task_break(task, ERR_LIMIT,
+			   "the agent takes requests of %u bytes, too small for the next command",
+			   task->kept.max_request_bytes);
+}
+
+static enum err command_bytes(struct arena *arena, const struct command *command, struct bytes *ret_bytes)
+{
+	struct builder b = builder_in(arena);
+
+	build_command(&b, command);
+	return builder_bytes(&b, ret_bytes);
+}
+
+enum err batch_script(const struct batch *batch, struct bytes *ret_script, struct fault *fault)
+{
+	struct arena *arena = batch->task->arena;
+	struct bytes commands[BATCH_MAX_COMMANDS];
+
+	for (size_t i = 0; i < batch->count; i++) {
+		enum err err = command_bytes(arena, &batch->planned[i].wrapped, &commands[i]);
+		if (err != ERR_NONE)
+			return err;
+	}
+	return script_build(arena, commands, batch->count, SERAM_SCRIPT_IS_INDEFINITE, ret_script, fault);
+}
+
+/* ---- trace ---- */
+
+static void trace(struct task *task, const char *layer, const char *direction, const char *text,
+		  struct bytes raw)
+{
+	if (task_is_good(task, text == NULL ? ERR_NOMEM : ERR_NONE))
+		task_is_good(task, task->plugin->api->trace(task->out, layer, direction, text, raw));
+}
+
+void batch_trace(const struct batch *batch)
+{
+	struct task *task = batch->task;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct planned *p = &batch->planned[i];
+		const bool is_confidential = command_is_confidential(&p->plain);
+		const bool is_hidden = (task->kept.level & SCP03_C_DEC) != 0;
+		const char *text = command_text(task->arena, &p->plain);
+		struct bytes wire, plain;
+
+		if (!task_is_good(task, command_bytes(task->arena, &p->wrapped, &wire)) ||
+		    !task_is_good(task, command_bytes(task->arena, &p->plain, &plain)))
+			return;
+		if (!bytes_equal(wire, plain))
+			trace(task, TRACE_PLAIN, "command", text,
+			      is_confidential ? bytes_first(plain, APDU_HEADER_SIZE) : plain);
+		trace(task, TRACE_WIRE, "command", text,
+		      is_confidential && !is_hidden ? bytes_first(wire, APDU_HEADER_SIZE) : wire);
+	}
+}
+
+void answer_trace(struct task *task, const struct planned *planned, const struct response *wire,
+		  const struct response *plain)
+{
+	const char *text = response_text(task->arena, plain);
+	struct builder wire_bytes = builder_in(task->arena), plain_bytes = builder_in(task->arena);
+	struct bytes raw;
+
+	build_bytes(&wire_bytes, wire->data);
+	build_u16(&wire_bytes, wire->sw);
+	if (task_is_good(task, builder_bytes(&wire_bytes, &raw)))
+		trace(task, TRACE_WIRE, "answer", text, raw);
+	if (bytes_equal(wire->data, plain->data) || command_is_confidential(&planned->plain))
+		return;
+	build_bytes(&plain_bytes, plain->data);
+	build_u16(&plain_bytes, plain->sw);
+	if (task_is_good(task, builder_bytes(&plain_bytes, &raw)))
+		trace(task, TRACE_PLAIN, "answer", text, raw);
+}

@@ -1,0 +1,652 @@
+/* How a script travels (object 30401, rules 1 to 5):
+ *
+ *   READ the instance -> OBSERVE its state -> WRITE request -> RUN -> WAIT for the notification -> READ the
+ * response ^                                      |  ^                                                   | |
+ * |  '------------ the next script <--------------------'
+ *        '------ PAUSE (the SE was busy) <------'                         at the end: CLEAR, END
+ *
+ * After a break everything begins with READ: what the agent holds decides. A response to our request is
+ * taken. A request that did not arrive is written again while the channel is open; the same kept state gives
+ * the same bytes. Otherwise the channel is lost, and the operation looks at the card anew. */
+#include "engine.h"
+
+#include <inttypes.h>
+
+#include "channel.h"
+#include "script.h"
+#include "seram.h"
+
+#define MAX_REFUSALS 4
+
+static const uint8_t default_domain_aid[] = { 0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00 };
+
+/* ---- what is asked of the host ---- */
+
+static struct lwm2m_path instance_path(const struct task *task)
+{
+	return LWM2M_INSTANCE(SERAM_OBJECT, task->instance);
+}
+
+static struct lwm2m_path resource_path(const struct task *task, enum seram_resource resource)
+{
+	return LWM2M_RESOURCE(SERAM_OBJECT, task->instance, (uint16_t)resource);
+}
+
+static void ask(struct task *task, enum phase phase, const struct cardea_request *request)
+{
+	task->kept.phase = phase;
+	task_is_good(task, task->plugin->api->send(task->out, request));
+}
+
+static void ask_read(struct task *task)
+{
+	ask(task, PHASE_READ,
+	    &(struct cardea_request){ .operation = LWM2M_READ, .path = instance_path(task) });
+}
+
+static void ask_execute(struct task *task, enum phase phase, enum seram_resource resource,
+			const char *arguments)
+{
+	ask(task, phase,
+	    &(struct cardea_request){ .operation = LWM2M_EXECUTE,
+				      .path = resource_path(task, resource),
+				      .arguments = arguments });
+}
+
+static void ask_observe(struct task *task)
+{
+	ask(task, PHASE_OBSERVE,
+	    &(struct cardea_request){ .operation = LWM2M_OBSERVE,
+				      .path = resource_path(task, SERAM_AGENT_STATE) });
+}
+
+static void wait_for(struct task *task, enum phase phase, int64_t timeout_ms)
+{
+	task->kept.phase = phase;
+	task_is_good(task, task->plugin->api->wait(task->out, timeout_ms > 0 ? (uint32_t)timeout_ms : 0));
+}
+
+/* ---- the end ---- */
+
+static const char *clear_argument(struct task *task)
+{
+	return arena_printf(task->arena, "0='%" PRIu32 "'", task->kept.request_id);
+}
+
+/* Before the result is told the agent gets its memory and the card its channel back. */
+static void tidy_up(struct task *task)
+{
+	const char *argument = clear_argument(task);
+
+	task->kept.script_in_flight = false;
+	if (task->kept.has_session && task_is_good(task, argument == NULL ? ERR_NOMEM : ERR_NONE))
+		ask_execute(task, PHASE_CLEAR, SERAM_CLEAR_RESPONSE, argument);
+}
+
+static void end_session(struct task *task)
+{
+	ask_execute(task, PHASE_END, SERAM_END_SESSION, NULL);
+}
+
+static void session_ended(struct task *task)
+{
+	task->kept.has_session = false;
+}
+
+/* ---- sending a script ---- */
+
+static void pause(struct task *task, enum err kind, const char *reason)
+{
+	struct kept *kept = &task->kept;
+
+	if (kept->retries >= SERAM_MAX_RETRIES) {
+		task_break(task, kind, "%s, after %d tries", reason, SERAM_MAX_RETRIES + 1);
+		return;
+	}
+	int64_t pause_ms = (int64_t)SERAM_RETRY_MS << kept->retries++;
+	kept->deadline_ms = task->step->now_ms + pause_ms;
+	wait_for(task, PHASE_PAUSE, pause_ms);
+}
+
+/* The same for the same kept state, so that it may be repeated as long as it did not arrive. */
+static void write_batch(struct task *task, const struct batch *batch)
+{
+	struct kept *kept = &task->kept;
+	struct fault fault = { 0 };
+	struct seram_request request = {
+		.id = kept->request_id,
+		.target_aid = task->domain_aid,
+		.has_stop_on_error = kept->can_go_on_after_error,
+		.stop_on_error = batch->has_change, /* a look is harmless whatever failed before it */
+		.sets_body_format = kept->has_body_format,
+	};
+	struct lwm2m_records records;
+	enum err err = batch_script(batch, &request.script, &fault);
+
+	if (err == ERR_NONE)
+		err = seram_request_records(task->arena, task->instance, &request, &records);
+	if (!task_is_good(task, err))
+		return;
+	ask(task, PHASE_WRITE,
+	    &(struct cardea_request){
+		    .operation = LWM2M_WRITE_PARTIAL, .path = instance_path(task), .records = records });
+}
+
+static void compose_script(struct task *task, struct batch *batch)
+{
+	channel_restore(task);
+	if (task->kept.ending == ENDING_NONE)
+		batch_compose(batch, task);
+}
+
+static void next_script(struct task *task)
+{
+	struct kept *kept = &task->kept;
+	struct batch batch;
+
+	if (kept->channel == CHANNEL_NONE)
+		channel_prepare(task);
+	if (kept->ending == ENDING_NONE)
+		compose_script(task, &batch);
+	if (kept->ending != ENDING_NONE || task->broken != ERR_NONE)
+		return;
+	kept->request_id++;
+	kept->script_in_flight = kept->has_session = true;
+	kept->was_unproven = kept->is_unproven;
+	kept->is_unproven = kept->is_unproven || batch.has_change;
+	kept->scripts++;
+	kept->executed = 0;
+	kept->poll_ms = SERAM_FIRST_POLL_MS;
+	kept->deadline_ms = task->step->now_ms + SERAM_SCRIPT_PATIENCE_MS;
+	batch_trace(&batch);
+	write_batch(task, &batch);
+}
+
+static void write_again(struct task *task)
+{
+	struct batch batch;
+
+	compose_script(task, &batch);
+	if (task->kept.ending == ENDING_NONE && task->broken == ERR_NONE)
+		write_batch(task, &batch);
+}
+
+/* ---- taking a response ---- */
+
+static void lose_channel(struct task *task)
+{
+	if (task->kept.channel != CHANNEL_NONE)
+		task_reopen(task, task->kept.key_version);
+	task->operation->lost(task);
+}
+
+/* One answer. The chains stand where this command left them, whatever was planned after it. */
+static void take_answer(struct task *task, const struct planned *planned, const struct response *wire)
+{
+	const enum channel channel = task->kept.channel;
+	struct card_answer answer = { .response = *wire, .is_cut = wire->sw == SW_CUT };
+	struct fault fault = { 0 };
+
+	if (channel == CHANNEL_OPEN && !answer.is_cut) {
+		enum err err = scp03_unwrap(&task->session, &planned->mark, wire, task->arena,
+					    &answer.response, &fault);
+		if (err != ERR_NONE) {
+			answer_trace(task, planned, wire, wire);
+			task_break(task, err, "%s", fault.text);
+			return;
+		}
+	}
+	answer_trace(task, planned, wire, &answer.response);
+	if (channel == CHANNEL_NONE) {
+		channel_take_opening(task, &answer.response);
+		return;
+	}
+	task->kept.mark = planned->mark;
+	if (channel == CHANNEL_VERIFIED)
+		channel_take_authentication(task, &answer.response);
+	else
+		task->operation->take(task, planned, &answer);
+}
+
+static void take_answers(struct task *task, const struct script_response *script, struct batch *batch)
+{
+	if (script->response_count > batch->count) {
+		task_break(task, ERR_MALFORMED, "%zu answers to a script of %zu commands",
+			   script->response_count, batch->count);
+		return;
+	}
+	for (size_t i = 0; i < script->response_count && task->kept.ending == ENDING_NONE; i++)
+		take_answer(task, &batch->planned[i], &script->responses[i]);
+}
+
+/* The command after the last answer may have run, those after it did not. */
+static void forget_what_did_not_run(struct task *task, const struct batch *batch, size_t answered)
+{
+	bool has_change = false;
+
+	for (size_t i = 0; i <= answered && i < batch->count; i++)
+		has_change = has_change || batch->planned[i].is_change;
+	if (!has_change)
+		task->kept.is_unproven = task->kept.was_unproven;
+}
+
+/* Parses and takes what the agent holds. False when the response itself is not to be understood. */
+static bool take_response(struct task *task, const struct seram_instance *instance, size_t *ret_missing)
+{
+	struct batch batch;
+	struct script_response script = { 0 };
+	struct fault fault = { 0 };
+
+	compose_script(task, &batch);
+	if (task->kept.ending != ENDING_NONE || task->broken != ERR_NONE)
+		return false;
+	if (instance->response.len > 0) {
+		enum err err = script_response_parse(instance->response, task->arena, &script, &fault);
+		if (err != ERR_NONE) {
+			task_break(task, err, "the response of the agent: %s", fault.text);
+			return false;
+		}
+	}
+	forget_what_did_not_run(task, &batch, script.response_count);
+	take_answers(task, &script, &batch);
+	if (script_refusal_text(&script) != NULL)
+		task_break(task, ERR_MALFORMED, "the script was refused: %s", script_refusal_text(&script));
+	*ret_missing =
+		batch.count - (script.response_count < batch.count ? script.response_count : batch.count);
+	if (script.response_count == 0 && instance->script_status == SERAM_STATUS_OK &&
+	    instance->agent_state == SERAM_RESPONSE_READY)
+		task_break(task, ERR_MALFORMED, "the agent reports success and gives no answer");
+	return task->kept.ending == ENDING_NONE;
+}
+
+static const char *error_text(struct task *task, const struct seram_instance *instance)
+{
+	struct bytes text = bytes_first(instance->error_text, 80);
+
+	return text.len == 0 ? ""
+			     : arena_printf(task->arena, " (%.*s)", (int)text.len, (const char *)text.at);
+}
+
+static void script_failed(struct task *task, const struct seram_instance *instance)
+{
+	const struct seram_status_row *row = seram_status_row(instance->script_status);
+	const char *reason =
+		arena_printf(task->arena, "the agent reports %s for %s%s", row->spelling,
+			     seram_target(task->arena, task->domain_aid), error_text(task, instance));
+
+	if (!task_is_good(task, reason == NULL ? ERR_NOMEM : ERR_NONE))
+		return;
+	if (row->is_worth_retrying)
+		pause(task, row->kind, reason);
+	else
+		task_break(task, row->kind, "%s", reason);
+}
+
+/* A response is there: what it means, and what comes next. */
+static void script_ended(struct task *task, const struct seram_instance *instance)
+{
+	struct kept *kept = &task->kept;
+	const bool was_interrupted = instance->agent_state == SERAM_INTERRUPTED;
+	const bool is_ok = instance->script_status == SERAM_STATUS_OK && !was_interrupted;
+	/* an agent that does not tell is believed, but not after a break */
+	const bool has_channel = instance->has_channel_state ? instance->is_channel_open : !kept->is_resuming;
+	size_t missing = 0;
+
+	kept->is_resuming = false;
+	if (!take_response(task, instance, &missing))
+		return;
+	kept->script_in_flight = false;
+	if (is_ok && kept->channel == CHANNEL_OPEN)
+		task->operation->advance(task);
+	if (kept->ending != ENDING_NONE)
+		return;
+	if (!is_ok || !has_channel)
+		lose_channel(task);
+	if (!is_ok && !was_interrupted) {
+		script_failed(task, instance);
+		return;
+	}
+	kept->retries = 0;
+	if (task->broken == ERR_NONE)
+		next_script(task);
+}
+
+/* ---- the instance was read ---- */
+
+static void keep_waiting(struct task *task, uint32_t executed)
+{
+	struct kept *kept = &task->kept;
+
+	if (executed != kept->executed) {
+		kept->executed = executed;
+		kept->deadline_ms = task->step->now_ms + SERAM_SCRIPT_PATIENCE_MS;
+	}
+	if (task->step->now_ms >= kept->deadline_ms) {
+		task_break(task, ERR_TIMEOUT, "the agent runs a script for %d minutes without progress",
+			   SERAM_SCRIPT_PATIENCE_MS / 60000);
+		return;
+	}
+	if (!kept->is_observing && !kept->cannot_observe) {
+		ask_observe(task);
+		return;
+	}
+	wait_for(task, PHASE_WAIT, kept->poll_ms);
+	kept->poll_ms = kept->poll_ms * 2 < SERAM_SLOWEST_POLL_MS ? kept->poll_ms * 2 : SERAM_SLOWEST_POLL_MS;
+}
+
+/* Our request is not running and has no response: did it arrive, and may it be sent again? */
+static void script_missing(struct task *task, const struct seram_instance *instance)
+{
+	struct kept *kept = &task->kept;
+	const bool has_channel =
+		kept->channel == CHANNEL_NONE ||
+		(instance->has_channel_state ? instance->is_channel_open : !kept->is_resuming);
+
+	kept->is_resuming = false;
+	if (has_channel && instance->request_id == kept->request_id &&
+	    instance->agent_state == SERAM_REQUEST_STORED) {
+		ask_execute(task, PHASE_RUN, SERAM_RUN, NULL);
+		return;
+	}
+	if (has_channel && instance->request_id != kept->request_id &&
+	    instance->response_id != kept->request_id) {
+		if (kept->request_id <= instance->request_id || kept->request_id <= instance->response_id)
+			kept->request_id =
+				1 + (instance->request_id > instance->response_id ? instance->request_id
+										  : instance->response_id);
+		write_again(task);
+		return;
+	}
+	kept->script_in_flight = false;
+	lose_channel(task);
+	next_script(task);
+}
+
+static void first_script(struct task *task, const struct seram_instance *instance)
+{
+	struct kept *kept = &task->kept;
+	const bool has_channel = instance->has_channel_state ? instance->is_channel_open : !kept->is_resuming;
+
+	if (!instance->speaks_our_protocol) {
+		task_break(task, ERR_UNSUPPORTED, "the agent does not speak " SERAM_PROTOCOL_FAMILY "*");
+		return;
+	}
+	if (instance->max_request_bytes < SERAM_SMALLEST_REQUEST) {
+		task_break(task, ERR_UNSUPPORTED,
+			   "the agent takes requests of %" PRIu32 " bytes; at least %d are needed",
+			   instance->max_request_bytes, SERAM_SMALLEST_REQUEST);
+		return;
+	}
+	if (instance->se_state != SERAM_SE_PRESENT) {
+		static const char *const texts[] = { [SERAM_SE_ABSENT] = "the secure element is absent",
+						     [SERAM_SE_BUSY] =
+							     "the secure element is in use by others",
+						     [SERAM_SE_ERROR] = "the secure element has an error" };
+		pause(task, ERR_UNAVAILABLE, texts[instance->se_state]);
+		return;
+	}
+	if (instance->agent_state == SERAM_RUNNING) {
+		pause(task, ERR_UNAVAILABLE, "the agent runs a script of somebody else");
+		return;
+	}
+	if (kept->channel != CHANNEL_NONE && !has_channel)
+		lose_channel(task);
+	kept->is_resuming = false;
+	if (!kept->is_observing && !kept->cannot_observe)
+		ask_observe(task);
+	else
+		next_script(task);
+}
+
+static void learn_limits(struct task *task, const struct seram_instance *instance)
+{
+	struct kept *kept = &task->kept;
+	uint32_t last_id =
+		instance->request_id > instance->response_id ? instance->request_id : instance->response_id;
+
+	/* while a script is in flight it must be composed again as it was */
+	if (kept->script_in_flight)
+		return;
+	if (kept->max_request_bytes == 0 || instance->max_request_bytes < kept->max_request_bytes)
+		kept->max_request_bytes = instance->max_request_bytes;
+	kept->max_response_bytes = instance->max_response_bytes;
+	kept->can_go_on_after_error = instance->has_stop_on_error;
+	kept->has_body_format = instance->has_other_body_format;
+	if (kept->request_id < last_id)
+		kept->request_id = last_id;
+}
+
+static void refused(struct task *task, const char *what)
+{
+	const uint8_t code = task->step->code;
+
+	if (code == 0x84) { /* 4.04 */
+		task_break(task, ERR_NOT_FOUND, "the device has no secure element %u (object %d)",
+			   task->instance, SERAM_OBJECT);
+		return;
+	}
+	if (code == 0x81 || code == 0x83 || ++task->kept.refusals > MAX_REFUSALS) { /* 4.01, 4.03 */
+		task_break(task, code == 0x81 || code == 0x83 ? ERR_DENIED : ERR_UNAVAILABLE,
+			   "the device answers %u.%02u to %s", code >> 5, code & 31u, what);
+		return;
+	}
+	ask_read(task);
+}
+
+static void on_read(struct task *task)
+{
+	struct kept *kept = &task->kept;
+	struct seram_instance instance;
+	struct fault fault = { 0 };
+
+	if (task->step->code >> 5 != 2) {
+		refused(task, "reading the secure element");
+		return;
+	}
+	if (task->step->fault.kind != ERR_NONE) {
+		task_break(task, task->step->fault.kind, "the secure element's object: %s",
+			   task->step->fault.text);
+		return;
+	}
+	enum err err = seram_instance_read(task->step->records, task->instance, &instance, &fault);
+	if (err != ERR_NONE) {
+		task_break(task, err, "%s", fault.text);
+		return;
+	}
+	learn_limits(task, &instance);
+	if (!kept->script_in_flight)
+		first_script(task, &instance);
+	else if (instance.response_id == kept->request_id &&
+		 (instance.agent_state == SERAM_RESPONSE_READY || instance.agent_state == SERAM_INTERRUPTED))
+		script_ended(task, &instance);
+	else if (instance.agent_state == SERAM_RUNNING)
+		keep_waiting(task, instance.executed);
+	else
+		script_missing(task, &instance);
+}
+
+/* ---- the other answers ---- */
+
+static bool succeeded(const struct task *task)
+{
+	return task->step->code >> 5 == 2;
+}
+
+static void on_observe(struct task *task)
+{
+	struct kept *kept = &task->kept;
+
+	kept->is_observing = succeeded(task);
+	kept->cannot_observe = !succeeded(task);
+	if (kept->script_in_flight)
+		ask_read(task); /* it may have ended before the observation began */
+	else
+		next_script(task);
+}
+
+static void on_write(struct task *task)
+{
+	if (succeeded(task)) {
+		task->kept.refusals = 0;
+		ask_execute(task, PHASE_RUN, SERAM_RUN, NULL);
+		return;
+	}
+	if (task->step->code == 0x8D &&
+	    task->kept.max_request_bytes / 2 >= SERAM_SMALLEST_REQUEST) { /* 4.13 */
+		task->kept.max_request_bytes /= 2;
+		write_again(task);
+		return;
+	}
+	refused(task, "the request");
+}
+
+static void on_run(struct task *task)
+{
+	if (succeeded(task)) {
+		task->kept.refusals = 0;
+		keep_waiting(task, task->kept.executed);
+	} else {
+		refused(task, "Run");
+	}
+}
+
+static void on_answer(struct task *task)
+{
+	static void (*const actions[PHASE_COUNT])(struct task *) = {
+		[PHASE_READ] = on_read,      [PHASE_OBSERVE] = on_observe, [PHASE_WRITE] = on_write,
+		[PHASE_RUN] = on_run,        [PHASE_WAIT] = ask_read,      [PHASE_PAUSE] = ask_read,
+		[PHASE_CLEAR] = end_session, [PHASE_END] = session_ended,
+	};
+
+	actions[task->kept.phase](task);
+}
+
+static void on_notify(struct task *task)
+{
+	const int64_t state = lwm2m_integer(task->step->records, resource_path(task, SERAM_AGENT_STATE),
+					    SERAM_RESPONSE_READY);
+
+	if (task->kept.phase == PHASE_PAUSE)
+		wait_for(task, PHASE_PAUSE, task->kept.deadline_ms - task->step->now_ms);
+	else if (state == SERAM_RUNNING || state == SERAM_REQUEST_STORED)
+		wait_for(task, PHASE_WAIT, task->kept.poll_ms);
+	else
+		ask_read(task);
+}
+
+static void on_resume(struct task *task)
+{
+	task->kept.is_observing = task->kept.cannot_observe = false;
+	task->kept.is_resuming = true;
+	ask_read(task);
+}
+
+static void on_event(struct task *task)
+{
+	if (task->kept.ending != ENDING_NONE && task->step->event == CARDEA_RESUME) {
+		session_ended(task); /* the result is known; a lost link must not keep it from the operator */
+		return;
+	}
+	switch (task->step->event) {
+	case CARDEA_START:
+	case CARDEA_TIMEOUT:
+		ask_read(task);
+		break;
+	case CARDEA_ANSWER:
+		on_answer(task);
+		break;
+	case CARDEA_NOTIFY:
+		on_notify(task);
+		break;
+	case CARDEA_RESUME:
+		on_resume(task);
+		break;
+	case CARDEA_WORK_DONE:
+		task_is_good(task, ERR_INTERNAL); /* we never start any */
+		break;
+	}
+}
+
+/* ---- a step ---- */
+
+static enum err read_parameters(struct task *task, struct fault *fault)
+{
+	task->params = json_loads(task->step->params, 0, NULL);
+	if (task->params == NULL)
+		return fault_set(fault, ERR_MALFORMED, "the parameters are not JSON");
+	task->instance = (uint16_t)task_number(task, "se", 0);
+	task->diversification = task_text(task, "diversification", "none");
+	task->wanted_level = security_level_of(task_text(task, "securityLevel", "auto"));
+	if (task->wanted_level == 0xFF)
+		return fault_set(fault, ERR_MALFORMED, "securityLevel is not one that exists");
+	enum err err = task_hex(task, "securityDomainAidHex", &task->domain_aid, fault);
+	if (err == ERR_NONE && task->domain_aid.len == 0)
+		task->domain_aid = bytes_of(default_domain_aid, sizeof(default_domain_aid));
+	return err;
+}
+
+static enum err begin(struct task *task, struct fault *fault)
+{
+	enum err err = read_parameters(task, fault);
+
+	if (err == ERR_NONE && task->step->event != CARDEA_START && task->step->state.len > 0)
+		err = kept_parse(task->step->state, &task->kept, fault);
+	if (err == ERR_NONE)
+		err = task->operation->prepare(task, fault);
+	return err == ERR_NONE ? task->broken : err;
+}
+
+static enum cardea_result tell_result(struct task *task)
+{
+	const struct cardea_host_api *api = task->plugin->api;
+
+	if (task->kept.ending == ENDING_DONE && task->broken == ERR_NONE)
+		return CARDEA_DONE;
+	if (task->broken != ERR_NONE) {
+		/* the host keeps the first reason, and there is nothing else to do about it */
+		(void)!api->fail(task->out, task->broken, "the step needs more memory than the server gives");
+		return task->kept.is_unproven ? CARDEA_UNKNOWN : CARDEA_FAILED;
+	}
+	task_is_good(task, api->fail(task->out, task->kept.kind, task->kept.reason));
+	return task->kept.ending == ENDING_UNKNOWN ? CARDEA_UNKNOWN : CARDEA_FAILED;
+}
+
+static enum cardea_result run(struct task *task)
+{
+	struct bytes state;
+	const enum ending before = task->kept.ending;
+
+	on_event(task);
+	if (before == ENDING_NONE && task->kept.ending == ENDING_DONE && task->broken == ERR_NONE)
+		task->operation->finish(task);
+	if (before == ENDING_NONE && task->kept.ending != ENDING_NONE && task->broken == ERR_NONE)
+		tidy_up(task);
+	bool is_over =
+		task->broken != ERR_NONE || (task->kept.ending != ENDING_NONE && !task->kept.has_session);
+	if (!is_over && task_is_good(task, kept_build(&task->kept, task->arena, &state)) &&
+	    task_is_good(task, task->plugin->api->keep(task->out, state)))
+		return CARDEA_NEXT;
+	return tell_result(task);
+}
+
+enum cardea_result engine_step(const struct se_plugin *plugin, const struct operation *operation,
+			       const struct cardea_step *step, cardea_out *out)
+{
+	struct task task = {
+		.plugin = plugin, .operation = operation, .step = step, .out = out, .arena = step->arena
+	};
+	struct fault fault = { 0 };
+	enum cardea_result result;
+	enum err err = begin(&task, &fault);
+
+	if (err == ERR_NONE) {
+		result = run(&task);
+	} else {
+		/* as above: a failure of fail() changes nothing */
+		(void)!plugin->api->fail(out, err, fault.text[0] != '\0' ? fault.text : err_name(err));
+		result = step->event == CARDEA_START ? CARDEA_FAILED : CARDEA_UNKNOWN;
+	}
+	channel_wipe(&task);
+	json_decref(task.params);
+	return result;
+}

@@ -1,0 +1,119 @@
+/* The Secure Element plugin: GlobalPlatform content management over SERAM over LwM2M (LwM2M-SCS-7). */
+#include <cardea/plugin.h>
+
+#include <stdlib.h>
+
+#include "engine.h"
+#include "load_file.h"
+#include "operations.h"
+
+/* Made from objects/ and schemas/. */
+extern const char se_object_30401[], audit_schema[], install_schema[], delete_schema[], put_keys_schema[],
+	store_data_schema[];
+
+/* ---- operations ---- */
+
+static enum cardea_result audit_step(void *self, const struct cardea_step *step, cardea_out *out)
+{
+	return engine_step(self, &audit_operation, step, out);
+}
+
+static enum cardea_result install_step(void *self, const struct cardea_step *step, cardea_out *out)
+{
+	return engine_step(self, &install_operation, step, out);
+}
+
+static enum cardea_result delete_step(void *self, const struct cardea_step *step, cardea_out *out)
+{
+	return engine_step(self, &delete_operation, step, out);
+}
+
+static enum cardea_result put_keys_step(void *self, const struct cardea_step *step, cardea_out *out)
+{
+	return engine_step(self, &put_keys_operation, step, out);
+}
+
+static enum cardea_result store_data_step(void *self, const struct cardea_step *step, cardea_out *out)
+{
+	return engine_step(self, &store_data_operation, step, out);
+}
+
+/* ---- packages ---- */
+
+static json_t *describe(struct arena *arena, const struct load_file *file)
+{
+	const char *aid = bytes_to_hex(arena, file->aid);
+	json_t *applets = json_array();
+
+	for (size_t i = 0; i < file->applet_count; i++)
+		json_array_append_new(applets, json_string(bytes_to_hex(arena, file->applets[i])));
+	return json_pack("{s:s, s:s, s:o, s:o, s:I, s:b}", "form", load_file_form_text(file->form), "aidHex",
+			 aid != NULL ? aid : "", "version", json_sprintf("%u.%u", file->major, file->minor),
+			 "appletAidsHex", applets, "loadFileBytes", (json_int_t)file->content.len, "isSigned",
+			 file->is_signed);
+}
+
+static enum err inspect(void *self, struct bytes content, struct arena *arena, const char **ret_json,
+			struct fault *fault)
+{
+	struct load_file file;
+	enum err err = load_file_parse(content, arena, &file, fault);
+
+	if (err != ERR_NONE)
+		return err;
+	json_t *description = describe(arena, &file);
+	char *text = description == NULL ? NULL : json_dumps(description, JSON_COMPACT);
+	const char *copy = text == NULL ? NULL : arena_strdup(arena, text);
+	free(text);
+	json_decref(description);
+	if (copy == NULL)
+		return ERR_NOMEM;
+	*ret_json = copy;
+	return ERR_NONE;
+}
+
+/* ---- the plugin ---- */
+
+static enum err se_open(const struct cardea_host_api *api, cardea_host *host, const char *config,
+			void **ret_self)
+{
+	struct se_plugin *plugin = malloc(sizeof(*plugin));
+
+	if (plugin == NULL)
+		return ERR_NOMEM;
+	*plugin = (struct se_plugin){ api, host };
+	*ret_self = plugin;
+	return ERR_NONE;
+}
+
+static const char *const objects[] = { se_object_30401, NULL };
+
+static const struct cardea_operation operations[] = {
+	{ "se.audit", "Reads what is on a secure element", audit_schema, audit_step },
+	{ "se.install", "Loads a load file and installs an application from it", install_schema,
+	  install_step },
+	{ "se.delete", "Deletes a load file or an application", delete_schema, delete_step },
+	{ "se.put-keys", "Puts a stored key set on a secure element and proves it", put_keys_schema,
+	  put_keys_step },
+	{ "se.store-data", "Gives personalization data to an application", store_data_schema,
+	  store_data_step },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const struct cardea_package_kind packages[] = {
+	{ "se-load-file", "Java Card CAP file or GlobalPlatform load file", inspect },
+	{ NULL, NULL, NULL },
+};
+
+extern const struct cardea_plugin cardea_plugin;
+__attribute__((visibility("default"))) const struct cardea_plugin cardea_plugin = {
+	.abi = CARDEA_PLUGIN_ABI,
+	.size = sizeof(struct cardea_plugin),
+	.name = "se",
+	.summary = "Secure elements: GlobalPlatform over SERAM",
+	.objects = objects,
+	.operations = operations,
+	.packages = packages,
+	.open = se_open,
+	.close = free,
+};
