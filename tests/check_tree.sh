@@ -16,7 +16,7 @@ sqlite3\.h                      db/.*|tests/(unit|bench)/store.*
 microhttpd\.h                   api/.*
 libxml/.*                       server/lwm2m/.*
 cbor\.h                         server/base/.*
-zip\.h                          plugins/.*
+zip\.h                          plugins/.*|tests/.*
 jansson\.h                      server/core/(config|json_text)\.c|server/jobs/.*|api/.*|plugins/.*|tests/.*
 '
 # A folder includes only from those before it in this list; server/include is the installed <cardea/...>.

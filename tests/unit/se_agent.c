@@ -1,0 +1,306 @@
+#include "se_agent.h"
+
+#include <cardea/tlv.h>
+
+#include "se_test.h"
+
+#define OBJECT 30401
+
+enum { IDLE = 0, STORED = 2, RUNNING = 3, READY = 4, INTERRUPTED = 5 };
+
+static struct bytes keep(struct agent *agent, struct bytes bytes)
+{
+	struct bytes copy;
+
+	assert_int_equal(bytes_copy(agent->arena, bytes, &copy), ERR_NONE);
+	return copy;
+}
+
+/* ---- the card ---- */
+
+static struct bytes transmit(struct agent *agent, struct bytes command)
+{
+	struct bytes answer;
+
+	if (card_transmit(agent->card, agent->arena, command, &answer) != ERR_NONE)
+		return bytes_of(NULL, 0);
+	return answer;
+}
+
+static uint8_t sw1_of(struct bytes answer)
+{
+	return answer.len >= 2 ? answer.at[answer.len - 2] : 0;
+}
+
+/* Fetches what 61xx announces, as an agent must. */
+static struct bytes send_command(struct agent *agent, struct bytes command)
+{
+	struct bytes answer = transmit(agent, command);
+	struct builder b = builder_in(agent->arena);
+	struct bytes whole;
+
+	while (sw1_of(answer) == 0x61) {
+		const uint8_t get_response[] = { 0x00, 0xC0, 0x00, 0x00, answer.at[answer.len - 1] };
+		build_bytes(&b, bytes_first(answer, answer.len - 2));
+		answer = transmit(agent, bytes_of(get_response, sizeof(get_response)));
+	}
+	build_bytes(&b, answer);
+	assert_int_equal(builder_bytes(&b, &whole), ERR_NONE);
+	return whole;
+}
+
+/* "//aid/A000000151/000000" */
+static struct bytes target_aid(struct agent *agent)
+{
+	struct builder b = builder_in(agent->arena);
+	struct bytes hex, aid;
+
+	assert_true(agent->target.len > 6);
+	for (size_t i = 6; i < agent->target.len; i++) {
+		if (agent->target.at[i] != '/')
+			build_u8(&b, agent->target.at[i]);
+	}
+	build_u8(&b, 0);
+	assert_int_equal(builder_bytes(&b, &hex), ERR_NONE);
+	assert_int_equal(bytes_from_hex(agent->arena, (const char *)hex.at, &aid), ERR_NONE);
+	return aid;
+}
+
+static bool open_channel(struct agent *agent)
+{
+	struct builder b = builder_in(agent->arena);
+	struct bytes select;
+
+	build_u32(&b, 0x00A40400);
+	build_lv(&b, target_aid(agent));
+	build_u8(&b, 0);
+	assert_int_equal(builder_bytes(&b, &select), ERR_NONE);
+	agent->is_channel_open = sw1_of(send_command(agent, select)) == 0x90;
+	return agent->is_channel_open;
+}
+
+/* ---- a script ---- */
+
+static struct reader script_commands(struct bytes script)
+{
+	struct reader r = reader_of(script);
+	uint32_t tag;
+	struct bytes content = { 0 };
+
+	if (peek_u8(&r) == 0xAE) {
+		read_u16(&r);
+		return reader_of(read_bytes(&r, reader_left(&r) - 2));
+	}
+	assert_true(read_tlv(&r, &tag, &content) && tag == 0xAA);
+	return reader_of(content);
+}
+
+static bool is_stop(const struct agent *agent, struct bytes answer)
+{
+	const uint8_t sw1 = sw1_of(answer);
+
+	return agent->stop_on_error && sw1 != 0x90 && sw1 != 0x61 && sw1 != 0x62 && sw1 != 0x63;
+}
+
+static void run_script(struct agent *agent)
+{
+	struct reader r = script_commands(agent->request);
+	struct builder b = builder_in(agent->arena);
+	uint32_t tag;
+	struct bytes command;
+	bool is_cut = false;
+
+	agent->script_status = 1;
+	build_u16(&b, 0xAF80);
+	while (!is_cut && read_tlv(&r, &tag, &command)) {
+		assert_int_equal(tag, 0x22);
+		struct bytes answer = send_command(agent, command);
+		assert_true(agent->commands < AGENT_MAX_COMMANDS);
+		agent->instructions[agent->commands++] = command.at[1];
+		if (agent->cut_after == 1) { /* the command ran, its answer is lost */
+			agent->cut_after = 0;
+			agent->was_interrupted = true;
+			break;
+		}
+		if (answer.len == 0) {
+			agent->script_status = 6;
+			break;
+		}
+		if (agent->refuse_answers_over > 0 && answer.len > agent->refuse_answers_over + 2) {
+			answer = bytes_of("\x62\xF1", 2);
+			is_cut = true;
+		}
+		build_tlv(&b, 0x23, answer);
+		agent->executed++;
+		agent->cut_after -= agent->cut_after > 0;
+		if (is_stop(agent, answer))
+			break;
+	}
+	build_u16(&b, 0);
+	assert_int_equal(builder_bytes(&b, &agent->response), ERR_NONE);
+}
+
+void agent_finish(struct agent *agent)
+{
+	if (agent->agent_state != RUNNING)
+		return;
+	agent->executed = 0;
+	agent->response = bytes_of(NULL, 0);
+	agent->was_interrupted = false;
+	if (agent->next_status != 0) {
+		agent->script_status = agent->next_status;
+		agent->next_status = 0;
+	} else if (!agent->is_channel_open && !open_channel(agent)) {
+		agent->script_status = 2;
+	} else {
+		run_script(agent);
+	}
+	agent->response_id = agent->request_id;
+	agent->agent_state = READY;
+	if (agent->ends_channel_after_script)
+		agent->is_channel_open = false;
+	if (agent->was_interrupted) {
+		agent->agent_state = RUNNING;
+		agent_reboot(agent);
+	}
+}
+
+/* ---- the object ---- */
+
+uint8_t agent_write(struct agent *agent, struct lwm2m_records records)
+{
+	if (agent->agent_state == RUNNING)
+		return 0x85;
+	for (size_t i = 0; i < records.count; i++) {
+		const struct lwm2m_record *record = &records.at[i];
+		switch (record->path.resource) {
+		case 6:
+			if (!bytes_equal(agent->target, record->value.bytes))
+				agent->is_channel_open = false;
+			agent->target = keep(agent, record->value.bytes);
+			break;
+		case 7:
+			agent->request_id = (uint32_t)record->value.whole;
+			break;
+		case 9:
+			if (record->value.bytes.len > agent->max_request)
+				return 0x8D;
+			agent->request = keep(agent, record->value.bytes);
+			agent->agent_state = STORED;
+			break;
+		case 22:
+			agent->stop_on_error = record->value.boolean;
+			break;
+		default:
+			return 0x85;
+		}
+	}
+	return 0x44;
+}
+
+uint8_t agent_execute(struct agent *agent, uint16_t resource, const char *arguments)
+{
+	switch (resource) {
+	case 17:
+		if (agent->agent_state != STORED && agent->agent_state != READY)
+			return 0x85;
+		if (agent->request_id == agent->response_id)
+			return 0x44;
+		agent->agent_state = RUNNING;
+		agent->scripts++;
+		if (!agent->is_slow)
+			agent_finish(agent);
+		return 0x44;
+	case 19:
+		assert_non_null(arguments);
+		agent->response = bytes_of(NULL, 0);
+		agent->agent_state = IDLE;
+		return 0x44;
+	case 11:
+		agent->request = agent->response = bytes_of(NULL, 0);
+		agent->agent_state = IDLE;
+		agent->is_channel_open = false;
+		return 0x44;
+	default:
+		return 0x85;
+	}
+}
+
+static struct lwm2m_record whole(uint16_t resource, uint64_t value)
+{
+	return (struct lwm2m_record){ .path = LWM2M_RESOURCE(OBJECT, 0, resource),
+				      .value = { .type = LWM2M_UNSIGNED, .whole = value } };
+}
+
+static struct lwm2m_record integer(uint16_t resource, int64_t value)
+{
+	return (struct lwm2m_record){ .path = LWM2M_RESOURCE(OBJECT, 0, resource),
+				      .value = { .type = LWM2M_INTEGER, .integer = value } };
+}
+
+static struct lwm2m_record boolean(uint16_t resource, bool value)
+{
+	return (struct lwm2m_record){ .path = LWM2M_RESOURCE(OBJECT, 0, resource),
+				      .value = { .type = LWM2M_BOOLEAN, .boolean = value } };
+}
+
+static struct lwm2m_record text(uint16_t resource, const char *value)
+{
+	return (struct lwm2m_record){ .path = LWM2M_RESOURCE(OBJECT, 0, resource),
+				      .value = { .type = LWM2M_STRING, .bytes = bytes_of_text(value) } };
+}
+
+static struct lwm2m_record opaque(uint16_t resource, struct bytes value)
+{
+	return (struct lwm2m_record){ .path = LWM2M_RESOURCE(OBJECT, 0, resource),
+				      .value = { .type = LWM2M_OPAQUE, .bytes = value } };
+}
+
+struct lwm2m_records agent_read(struct agent *agent, struct arena *arena)
+{
+	struct lwm2m_record *at = arena_alloc_array(arena, 20, sizeof(*at));
+	size_t count = 0;
+
+	assert_non_null(at);
+	at[count++] = text(0, "//se-id/CUD/0123456789ABCDEF");
+	at[count++] = integer(1, 1);
+	at[count++] = integer(3, agent->se_state);
+	at[count] = text(4, agent->protocol);
+	at[count].path.resource_instance = 0;
+	at[count++].path.depth = 4;
+	at[count++] = whole(7, agent->request_id);
+	at[count++] = opaque(12, agent->response);
+	at[count++] = integer(13, agent->script_status);
+	at[count++] = whole(14, agent->response_id);
+	at[count++] = integer(15, agent->agent_state);
+	at[count++] = boolean(16, agent->was_interrupted);
+	at[count++] = whole(18, agent->executed);
+	at[count++] = whole(20, agent->max_request);
+	at[count++] = whole(21, agent->max_response);
+	if (agent->has_stop_on_error)
+		at[count++] = boolean(22, agent->stop_on_error);
+	if (agent->has_channel_resource)
+		at[count++] = boolean(27, agent->is_channel_open);
+	at[count++] = opaque(28, card_atr(agent->card));
+	return (struct lwm2m_records){ at, count };
+}
+
+void agent_reboot(struct agent *agent)
+{
+	assert_int_equal(card_reset(agent->card), ERR_NONE);
+	agent->is_channel_open = false;
+	if (agent->agent_state == RUNNING) {
+		agent->agent_state = INTERRUPTED;
+		agent->response_id = agent->request_id;
+		agent->was_interrupted = true;
+	}
+}
+
+unsigned agent_count(const struct agent *agent, uint8_t instruction)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < agent->commands; i++)
+		count += agent->instructions[i] == instruction;
+	return count;
+}

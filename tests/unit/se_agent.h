@@ -1,0 +1,44 @@
+/* An admin agent for tests of the Secure Element plugin: object 30401 over the simulated card, with what can
+ * go wrong. */
+#ifndef CARDEA_TESTS_SE_AGENT_H
+#define CARDEA_TESTS_SE_AGENT_H
+
+#include <cardea/lwm2m.h>
+
+#include "card.h"
+
+#define AGENT_MAX_COMMANDS 4000
+
+struct agent {
+	struct card *card;
+	struct arena *arena; /* of the request and the response */
+	/* the resources */
+	int64_t se_state, agent_state, script_status;
+	uint32_t request_id, response_id, executed;
+	struct bytes target, request, response;
+	bool stop_on_error, was_interrupted, is_channel_open;
+	uint32_t max_request, max_response;
+	const char *protocol;
+	/* how it behaves */
+	bool has_channel_resource, has_stop_on_error;
+	bool ends_channel_after_script;
+	bool is_slow;                 /* a script runs until agent_finish */
+	unsigned cut_after;           /* commands of the next script, then the power goes; 0: never */
+	int64_t next_status;          /* of the next script, which does not run; 0: none */
+	unsigned refuse_answers_over; /* bytes of data; then 62F1 */
+	/* what happened */
+	unsigned scripts, commands;
+	uint8_t instructions[AGENT_MAX_COMMANDS];
+};
+
+/* ret code: CoAP. */
+uint8_t agent_write(struct agent *agent, struct lwm2m_records records);
+uint8_t agent_execute(struct agent *agent, uint16_t resource, const char *arguments);
+/* The whole instance 0, in the arena. */
+struct lwm2m_records agent_read(struct agent *agent, struct arena *arena);
+void agent_finish(struct agent *agent);
+/* Power off and on: the card is reset, what was running is interrupted. */
+void agent_reboot(struct agent *agent);
+unsigned agent_count(const struct agent *agent, uint8_t instruction);
+
+#endif
