@@ -12,7 +12,9 @@
 
 struct events;
 struct loop;
+struct model;
 struct orchestrator;
+struct packages;
 struct plugin_host;
 struct registry;
 struct vault;
@@ -21,10 +23,12 @@ struct work_pool;
 struct orchestrator_parts {                     /* all borrowed */
 	struct loop *loop;
 	struct store *store;
+	struct model *model;
 	struct registry *registry;
 	struct plugin_host *plugins;
 	struct vault *vault;
 	struct events *events;
+	struct packages *packages;
 	struct work_pool *workers;
 	uint32_t job_timeout_s;                 /* a job that has not ended by then fails, or is unknown when a step is open */
 };
@@ -39,20 +43,24 @@ struct job_order {
 	uint64_t caller;
 };
 
-/* `created` is called once the job is durable (or with the reason why not). Refused at once: ERR_NOT_FOUND (operation,
- * device that is neither registered nor has key sets or jobs, package), ERR_MALFORMED (a parameter, named in `fault`),
- * ERR_LIMIT (too many unfinished jobs). An idempotency key that was used gives the old job; with another order
- * ERR_CONFLICT. */
-MUST_CHECK enum err job_create(struct orchestrator *orchestrator, const struct job_order *order, struct store_done created,
-                               uint64_t *ret_id, struct fault *fault);
+/* How a creation ends: with the id of a durable job (is_new false: the one that the idempotency key made before), or with
+ * the reason why there is none. Called once, never before the call that started it returns. */
+typedef void job_created(void *self, uint64_t id, bool is_new, const struct fault *fault);
 
-/* A job that is queued or waiting is cancelled at once; one whose step is under way when that step has ended.
- * ERR_NOT_FOUND, ERR_CONFLICT when it is finished. */
-MUST_CHECK enum err job_cancel(struct orchestrator *orchestrator, uint64_t id, struct fault *fault);
+/* Checks what needs no reading at once: ERR_NOT_FOUND (operation), ERR_MALFORMED (a parameter, named in `fault`),
+ * ERR_LIMIT (too many unfinished jobs), ERR_UNAVAILABLE; then `created` is not called. Told by `created`: ERR_NOT_FOUND (a
+ * device that is neither registered nor has key sets; a package), ERR_CONFLICT (an idempotency key used for another
+ * order). */
+MUST_CHECK enum err job_create(struct orchestrator *orchestrator, const struct job_order *order, job_created *created,
+                               void *self, struct fault *fault);
 
-/* A new job with the order of a failed, unknown or cancelled one, which is read by the caller. */
-MUST_CHECK enum err job_retry(struct orchestrator *orchestrator, const struct job_row *old, struct store_done created,
-                              uint64_t *ret_id, struct fault *fault);
+/* A job that rests or listens is cancelled at once; one whose step is under way when that step has ended. What its
+ * steps did is not undone. ERR_NOT_FOUND: no such unfinished job. */
+MUST_CHECK enum err job_cancel(struct orchestrator *orchestrator, uint64_t id);
+
+/* A new job with the order of one that failed, was cancelled or is unknown. ERR_NOT_FOUND and ERR_CONFLICT by `created`. */
+MUST_CHECK enum err job_retry(struct orchestrator *orchestrator, uint64_t id, uint64_t caller, job_created *created,
+                              void *self, struct fault *fault);
 
 /* Gauge for metrics and limits. */
 size_t orchestrator_unfinished(const struct orchestrator *orchestrator);

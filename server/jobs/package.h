@@ -7,6 +7,7 @@
 
 #include "store.h"
 
+struct loop;
 struct packages;
 struct package_upload;
 struct plugin_host;
@@ -15,6 +16,7 @@ struct work_pool;
 struct events;
 
 struct packages_parts {                         /* all borrowed */
+	struct loop *loop;
 	struct store *store;
 	struct plugin_host *plugins;
 	struct vault *vault;
@@ -29,11 +31,12 @@ void packages_free(struct packages *packages);          /* accepts NULL */
 /* ERR_NOT_FOUND for a kind that no plugin has. */
 MUST_CHECK enum err package_upload_begin(struct packages *packages, const char *kind, const char *name,
                                          struct package_upload **ret_upload, struct fault *fault);
-/* ERR_LIMIT past max_package_bytes; ERR_UNAVAILABLE when the store's queue is full: offer the same bytes again later.
- * `chunk` is copied. */
-MUST_CHECK enum err package_upload_add(struct package_upload *upload, struct bytes chunk, struct fault *fault);
-/* Inspects and completes; `done` gives the package's id once durable, or the fault of the inspection. The upload is
- * gone after the call. */
+/* Takes what fits now: *ret_taken may be less than the chunk while the store's queue is full; offer the rest later.
+ * ERR_LIMIT past max_package_bytes. */
+MUST_CHECK enum err package_upload_add(struct package_upload *upload, struct bytes chunk, size_t *ret_taken,
+                                       struct fault *fault);
+/* Inspects and completes; `done` gives the package's id once durable, or the fault, called once and never before this
+ * returns. ERR_UNAVAILABLE: a queue is full, the upload stays the caller's to end later or to abort. */
 MUST_CHECK enum err package_upload_end(struct package_upload *take_upload,
                                        void (*done)(void *self, uint64_t id, const struct fault *fault), void *self);
 void package_upload_abort(struct package_upload *upload);       /* accepts NULL */

@@ -61,9 +61,8 @@ static enum err parse_argument(struct reader *r, const uint8_t *start, struct ar
 	/* ten digits, each once: there is always room */
 	argument = &arguments->at[arguments->count++];
 	argument->digit = c - '0';
-	if (peek_u8(r) != '=')
+	if (!read_if(r, '='))
 		return ERR_NONE;
-	read_u8(r);
 	return parse_value(r, start, argument, fault);
 }
 
@@ -84,8 +83,8 @@ enum err arguments_parse(struct bytes text, struct arguments *ret_arguments, str
 		if (read_u8(&r) != ',')
 			return fault_set_at(fault, ERR_MALFORMED, offset,
 					    "a comma should separate arguments");
-		while (peek_u8(&r) == ' ')
-			read_u8(&r);
+		while (read_if(&r, ' '))
+			continue;
 		err = parse_argument(&r, text.at, &arguments, fault);
 		if (err != ERR_NONE)
 			return err;

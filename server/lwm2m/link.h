@@ -11,7 +11,7 @@ struct link_attribute {
 };
 
 struct link {
-	struct bytes target;            /* between < and > */
+	struct bytes target;            /* between < and >: an absolute path, percent-encoded as it was */
 	const struct link_attribute *attributes;
 	size_t attribute_count;
 };
@@ -21,13 +21,14 @@ struct links {
 	size_t count;
 };
 
-/* Strict: RFC 6690 grammar. Tolerant: blanks after commas and semicolons are skipped, as field clients send them.
- * ERR_MALFORMED with the offset. */
+/* Strict: RFC 6690 grammar. Tolerant: blanks around links and attributes are skipped, as field clients send them. No text
+ * is no links. Targets and values borrow from `text`. ERR_MALFORMED with the offset, ERR_NOMEM. */
 MUST_CHECK enum err link_parse(struct arena *arena, struct bytes text, bool tolerant, struct links *ret_links,
                                struct fault *fault);
+/* ERR_MALFORMED for what cannot stand in a link: a relative target, an empty name, an unquoted value that needs quotes. */
 MUST_CHECK enum err link_print(struct arena *arena, struct links links, struct bytes *ret_text);
 
-/* NULL when the link has no such attribute. */
+/* The first of that name, the others do not count (RFC 6690, 3); NULL when there is none. */
 const struct link_attribute *link_attribute(const struct link *link, const char *name);
 
 #endif

@@ -39,6 +39,7 @@ static void build_value(struct builder *b, const struct lwm2m_value *value)
 		build_printf(b, "\"%u:%u\"", value->link.object, value->link.instance);
 		return;
 	case LWM2M_NONE:
+	case LWM2M_NULL:
 		break;
 	}
 	build_text(b, "null");

@@ -20,12 +20,24 @@ void bench_close(struct bench *bench)
 	bench->store = NULL;
 }
 
+static void make_data_dir(struct bench *bench)
+{
+	static const char name[] = "/store-XXXXXX";
+	ssize_t length = readlink("/proc/self/exe", bench->data_dir, sizeof bench->data_dir - sizeof name);
+	assert_in_range(length, 1, sizeof bench->data_dir - sizeof name - 1);
+	bench->data_dir[length] = '\0';
+	char *slash = strrchr(bench->data_dir, '/');
+	assert_non_null(slash);
+	strcpy(slash, name);
+	assert_non_null(mkdtemp(bench->data_dir));
+}
+
 static int setup(void **state, enum store_mode mode)
 {
 	struct bench *bench = calloc(1, sizeof *bench);
-	assert_non_null(bench);
-	strcpy(bench->data_dir, "/tmp/cardea-store-XXXXXX");
-	assert_non_null(mkdtemp(bench->data_dir));
+	if (bench == NULL)
+		return -1;
+	make_data_dir(bench);
 	bench->mode = mode;
 	bench->arena = arena_create(0);
 	assert_non_null(bench->arena);
@@ -47,7 +59,7 @@ int setup_threaded(void **state)
 
 const char *bench_path(const struct bench *bench, const char *name)
 {
-	static char path[400];
+	static char path[PATH_MAX + NAME_MAX + 2];
 	snprintf(path, sizeof path, "%s/%s", bench->data_dir, name);
 	return path;
 }

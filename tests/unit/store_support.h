@@ -2,6 +2,7 @@
 #ifndef CARDEA_TESTS_STORE_SUPPORT_H
 #define CARDEA_TESTS_STORE_SUPPORT_H
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +16,7 @@
 #include "store.h"
 
 struct bench {
-	char data_dir[64]; /* a fresh one below /tmp; removed at the end */
+	char data_dir[PATH_MAX]; /* a fresh one beside the program, in the build; removed at the end */
 	enum store_mode mode;
 	struct loop *loop;
 	struct store *store;

@@ -1,5 +1,5 @@
-/* The program that checks the code against known answers: run.c reads the files and has one row per kind, each family
- * of kinds has its own kind_<family>.c. */
+/* The program that checks the code against known answers: run.c reads the files and has one row per kind,
+ * each family of kinds has its own kind_<family>.c. */
 #ifndef CARDEA_TESTS_VECTORS_KINDS_H
 #define CARDEA_TESTS_VECTORS_KINDS_H
 
@@ -10,11 +10,11 @@ enum verdict { PASSED, FAILED, SKIPPED };
 
 /* One vector under test. */
 struct vector {
-	const json_t *file;             /* the document it stands in, for shared keys and the like */
-	const char *path;               /* of the file */
-	const json_t *own;              /* the vector itself */
-	struct arena *arena;            /* forgotten after this vector */
-	char reason[256];               /* why it failed or was skipped, set by the two functions below */
+	const json_t *file;  /* the document it stands in, for shared keys and the like */
+	const char *path;    /* of the file */
+	const json_t *own;   /* the vector itself */
+	struct arena *arena; /* forgotten after this vector */
+	char reason[256];    /* why it failed or was skipped, set by the two functions below */
 };
 
 /* Note why, and answer the verdict: `return vector_fail(v, "count is %zu", count)`. */
@@ -24,17 +24,18 @@ enum verdict vector_skip(struct vector *v, const char *format, ...) __attribute_
 /* The answer when actual and expected bytes (of `what`) are compared. */
 enum verdict vector_compare(struct vector *v, const char *what, struct bytes actual, struct bytes expected);
 
-/* Members of the vector. Text and number give the fallback when absent. Hex is in the arena; false when it is absent
- * or is not hexadecimal. Text may hold a 0 only as \u0000, which jansson refuses. */
+/* Members of the vector. Text and number give the fallback when absent. Hex is in the arena; false when it is
+ * absent or is not hexadecimal. Text may hold a 0 only as \u0000, which jansson refuses. */
 const char *vector_text(const struct vector *v, const char *member, const char *fallback);
 long long vector_number(const struct vector *v, const char *member, long long fallback);
-bool vector_flag(const struct vector *v, const char *member);           /* false when absent */
+bool vector_flag(const struct vector *v, const char *member); /* false when absent */
 bool vector_hex(const struct vector *v, const char *member, struct bytes *ret_bytes);
 
 /* Checks one vector. */
 typedef enum verdict vector_check(struct vector *v);
 
-vector_check check_execute_arguments;
+vector_check check_execute_arguments, check_link, check_attributes, check_register_request, check_ddf,
+	check_ddf_file;
 vector_check check_aes_cmac, check_gp_data, check_scp03_kdf, check_scp03_session, check_expanded_script;
 
 #endif

@@ -18,6 +18,11 @@ struct kind {
 /* clang-format off */
 static const struct kind kinds[] = {
 	{ "execute-args",                       check_execute_arguments },
+	{ "link-format",                        check_link },
+	{ "write-attributes-query",             check_attributes },
+	{ "register-request",                   check_register_request },
+	{ "ddf-xml",                            check_ddf },
+	{ "ddf-file",                           check_ddf_file },
 	{ "aes-cmac",                           check_aes_cmac },
 	{ "gp-data",                            check_gp_data },
 	{ "scp03-kdf",                          check_scp03_kdf },

@@ -78,6 +78,16 @@ struct bytes read_bytes(struct reader *r, size_t count);
 struct bytes read_rest(struct reader *r);
 uint8_t peek_u8(const struct reader *r);        /* 0 at the end, which is not bad */
 
+/* Passes the byte when it is the next one; else it stays, which is not bad. */
+static inline bool read_if(struct reader *r, uint8_t byte)
+{
+	bool is_next = reader_left(r) > 0 && *r->at == byte;
+
+	if (is_next)
+		r->at++;
+	return is_next;
+}
+
 /* True when nothing failed and nothing is left. */
 bool reader_done(const struct reader *r);
 

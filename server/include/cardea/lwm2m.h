@@ -20,6 +20,7 @@ enum lwm2m_type {
 	LWM2M_NONE,                     /* no value: a record that is only a name */
 	LWM2M_STRING, LWM2M_INTEGER, LWM2M_UNSIGNED, LWM2M_FLOAT, LWM2M_BOOLEAN, LWM2M_OPAQUE, LWM2M_TIME,
 	LWM2M_OBJLNK, LWM2M_CORELNK,
+	LWM2M_NULL,                     /* said to have none: deletes a resource instance in a composite write (RFC 8790) */
 };
 
 struct lwm2m_value {

@@ -139,4 +139,7 @@ struct cardea_plugin {
 	void (*close)(void *self);      /* accepts NULL */
 };
 
+/* What the plugin defines. */
+extern __attribute__((visibility("default"))) const struct cardea_plugin cardea_plugin;
+
 #endif

@@ -1,0 +1,161 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "api_parts.h"
+#include "handlers.h"
+#include "loop.h"
+#include "registry.h"
+#include "reply.h"
+
+static json_t *object_json(const struct device_object *object)
+{
+	json_t *json = json_pack("{s:i}", "object", object->object);
+	if (json != NULL && object->instance != LWM2M_ID_NONE)
+		json_object_set_new(json, "instance", json_integer(object->instance));
+	if (json != NULL && object->version != 0)
+		json_object_set_new(json, "version", json_sprintf("%u.%u", object->version >> 8, object->version & 0xffu));
+	return json;
+}
+
+static json_t *device_json(const struct device *device)
+{
+	char address[COAP_ADDRESS_TEXT_SIZE];
+	json_t *objects = json_array();
+	for (size_t i = 0; i < device->object_count; i++)
+		json_array_append_new(objects, object_json(&device->objects[i]));
+	return json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o}",
+	                 "endpoint", device->endpoint,
+	                 "address", json_sprintf("%s://%s", device->address.is_secure ? "coaps" : "coap",
+	                                         coap_address_print(&device->address, address)),
+	                 "location", device->location,
+	                 "lifetime", (json_int_t)device->lifetime_s,
+	                 "version", device->version,
+	                 "binding", device->binding,
+	                 "queueMode", device->is_queue_mode,
+	                 "awake", device->is_awake || !device->is_queue_mode,
+	                 "registeredAt", json_time(device->registered_ms),
+	                 "updatedAt", json_time(device->updated_ms),
+	                 "lastSeenAt", json_time(device->seen_ms),
+	                 "expiresAt", device->expires_ms != 0 ? json_time(device->expires_ms) : json_null(),
+	                 "objects", objects);
+}
+
+void devices_list(struct http_request *request)
+{
+	struct registry *registry = request->api->parts.registry;
+	struct fault fault = { .kind = ERR_NONE };
+	const char *cursor = http_query(request, "cursor");
+	uint64_t limit;
+	enum err err = http_query_number(request, "limit", 100, 1000, &limit, &fault);
+	if (err != ERR_NONE) {
+		http_reply_fault(request, &fault);
+		return;
+	}
+	json_t *items = json_array();
+	const struct device *device = registry_next(registry, cursor != NULL ? cursor : "");
+	const char *last = NULL;
+	for (; device != NULL && json_array_size(items) < limit; device = registry_next(registry, device->endpoint)) {
+		json_array_append_new(items, device_json(device));
+		last = device->endpoint;
+	}
+	http_reply_list(request, items, device != NULL ? last : NULL);
+}
+
+/* Finds the device, or answers 404. */
+static const struct device *device_of(struct http_request *request)
+{
+	const struct device *device = registry_find(request->api->parts.registry, request->endpoint);
+	struct fault fault = { .kind = ERR_NONE };
+	if (device == NULL) {
+		fault_set(&fault, ERR_NOT_FOUND, "device %s: not registered", request->endpoint);
+		http_reply_fault(request, &fault);
+	}
+	return device;
+}
+
+/* On a worker: what is known of the secure components joins what the registration says. */
+static enum err add_components(struct http_request *request, struct fault *fault)
+{
+	struct inventory_row *rows;
+	size_t count;
+	json_t *device = request->own, *components = json_array();
+	enum err err = store_read_inventory(request->api->parts.store, request->arena, request->endpoint, NULL, &rows, &count);
+	for (size_t i = 0; i < count && err == ERR_NONE; i++)
+		json_array_append_new(components, json_pack("{s:s, s:s, s:o}", "section", rows[i].section, "key", rows[i].key,
+		                                            "learnedAt", json_time(rows[i].learned_ms)));
+	if (err != ERR_NONE) {
+		json_decref(components);
+		json_decref(device);
+		return err;
+	}
+	json_object_set_new(device, "secureComponents", components);
+	http_reply_json(request, 200, device);
+	return ERR_NONE;
+}
+
+void device_get(struct http_request *request)
+{
+	const struct device *device = device_of(request);
+	if (device == NULL)
+		return;
+	request->own = device_json(device);
+	if (request->own == NULL)
+		http_reply_err(request, ERR_NOMEM);
+	else
+		http_defer(request, add_components);
+}
+
+void device_delete(struct http_request *request)
+{
+	if (device_of(request) == NULL)
+		return;
+	enum err err = registry_remove(request->api->parts.registry, request->endpoint);
+	if (err == ERR_NONE)
+		http_reply_empty(request, 204);
+	else
+		http_reply_err(request, err);
+}
+
+/* ---- inventory ---- */
+
+static enum err read_section(struct http_request *request, struct fault *fault)
+{
+	struct inventory_row *rows;
+	size_t count;
+	enum err err = store_read_inventory(request->api->parts.store, request->arena, request->endpoint, request->own, &rows,
+	                                    &count);
+	if (err != ERR_NONE)
+		return err;
+	json_t *items = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(items, json_pack("{s:s, s:o, s:o}", "key", rows[i].key, "learnedAt",
+		                                       json_time(rows[i].learned_ms), "content", json_text(rows[i].json)));
+	http_reply_list(request, items, NULL);
+	return ERR_NONE;
+}
+
+static void reply_section(struct http_request *request, char *section)
+{
+	request->own = section;
+	http_defer(request, read_section);
+}
+
+void secure_elements_get(struct http_request *request)
+{
+	reply_section(request, "secure-elements");
+}
+
+void tees_get(struct http_request *request)
+{
+	reply_section(request, "tees");
+}
+
+void euiccs_get(struct http_request *request)
+{
+	reply_section(request, "euiccs");
+}
+
+void security_services_get(struct http_request *request)
+{
+	reply_section(request, "security-services");
+}

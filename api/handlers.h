@@ -1,0 +1,35 @@
+/* The functions of the routes, by file. */
+#ifndef CARDEA_API_HANDLERS_H
+#define CARDEA_API_HANDLERS_H
+
+#include "http.h"
+
+typedef void handler(struct http_request *request);
+
+/* devices.c */
+handler devices_list, device_get, device_delete, secure_elements_get, tees_get, euiccs_get, security_services_get;
+
+/* lwm2m.c */
+handler lwm2m_read, lwm2m_replace, lwm2m_update, lwm2m_post, lwm2m_delete, lwm2m_observe, lwm2m_cancel_observation,
+	lwm2m_attributes, lwm2m_discover;
+
+/* jobs.c */
+handler operations_list, job_post, jobs_list, job_get, job_delete, job_retry_post, job_trace;
+
+/* packages.c */
+handler packages_list, package_post, package_get, package_content, package_delete;
+bool package_add_body(struct http_request *request, struct bytes part, size_t *ret_taken);
+void package_drop(struct http_request *request);
+
+/* keysets.c, credentials.c, tokens.c */
+handler keysets_list, keyset_put, keyset_delete, credentials_list, credential_get, credential_put, credential_delete,
+	tokens_list, token_post, token_delete;
+
+/* events.c */
+handler events_stream;
+void events_drop(struct http_request *request);
+
+/* openapi.c, health.c */
+handler openapi_get, health_get, ready_get;
+
+#endif

@@ -1,0 +1,181 @@
+#include "lwm2m_body.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api_parts.h"
+#include "format.h"
+#include "model.h"
+#include "path.h"
+#include "reply.h"
+#include "value.h"
+
+#define MAX_RESOURCES 4096
+
+/* What the type of a value is: as said, as the model has it, or as JSON shows it. */
+static enum err type_of(const struct http_request *request, const json_t *item, struct lwm2m_path path,
+                        enum lwm2m_type *ret_type, struct fault *fault)
+{
+	const json_t *value = json_object_get(item, "value"), *named = json_object_get(item, "type");
+	const struct object_model *object = model_object(request->api->parts.model, path.object, NULL);
+	const struct resource_model *resource = object != NULL ? object_resource(object, path.resource) : NULL;
+	if (named != NULL) {
+		*ret_type = json_is_string(named) ? value_type_of(json_string_value(named)) : LWM2M_NONE;
+		return *ret_type != LWM2M_NONE ? ERR_NONE : fault_set(fault, ERR_MALFORMED, "type: not one of ours");
+	}
+	if (resource != NULL && resource->type != LWM2M_NONE)
+		*ret_type = resource->type;
+	else if (json_is_integer(value))
+		*ret_type = LWM2M_INTEGER;
+	else if (json_is_real(value))
+		*ret_type = LWM2M_FLOAT;
+	else if (json_is_boolean(value))
+		*ret_type = LWM2M_BOOLEAN;
+	else
+		*ret_type = LWM2M_STRING;
+	return ERR_NONE;
+}
+
+static enum err scalar_text(const struct http_request *request, const json_t *value, struct bytes *ret_text,
+                            struct fault *fault)
+{
+	const char *text = NULL;
+	if (json_is_string(value)) {
+		*ret_text = bytes_of(json_string_value(value), json_string_length(value));
+		return ERR_NONE;
+	}
+	if (json_is_boolean(value))
+		text = json_is_true(value) ? "1" : "0";
+	else if (json_is_integer(value))
+		text = arena_printf(request->arena, "%lld", (long long)json_integer_value(value));
+	else if (json_is_real(value))
+		text = arena_printf(request->arena, "%.17f", json_real_value(value));
+	else
+		return fault_set(fault, ERR_MALFORMED, "value: %s", value == NULL ? "is required" : "must be a scalar");
+	if (text == NULL)
+		return ERR_NOMEM;
+	*ret_text = bytes_of_text(text);
+	return ERR_NONE;
+}
+
+static enum err read_value(const struct http_request *request, const json_t *item, struct lwm2m_record *record,
+                           struct fault *fault)
+{
+	enum lwm2m_type type;
+	struct bytes text, copy;
+	char path[PATH_TEXT_SIZE];
+	struct fault reason = { .kind = ERR_NONE };
+	enum err err = type_of(request, item, record->path, &type, &reason);
+	if (err == ERR_NONE)
+		err = scalar_text(request, json_object_get(item, "value"), &text, &reason);
+	if (err == ERR_NONE)
+		err = bytes_copy(request->arena, text, &copy);
+	if (err == ERR_NONE)
+		err = value_parse(request->arena, type, copy, &record->value, &reason);
+	return err == ERR_NONE ? ERR_NONE
+	                       : fault_set(fault, err, "%s: %s", path_print(record->path, path),
+	                                   reason.text[0] != 0 ? reason.text : err_name(err));
+}
+
+/* "path" is absolute, "id" (and "resourceInstance") below the instance of the request. */
+static enum err item_path(const json_t *item, struct lwm2m_path base, struct lwm2m_path *ret_path, struct fault *fault)
+{
+	const json_t *path = json_object_get(item, "path");
+	json_int_t id, instance;
+	if (json_is_string(path))
+		return path_parse(bytes_of_text(json_string_value(path)), ret_path, fault);
+	if (base.depth < 2)
+		return fault_set(fault, ERR_MALFORMED, "resources: path is required");
+	enum err err = body_number(item, "id", 0, LWM2M_ID_NONE - 1, &id, fault);
+	if (err != ERR_NONE)
+		return err;
+	*ret_path = LWM2M_RESOURCE(base.object, base.instance, (uint16_t)id);
+	if (json_object_get(item, "resourceInstance") == NULL)
+		return ERR_NONE;
+	err = body_number(item, "resourceInstance", 0, LWM2M_ID_NONE - 1, &instance, fault);
+	if (err == ERR_NONE) {
+		ret_path->resource_instance = (uint16_t)instance;
+		ret_path->depth = 4;
+	}
+	return err;
+}
+
+static enum err read_item(const struct http_request *request, const json_t *item, struct lwm2m_path base,
+                          struct lwm2m_record *record, struct fault *fault)
+{
+	static const char *const members[] = { "path", "id", "resourceInstance", "type", "value", "name", NULL };
+	if (!json_is_object(item))
+		return fault_set(fault, ERR_MALFORMED, "resources: must be objects");
+	enum err err = body_members(item, members, fault);
+	if (err == ERR_NONE)
+		err = item_path(item, base, &record->path, fault);
+	if (err == ERR_NONE && (record->path.depth < 3 || !path_starts_with(record->path, base)))
+		err = fault_set(fault, ERR_MALFORMED, "resources: a path is not of a resource below the request's");
+	return err == ERR_NONE ? read_value(request, item, record, fault) : err;
+}
+
+static enum err read_items(const struct http_request *request, const json_t *items, struct lwm2m_path base,
+                           struct operation_request *operation, struct fault *fault)
+{
+	size_t count = json_array_size(items), i;
+	json_t *item;
+	if (!json_is_array(items) || count == 0 || count > MAX_RESOURCES)
+		return fault_set(fault, ERR_MALFORMED, "resources: 1 to %d items", MAX_RESOURCES);
+	struct lwm2m_record *records = arena_alloc_array(request->arena, count, sizeof *records);
+	if (records == NULL)
+		return ERR_NOMEM;
+	json_array_foreach (items, i, item) {
+		enum err err = read_item(request, item, base, &records[i], fault);
+		if (err != ERR_NONE)
+			return err;
+	}
+	operation->records = (struct lwm2m_records){ records, count };
+	return ERR_NONE;
+}
+
+static enum err read_single(const struct http_request *request, const json_t *body, struct operation_request *operation,
+                            struct fault *fault)
+{
+	struct lwm2m_record *record = arena_alloc(request->arena, sizeof *record);
+	if (record == NULL)
+		return ERR_NOMEM;
+	if (operation->path.depth < 3)
+		return fault_set(fault, ERR_MALFORMED, "value: the path is not of a resource; use resources");
+	record->path = operation->path;
+	operation->records = (struct lwm2m_records){ record, 1 };
+	return read_value(request, body, record, fault);
+}
+
+static enum err read_json(const struct http_request *request, struct operation_request *operation, struct fault *fault)
+{
+	static const char *const members[] = { "value", "type", "resources", "instance", NULL };
+	json_t *body = NULL;
+	struct lwm2m_path base = operation->path;
+	json_int_t instance = LWM2M_ID_NONE;
+	enum err err = http_body_object(request, &body, fault);
+	if (err == ERR_NONE)
+		err = body_members(body, members, fault);
+	if (err == ERR_NONE && json_object_get(body, "instance") != NULL)
+		err = body_number(body, "instance", 0, LWM2M_ID_NONE - 1, &instance, fault);
+	if (operation->operation == LWM2M_CREATE)
+		base = LWM2M_INSTANCE(base.object, (uint16_t)instance);
+	if (err == ERR_NONE)
+		err = json_object_get(body, "value") != NULL
+		              ? read_single(request, body, operation, fault)
+		              : read_items(request, json_object_get(body, "resources"), base, operation, fault);
+	json_decref(body);
+	return err;
+}
+
+enum err lwm2m_body(const struct http_request *request, struct operation_request *operation, struct fault *fault)
+{
+	const char *type = http_header(request, "Content-Type");
+	if (type == NULL || strncasecmp(type, "application/json", 16) == 0)
+		return read_json(request, operation, fault);
+	const struct format *format = format_find_name(type);
+	if (format == NULL)
+		return fault_set(fault, ERR_UNSUPPORTED, "Content-Type: %s is no format of LwM2M", type);
+	operation->payload = request->body;
+	operation->payload_format = format->number;
+	return ERR_NONE;
+}

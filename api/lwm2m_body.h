@@ -1,0 +1,15 @@
+/* The body of a write: JSON values, or bytes in one of the content formats. */
+#ifndef CARDEA_API_LWM2M_BODY_H
+#define CARDEA_API_LWM2M_BODY_H
+
+#include "http.h"
+#include "operation.h"
+
+/* Fills records (or payload and payload_format) of the operation from the request's body. JSON is {"value": x} for a
+ * resource, else {"resources": [{"path": "/3/0/14", "value": x}, {"id": 15, "value": y}, {"id": 6, "resourceInstance": 0,
+ * "value": z}]}; in a Create {"instance": n} chooses the id. A type that the model does not know may be given as "type".
+ * ERR_MALFORMED and ERR_UNSUPPORTED name the member. */
+MUST_CHECK enum err lwm2m_body(const struct http_request *request, struct operation_request *operation,
+                               struct fault *fault);
+
+#endif

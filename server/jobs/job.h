@@ -1,0 +1,144 @@
+/* One operation on one device while it is not finished: its state table, and what the orchestrator keeps of it. Private
+ * to this folder. */
+#ifndef CARDEA_JOBS_JOB_H
+#define CARDEA_JOBS_JOB_H
+
+#include <jansson.h>
+#include <uthash.h>
+
+#include "orchestrator.h"
+#include "plugin_host.h"
+#include "step_out.h"
+#include "wheel.h"
+
+struct materials;
+
+enum job_state {                                /* as REST shows it */
+	JOB_QUEUED,             /* not begun */
+	JOB_RUNNING,
+	JOB_WAITING,            /* begun; until the device is there again */
+	JOB_VERIFYING,          /* after a break: asks the device what it has */
+	JOB_SUCCEEDED, JOB_FAILED, JOB_UNKNOWN, JOB_CANCELLED,
+};
+
+const char *job_state_name(enum job_state state);
+
+enum job_phase {                                /* what we wait for */
+	PHASE_CREATING,         /* the first row is being stored */
+	PHASE_RESTING,          /* its turn, or its device */
+	PHASE_PREPARING,        /* package and key sets are being read */
+	PHASE_STORING,          /* the answer of a step is being stored, before it is acted on */
+	PHASE_ASKING,           /* the device's answer */
+	PHASE_LISTENING,        /* a notification, or the end of the wait */
+	PHASE_WORKING,          /* a worker */
+	PHASE_ENDING,           /* the last row is being stored */
+};
+
+enum job_signal {
+	SIGNAL_TURN, SIGNAL_PREPARED, SIGNAL_STORED, SIGNAL_ANSWERED, SIGNAL_LOST, SIGNAL_NOTIFIED, SIGNAL_TIMER,
+	SIGNAL_WORKED, SIGNAL_BROKEN, SIGNAL_STOP,
+};
+
+struct notification {                           /* heard while a step was under way; the latest of a path counts */
+	struct notification *next;
+	struct lwm2m_path path;
+	uint16_t format;
+	uint8_t *payload;
+	size_t payload_len;
+};
+
+struct lane {                                   /* the jobs of one device; the first is the active one */
+	char *endpoint;
+	struct job *first, *last;
+	UT_hash_handle hh;
+};
+
+struct job {
+	struct orchestrator *orchestrator;
+	struct lane *lane;
+	struct job *next;                       /* in the lane */
+	uint64_t id;
+	UT_hash_handle by_id, by_key;
+
+	struct arena *order_arena;              /* holds the five texts */
+	const char *endpoint, *params, *idempotency_key;
+	const char *key;                        /* caller and idempotency key; NULL without */
+	uint64_t caller, package_id;
+	const struct loaded_operation *operation;
+	struct { job_created *call; void *self; } created;
+
+	enum job_state state;
+	enum job_phase phase;
+	uint16_t generation;                    /* of what is under way; an answer to an older one is ignored */
+	bool is_broken;                         /* the link broke while a step was being stored */
+	bool must_stop, is_overdue;             /* cancelled, or past its deadline: ends at the next boundary of steps */
+	uint8_t *kept;                          /* what the plugin keeps, in the clear; wiped */
+	size_t kept_len;
+	json_t *result;
+	struct fault failure;
+	uint64_t progress_done, progress_total;
+	uint32_t steps, attempts;               /* steps begun; times it was interrupted */
+	unsigned rests;                         /* since the last answer */
+	int64_t created_ms, updated_ms, deadline_ms;
+
+	struct materials *materials;
+	struct arena *step_arena;               /* what `out` points to */
+	struct cardea_out out;
+	enum cardea_result outcome;             /* of the step being stored */
+	struct notification *notifications;
+	struct timer timer;                     /* wait, rest or store again: by phase */
+	struct timer deadline;
+};
+
+struct orchestrator {
+	struct orchestrator_parts parts;
+	struct job *by_id, *by_key;
+	struct lane *lanes;
+	struct arena *scratch;                  /* reset with each use */
+	uint64_t last_id;
+	size_t unfinished;
+	struct timer first_turns;               /* for the jobs of the last run, once the loop runs */
+};
+
+/* ---- job.c ---- */
+
+/* From a row of the store or a new order; not yet in any list. */
+MUST_CHECK enum err job_from_row(struct orchestrator *orchestrator, const struct job_row *row, struct job **ret_job,
+                                 struct fault *fault);
+void job_free(struct job *job);
+/* The row, in the arena: the kept state is sealed here. */
+MUST_CHECK enum err job_to_row(const struct job *job, struct arena *arena, struct job_row *ret_row);
+void job_publish(const struct job *job);
+void job_drop_notifications(struct job *job);
+/* Adds one, replaces the last of its path; drops it when there is no memory: the plugin polls then. */
+void job_note_notification(struct job *job, struct lwm2m_path path, uint16_t format, struct bytes payload);
+MUST_CHECK enum err job_replace_kept(struct job *job, struct bytes state);
+void job_drop_kept(struct job *job);
+
+/* ---- advance.c ---- */
+
+struct answer {                         /* of the device, with SIGNAL_ANSWERED and SIGNAL_NOTIFIED */
+	struct lwm2m_path path;
+	uint16_t format;
+	struct bytes payload;
+	struct lwm2m_records records;
+	struct fault fault;
+	uint8_t code;
+};
+
+/* The one entry into the state table. `with` belongs to the signal: struct answer, or enum err with SIGNAL_PREPARED and
+ * SIGNAL_WORKED. The job may be gone afterwards. */
+void job_advance(struct job *job, enum job_signal signal, const void *with);
+void job_arm_deadline(struct job *job);
+void job_store(struct job *job);                /* SIGNAL_STORED follows */
+
+/* ---- orchestrator.c ---- */
+
+/* Takes a finished job out of its lane, frees it, and gives the next one its turn. */
+void orchestrator_drop(struct job *job);
+/* What completions carry: job id and generation. A new ticket makes the older ones void. */
+uint64_t job_ticket(struct job *job);
+/* NULL when the job is gone or the ticket is void. */
+struct job *orchestrator_by_ticket(struct orchestrator *orchestrator, uint64_t ticket);
+
+#endif

@@ -1,0 +1,23 @@
+/* What a job needs from the store before its steps run: the content of its package and the key sets of its device.
+ * Read on a worker, since it may block; held in memory while the job is active, then wiped. */
+#ifndef CARDEA_JOBS_MATERIALS_H
+#define CARDEA_JOBS_MATERIALS_H
+
+#include <cardea/plugin.h>
+
+struct materials;
+struct packages;
+struct store;
+struct vault;
+
+/* Blocks. `package_id` 0: no package. ERR_NOT_FOUND when the package is gone, ERR_DENIED when a sealed value does not open. */
+MUST_CHECK enum err materials_read(struct store *store, const struct vault *vault, struct packages *packages,
+                                   const char *endpoint, uint64_t package_id, struct materials **ret_materials);
+void materials_free(struct materials *materials);       /* wipes; accepts NULL */
+
+struct bytes materials_package(const struct materials *materials);
+/* `version` 0: the lowest; an empty `aid` or key sets stored without one stand for the issuer's security domain. */
+MUST_CHECK enum err materials_keyset(const struct materials *materials, const char *kind, struct bytes aid, uint8_t version,
+                                     struct cardea_keyset *ret_keyset);
+
+#endif

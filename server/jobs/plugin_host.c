@@ -1,0 +1,293 @@
+#include "plugin_host.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "schema.h"
+#include "step_out.h"
+
+#define MAX_PLUGINS   32
+#define MAX_SERVICES  64
+#define LOG_TEXT_SIZE 512
+
+struct plugin {
+	void *library;
+	const struct cardea_plugin *table;
+	void *self;
+	struct cardea_host {                    /* the server as this plugin sees it */
+		struct plugin_host *host;
+		const char *plugin_name;
+	} view;
+};
+
+struct service {
+	const char *name;
+	const void *table;
+};
+
+struct plugin_host {
+	struct cardea_host_api api;
+	struct plugin plugins[MAX_PLUGINS];
+	size_t plugin_count;
+	struct service services[MAX_SERVICES];
+	size_t service_count;
+	struct loaded_operation *operations;
+	size_t operation_count;
+	struct loaded_package_kind *kinds;
+	size_t kind_count;
+};
+
+/* ---- services between plugins, and logs ---- */
+
+static enum err find_service(cardea_host *view, const char *name, const void **ret_table)
+{
+	const struct plugin_host *host = view->host;
+	for (size_t i = 0; i < host->service_count; i++) {
+		if (strcmp(host->services[i].name, name) == 0) {
+			*ret_table = host->services[i].table;
+			return ERR_NONE;
+		}
+	}
+	return ERR_NOT_FOUND;
+}
+
+static enum err offer_service(cardea_host *view, const char *name, const void *table)
+{
+	struct plugin_host *host = view->host;
+	const void *other;
+	if (find_service(view, name, &other) == ERR_NONE)
+		return ERR_CONFLICT;
+	if (host->service_count == MAX_SERVICES)
+		return ERR_LIMIT;
+	host->services[host->service_count++] = (struct service){ name, table };
+	return ERR_NONE;
+}
+
+static void log_line(cardea_host *view, int level, const char *event, const char *format, ...)
+{
+	static const enum log_level levels[] = { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+	char text[LOG_TEXT_SIZE];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	log_write(levels[level & 3], event, "plugin=%s %s", view->plugin_name, text);
+}
+
+/* ---- loading ---- */
+
+static enum err check_operation(const struct plugin_host *host, const struct cardea_operation *operation,
+                                struct fault *fault)
+{
+	if (operation->summary == NULL || operation->params_schema == NULL || operation->step == NULL)
+		return fault_set(fault, ERR_MALFORMED, "operation %s: summary, params_schema or step is missing",
+		                 operation->name);
+	if (plugin_host_operation(host, operation->name) != NULL)
+		return fault_set(fault, ERR_CONFLICT, "operation %s exists already", operation->name);
+	json_error_t error;
+	json_t *schema = json_loads(operation->params_schema, 0, &error);
+	if (schema == NULL)
+		return fault_set(fault, ERR_MALFORMED, "operation %s: its schema is not JSON: %s", operation->name,
+		                 error.text);
+	struct fault reason = { .kind = ERR_NONE };
+	enum err err = schema_verify(schema, &reason);
+	json_decref(schema);
+	return err == ERR_NONE ? ERR_NONE : fault_set(fault, err, "operation %s: %s", operation->name, reason.text);
+}
+
+static enum err add_operations(struct plugin_host *host, const struct plugin *plugin, struct fault *fault)
+{
+	for (const struct cardea_operation *row = plugin->table->operations; row != NULL && row->name != NULL; row++) {
+		enum err err = check_operation(host, row, fault);
+		if (err != ERR_NONE)
+			return err;
+		struct loaded_operation *grown =
+			realloc(host->operations, (host->operation_count + 1) * sizeof *grown);
+		if (grown == NULL)
+			return ERR_NOMEM;
+		host->operations = grown;
+		grown[host->operation_count++] = (struct loaded_operation){ row, plugin->table, plugin->self };
+	}
+	return ERR_NONE;
+}
+
+static enum err add_package_kinds(struct plugin_host *host, const struct plugin *plugin, struct fault *fault)
+{
+	for (const struct cardea_package_kind *row = plugin->table->packages; row != NULL && row->name != NULL; row++) {
+		if (plugin_host_package_kind(host, row->name) != NULL)
+			return fault_set(fault, ERR_CONFLICT, "package kind %s exists already", row->name);
+		struct loaded_package_kind *grown = realloc(host->kinds, (host->kind_count + 1) * sizeof *grown);
+		if (grown == NULL)
+			return ERR_NOMEM;
+		host->kinds = grown;
+		grown[host->kind_count++] = (struct loaded_package_kind){ row, plugin->table, plugin->self };
+	}
+	return ERR_NONE;
+}
+
+static enum err add_objects(const struct plugin *plugin, struct model *model, struct fault *fault)
+{
+	for (const char *const *ddf = plugin->table->objects; ddf != NULL && *ddf != NULL; ddf++) {
+		enum err err = model_add_ddf(model, bytes_of_text(*ddf), fault);
+		if (err != ERR_NONE)
+			return err;
+	}
+	return ERR_NONE;
+}
+
+static enum err check_table(const struct plugin_host *host, const struct cardea_plugin *table, struct fault *fault)
+{
+	if (table->abi != CARDEA_PLUGIN_ABI || table->size < sizeof(struct cardea_plugin))
+		return fault_set(fault, ERR_UNSUPPORTED, "it is built for plugin ABI %u, this server has %u", table->abi,
+		                 CARDEA_PLUGIN_ABI);
+	if (table->name == NULL || table->summary == NULL || table->open == NULL || table->close == NULL)
+		return fault_set(fault, ERR_MALFORMED, "name, summary, open or close is missing");
+	for (size_t i = 0; i < host->plugin_count; i++)
+		if (strcmp(host->plugins[i].table->name, table->name) == 0)
+			return fault_set(fault, ERR_CONFLICT, "a plugin %s is loaded already", table->name);
+	return ERR_NONE;
+}
+
+static enum err open_plugin(struct plugin_host *host, struct plugin *plugin, const json_t *config, struct fault *fault)
+{
+	const json_t *section = json_object_get(config, plugin->table->name);
+	char *text = section != NULL ? json_dumps(section, 0) : strdup("{}");
+	if (text == NULL)
+		return ERR_NOMEM;
+	plugin->view = (struct cardea_host){ host, plugin->table->name };
+	enum err err = plugin->table->open(&host->api, &plugin->view, text, &plugin->self);
+	free(text);
+	return err == ERR_NONE ? ERR_NONE : fault_set(fault, err, "it does not open: %s", err_name(err));
+}
+
+static enum err load(struct plugin_host *host, const char *path, const json_t *config, struct model *model,
+                     struct fault *fault)
+{
+	if (host->plugin_count == MAX_PLUGINS)
+		return fault_set(fault, ERR_LIMIT, "more than %d plugins", MAX_PLUGINS);
+	struct plugin *plugin = &host->plugins[host->plugin_count];
+	plugin->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (plugin->library == NULL)
+		return fault_set(fault, ERR_IO, "%s", dlerror());
+	plugin->table = dlsym(plugin->library, "cardea_plugin");
+	enum err err = plugin->table != NULL ? check_table(host, plugin->table, fault)
+	                                     : fault_set(fault, ERR_MALFORMED, "it has no symbol cardea_plugin");
+	if (err == ERR_NONE)
+		err = open_plugin(host, plugin, config, fault);
+	if (err != ERR_NONE) {
+		dlclose(plugin->library);
+		return err;
+	}
+	host->plugin_count++;
+	err = add_objects(plugin, model, fault);
+	if (err == ERR_NONE)
+		err = add_operations(host, plugin, fault);
+	if (err == ERR_NONE)
+		err = add_package_kinds(host, plugin, fault);
+	return err;
+}
+
+static int is_plugin_file(const struct dirent *entry)
+{
+	size_t length = strlen(entry->d_name);
+	return length > 3 && strcmp(entry->d_name + length - 3, ".so") == 0;
+}
+
+static enum err load_folder(struct plugin_host *host, const char *folder, const json_t *config, struct model *model,
+                            struct fault *fault)
+{
+	struct dirent **entries;
+	int count = scandir(folder, &entries, is_plugin_file, alphasort);
+	if (count < 0)
+		return fault_set(fault, ERR_NOT_FOUND, "plugin folder %s cannot be read", folder);
+	enum err err = ERR_NONE;
+	for (int i = 0; i < count; i++) {
+		char path[4096];
+		struct fault reason = { .kind = ERR_NONE };
+		snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
+		if (err == ERR_NONE && (err = load(host, path, config, model, &reason)) != ERR_NONE)
+			fault_set(fault, err, "plugin %s: %s", entries[i]->d_name,
+			          reason.text[0] != 0 ? reason.text : err_name(err));
+		free(entries[i]);
+	}
+	free(entries);
+	return err;
+}
+
+enum err plugin_host_create(const char *plugin_dir, const char *config_text, struct model *model,
+                            struct plugin_host **ret_host, struct fault *fault)
+{
+	json_error_t error;
+	json_t *config = json_loads(config_text[0] != 0 ? config_text : "{}", 0, &error);
+	if (!json_is_object(config)) {
+		json_decref(config);
+		return fault_set(fault, ERR_MALFORMED, "plugin configuration: not a JSON object");
+	}
+	struct plugin_host *host = calloc(1, sizeof *host);
+	if (host == NULL) {
+		json_decref(config);
+		return ERR_NOMEM;
+	}
+	host->api = (struct cardea_host_api){
+		.size = sizeof host->api,
+		.offer = offer_service,
+		.find = find_service,
+		.log = log_line,
+	};
+	step_out_calls(&host->api);
+	enum err err = load_folder(host, plugin_dir, config, model, fault);
+	json_decref(config);
+	if (err != ERR_NONE) {
+		plugin_host_free(host);
+		return err;
+	}
+	*ret_host = host;
+	return ERR_NONE;
+}
+
+void plugin_host_free(struct plugin_host *host)
+{
+	if (host == NULL)
+		return;
+	while (host->plugin_count > 0) {
+		struct plugin *plugin = &host->plugins[--host->plugin_count];
+		plugin->table->close(plugin->self);
+		dlclose(plugin->library);
+	}
+	free(host->operations);
+	free(host->kinds);
+	free(host);
+}
+
+/* ---- what is loaded ---- */
+
+const struct loaded_operation *plugin_host_operation(const struct plugin_host *host, const char *name)
+{
+	for (size_t i = 0; i < host->operation_count; i++)
+		if (strcmp(host->operations[i].operation->name, name) == 0)
+			return &host->operations[i];
+	return NULL;
+}
+
+const struct loaded_package_kind *plugin_host_package_kind(const struct plugin_host *host, const char *name)
+{
+	for (size_t i = 0; i < host->kind_count; i++)
+		if (strcmp(host->kinds[i].kind->name, name) == 0)
+			return &host->kinds[i];
+	return NULL;
+}
+
+const struct loaded_operation *plugin_host_operation_at(const struct plugin_host *host, size_t i)
+{
+	return i < host->operation_count ? &host->operations[i] : NULL;
+}
+
+const struct loaded_package_kind *plugin_host_package_kind_at(const struct plugin_host *host, size_t i)
+{
+	return i < host->kind_count ? &host->kinds[i] : NULL;
+}

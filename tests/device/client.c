@@ -1,0 +1,500 @@
+#include "client.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "misbehave.h"
+
+#define RETRY_DOUBLINGS_MAX 6
+#define STEP_BYTES_MAX      (1 << 20)
+#define QUERIES_MAX         5
+
+/* ---- what the server wants ---- */
+
+static void on_request(void *arg, const struct request *request, struct arena *arena,
+		       struct answer *ret_answer)
+{
+	struct client *client = arg;
+	struct device *device = client->device;
+	struct fault fault = { .kind = ERR_NONE };
+	struct builder b = builder_in(arena);
+
+	misbehave_before_request(device->misbehaviour);
+	device->now_ms = client->heard_ms = loop_now_ms(client->loop);
+	objects_dispatch(device, request, arena, ret_answer, &fault);
+	misbehave_answer(device->misbehaviour, arena, ret_answer);
+	misbehave_after_request(device->misbehaviour);
+
+	build_path(&b, request->path);
+	build_u8(&b, 0);
+	log_debug("request.answered", "endpoint=%s method=%d path=%s code=%d.%02d reason=%s",
+		  device->endpoint, request->method, b.bad ? "?" : (const char *)b.at, ret_answer->code >> 5,
+		  ret_answer->code & 0x1F, fault.text);
+	soon_add(client->soon_list, &client->soon);
+}
+
+static void on_answered(void *arg, uint8_t code, const char *location)
+{
+	struct client *client = arg;
+
+	client->answer_code = code;
+	client->heard_ms = loop_now_ms(client->loop);
+	if (code == CREATED)
+		snprintf(client->location, sizeof(client->location), "%s", location);
+	soon_add(client->soon_list, &client->soon);
+}
+
+static void on_lost(void *arg, const char *reason)
+{
+	struct client *client = arg;
+
+	if (!client->is_lost)
+		log_warn("line.lost", "endpoint=%s reason=\"%s\"", client->device->endpoint, reason);
+	client->is_lost = true;
+	soon_add(client->soon_list, &client->soon);
+}
+
+static void on_notification_lost(void *arg, struct bytes token, bool is_refused)
+{
+	struct client *client = arg;
+
+	if (is_refused) {
+		observe_cancel(client->device, token); /* a Reset means the server wants no more of it */
+		return;
+	}
+	observe_lost(client->device, token);
+	on_lost(client, "a notification was not acknowledged");
+}
+
+static const struct line_events events = { on_request, on_answered, on_lost, on_notification_lost };
+
+/* ---- what the device says ---- */
+
+static void drop_line(struct client *client)
+{
+	line_close(client->line);
+	client->line = NULL;
+	client->is_lost = false;
+	client->answer_code = 0;
+}
+
+static enum err open_line(struct client *client)
+{
+	drop_line(client);
+	return line_open(client->transport, &client->line_settings, &events, client, &client->line);
+}
+
+static uint32_t lifetime_s(const struct client *client)
+{
+	return (uint32_t)device_stored_integer(client->device, RESOURCE_PATH(1, 0, 1),
+					       client->device->options->lifetime_s);
+}
+
+static enum err send_register(struct client *client)
+{
+	const struct device *device = client->device;
+	const struct options *options = device->options;
+	const struct value *binding = values_get(&device->values, RESOURCE_PATH(1, 0, 7));
+	struct arena *arena = arena_create(STEP_BYTES_MAX);
+	struct builder links = builder_in(arena);
+	const char *queries[QUERIES_MAX];
+	struct bytes payload;
+	size_t count = 0;
+	enum err err = ERR_NOMEM;
+
+	if (arena == NULL)
+		return ERR_NOMEM;
+	queries[count++] = arena_printf(arena, "ep=%s", device->endpoint);
+	queries[count++] = arena_printf(arena, "lt=%" PRIu32, lifetime_s(client));
+	queries[count++] = arena_printf(arena, "lwm2m=1.%u", options->minor_version);
+	queries[count++] =
+		arena_printf(arena, "b=%s", binding == NULL ? "U" : (const char *)binding->bytes.at);
+	if (options->is_queue_mode && options->minor_version > 0)
+		queries[count++] = arena_strdup(arena, "Q");
+	build_register_links(&links, client->device);
+	if (queries[count - 1] != NULL && queries[0] != NULL && builder_bytes(&links, &payload) == ERR_NONE)
+		err = open_line(client);
+	if (err == ERR_NONE) {
+		line_local_address(client->line, client->device->local_address,
+				   sizeof(client->device->local_address));
+		err = line_send(client->line, METHOD_POST, "/rd", queries, count, payload);
+	}
+	arena_free(arena);
+	return err;
+}
+
+/* The lifetime and the whole list of instances: what may have changed. */
+static enum err send_update(struct client *client)
+{
+	struct arena *arena = arena_create(STEP_BYTES_MAX);
+	struct builder links = builder_in(arena);
+	const char *queries[1];
+	struct bytes payload;
+	enum err err = ERR_NOMEM;
+
+	if (arena == NULL)
+		return ERR_NOMEM;
+	queries[0] = arena_printf(arena, "lt=%" PRIu32, lifetime_s(client));
+	build_register_links(&links, client->device);
+	if (queries[0] != NULL && builder_bytes(&links, &payload) == ERR_NONE)
+		err = line_send(client->line, METHOD_POST, client->location, queries, 1, payload);
+	arena_free(arena);
+	return err;
+}
+
+static enum err send_deregister(struct client *client)
+{
+	return line_send(client->line, METHOD_DELETE, client->location, NULL, 0, bytes_of(NULL, 0));
+}
+
+/* ---- sleep ---- */
+
+static bool sleeps(const struct client *client)
+{
+	return client->device->options->is_queue_mode;
+}
+
+static void wake(struct client *client)
+{
+	client->heard_ms = loop_now_ms(client->loop);
+	if (!client->is_asleep)
+		return;
+	client->is_asleep = false;
+	relay_switch(client->relay, true);
+	log_debug("device.awake", "endpoint=%s", client->device->endpoint);
+}
+
+static void fall_asleep(struct client *client)
+{
+	client->is_asleep = true;
+	relay_switch(client->relay, false);
+	log_debug("device.asleep", "endpoint=%s", client->device->endpoint);
+}
+
+/* ---- the state machine ---- */
+
+enum event {
+	DUE,      /* the time has come */
+	ACCEPTED, /* 2.xx to what was sent */
+	REFUSED,  /* anything else */
+	LOST,     /* no answer, or the line broke */
+	WANTED,   /* the device or its server wants an update */
+	ENDING,   /* the device wants to leave, for good or for a while */
+};
+
+typedef enum client_state (*action)(struct client *client);
+
+static enum client_state rest(struct client *client)
+{
+	const struct options *options = client->device->options;
+	uint32_t doublings = client->failures < RETRY_DOUBLINGS_MAX ? client->failures : RETRY_DOUBLINGS_MAX;
+
+	client->failures++;
+	client->due_ms = loop_now_ms(client->loop) + ((int64_t)options->retry_ms << doublings);
+	drop_line(client);
+	return client->is_ending ? CLIENT_GONE : CLIENT_RESTING;
+}
+
+static enum client_state begin(struct client *client)
+{
+	wake(client);
+	if (client->is_ending)
+		return CLIENT_GONE;
+	observe_cancel_all(client->device); /* a new registration knows no observations */
+	if (send_register(client) != ERR_NONE)
+		return rest(client);
+	return CLIENT_REGISTERING;
+}
+
+/* Back at work: the next update is due well before the lifetime is over, or at the next wake-up. */
+static enum client_state settle(struct client *client)
+{
+	const struct options *options = client->device->options;
+	uint32_t lifetime = lifetime_s(client);
+	int64_t period_ms = lifetime == 0 ? -1 : (int64_t)lifetime * 1000 / 10 * 8;
+
+	if (sleeps(client) && (period_ms < 0 || options->wake_every_ms < period_ms))
+		period_ms = options->wake_every_ms;
+	client->failures = 0;
+	client->due_ms = period_ms < 0 ? -1 : loop_now_ms(client->loop) + period_ms;
+	return CLIENT_REGISTERED;
+}
+
+static enum client_state registered(struct client *client)
+{
+	printf("registered endpoint=%s location=%s\n", client->device->endpoint, client->location);
+	fflush(stdout);
+	return settle(client);
+}
+
+static enum client_state updated(struct client *client)
+{
+	printf("updated endpoint=%s location=%s\n", client->device->endpoint, client->location);
+	fflush(stdout);
+	return settle(client);
+}
+
+static enum client_state register_refused(struct client *client)
+{
+	log_error("registration.refused", "endpoint=%s code=%d.%02d", client->device->endpoint,
+		  client->answer_code >> 5, client->answer_code & 0x1F);
+	return rest(client);
+}
+
+static enum client_state update(struct client *client)
+{
+	wake(client);
+	if (send_update(client) != ERR_NONE)
+		return begin(client);
+	return CLIENT_UPDATING;
+}
+
+static enum client_state leave(struct client *client)
+{
+	wake(client);
+	if (send_deregister(client) != ERR_NONE)
+		return client->is_ending ? CLIENT_GONE : rest(client);
+	return CLIENT_DEREGISTERING;
+}
+
+static enum client_state left(struct client *client)
+{
+	int64_t timeout_s = device_stored_integer(client->device, RESOURCE_PATH(1, 0, 5), 86400);
+
+	printf("deregistered endpoint=%s\n", client->device->endpoint);
+	fflush(stdout);
+	drop_line(client);
+	observe_cancel_all(client->device);
+	client->due_ms = loop_now_ms(client->loop) + timeout_s * 1000;
+	return client->is_ending ? CLIENT_GONE : CLIENT_DISABLED;
+}
+
+static enum client_state gone(struct client *client)
+{
+	drop_line(client);
+	return CLIENT_GONE;
+}
+
+/* clang-format off */
+static const struct transition {
+	enum client_state in;
+	enum event on;
+	action then;            /* answers the state that it ends in */
+} transitions[] = {
+	{ CLIENT_RESTING,       DUE,      begin            },
+	{ CLIENT_RESTING,       ENDING,   gone             },
+	{ CLIENT_DISABLED,      DUE,      begin            },
+	{ CLIENT_DISABLED,      ENDING,   gone             },
+	{ CLIENT_REGISTERING,   ACCEPTED, registered       },
+	{ CLIENT_REGISTERING,   REFUSED,  register_refused },
+	{ CLIENT_REGISTERING,   LOST,     rest             },
+	{ CLIENT_REGISTERED,    DUE,      update           },
+	{ CLIENT_REGISTERED,    WANTED,   update           },
+	{ CLIENT_REGISTERED,    ENDING,   leave            },
+	{ CLIENT_REGISTERED,    LOST,     begin            },
+	{ CLIENT_UPDATING,      ACCEPTED, updated          },
+	{ CLIENT_UPDATING,      REFUSED,  begin            },     /* 4.04: the server has forgotten us */
+	{ CLIENT_UPDATING,      LOST,     begin            },
+	{ CLIENT_DEREGISTERING, ACCEPTED, left             },
+	{ CLIENT_DEREGISTERING, REFUSED,  left             },
+	{ CLIENT_DEREGISTERING, LOST,     left             },
+};
+/* clang-format on */
+
+static void advance(struct client *client, enum event event)
+{
+	for (size_t i = 0; i < sizeof(transitions) / sizeof(transitions[0]); i++) {
+		if (transitions[i].in == client->state && transitions[i].on == event) {
+			client->state = transitions[i].then(client);
+			return;
+		}
+	}
+}
+
+/* ---- one step ---- */
+
+static void take_answer(struct client *client)
+{
+	uint8_t code = client->answer_code;
+
+	if (client->is_lost) {
+		client->is_lost = false;
+		advance(client, LOST);
+	} else if (code != 0) {
+		advance(client, code >> 5 == 2 ? ACCEPTED : REFUSED);
+		client->answer_code = 0;
+	}
+}
+
+static void reboot(struct client *client)
+{
+	struct fault fault = { .kind = ERR_NONE };
+
+	log_info("device.reboot", "endpoint=%s", client->device->endpoint);
+	drop_line(client);
+	if (device_reboot(client->device, &fault) != ERR_NONE) {
+		log_error("device.dead", "endpoint=%s reason=\"%s\"", client->device->endpoint, fault.text);
+		client->is_ending = true;
+	}
+	client->state = CLIENT_RESTING;
+	client->due_ms = loop_now_ms(client->loop);
+}
+
+static void grant_wish(struct client *client)
+{
+	enum device_wish wish = client->device->wish;
+
+	if (client->state != CLIENT_REGISTERED)
+		return;
+	client->device->wish = WISH_NONE;
+	if (wish == WISH_REBOOT)
+		reboot(client);
+	else if (wish == WISH_DISABLE)
+		advance(client, ENDING);
+	else if (wish == WISH_UPDATE)
+		advance(client, WANTED);
+}
+
+static int64_t notify(struct client *client)
+{
+	struct arena *arena = arena_create(STEP_BYTES_MAX);
+	struct notification notification;
+	int64_t next_ms = -1;
+
+	while (arena != NULL && observe_next(client->device, arena, &notification, &next_ms)) {
+		client->heard_ms = loop_now_ms(client->loop);
+		if (notification.answer.code != CONTENT)
+			observe_cancel(client->device, notification.token);
+		misbehave_answer(client->device->misbehaviour, arena, &notification.answer);
+		if (line_notify(client->line, &notification) != ERR_NONE) {
+			on_lost(client, "a notification could not be sent");
+			break;
+		}
+		arena_reset(arena);
+	}
+	arena_free(arena);
+	return next_ms;
+}
+
+static int64_t live(struct client *client, int64_t now_ms)
+{
+	int64_t period_ms = client->device->options->live_every_ms;
+
+	if (period_ms == 0)
+		return -1;
+	if (now_ms >= client->live_ms) {
+		device_live(client->device);
+		client->live_ms = now_ms + period_ms;
+	}
+	return client->live_ms;
+}
+
+static void sooner(int64_t *next_ms, int64_t at_ms)
+{
+	if (at_ms >= 0 && (*next_ms < 0 || at_ms < *next_ms))
+		*next_ms = at_ms;
+}
+
+static bool has_business(const struct client *client)
+{
+	for (size_t i = 0; i < client->device->agent_count; i++)
+		if (client->device->agents[i].run != NULL)
+			return true;
+	return false;
+}
+
+/* When the device may sleep; -1 when it does not, or does already. */
+static int64_t sleep_ms(const struct client *client)
+{
+	if (!sleeps(client) || client->is_asleep || client->state != CLIENT_REGISTERED ||
+	    has_business(client))
+		return -1;
+	return client->heard_ms + client->device->options->awake_ms;
+}
+
+static void step(void *self)
+{
+	struct client *client = self;
+	int64_t now_ms = loop_now_ms(client->loop), next_ms = -1;
+
+	take_answer(client);
+	if (client->is_ending)
+		advance(client, ENDING);
+	grant_wish(client);
+	if (client->due_ms >= 0 && client->due_ms <= now_ms)
+		advance(client, DUE);
+	if (client->state == CLIENT_GONE)
+		return;
+
+	sooner(&next_ms, device_step(client->device, now_ms));
+	sooner(&next_ms, live(client, now_ms));
+	if (client->state == CLIENT_REGISTERED && !client->is_asleep && !client->is_lost)
+		sooner(&next_ms, notify(client));
+	if (sleep_ms(client) >= 0 && sleep_ms(client) <= now_ms)
+		fall_asleep(client);
+	sooner(&next_ms, sleep_ms(client));
+	if (client->state == CLIENT_REGISTERED || client->state == CLIENT_RESTING ||
+	    client->state == CLIENT_DISABLED)
+		sooner(&next_ms, client->due_ms);
+	if (client->is_lost || (client->device->wish != WISH_NONE && client->state == CLIENT_REGISTERED))
+		next_ms = now_ms;
+	if (next_ms > now_ms)
+		loop_start_timer(client->loop, &client->timer, next_ms - now_ms);
+	else if (next_ms >= 0)
+		soon_add(client->soon_list, &client->soon);
+}
+
+/* ---- begin and end ---- */
+
+enum err client_create(struct loop *loop, struct soon_list *soon_list, struct transport *transport,
+		       const struct line_settings *line_settings, struct device *take_device,
+		       struct client **ret_client)
+{
+	struct client *client = calloc(1, sizeof(*client));
+	const struct options *options = take_device->options;
+	enum err err = ERR_NONE;
+
+	if (client == NULL) {
+		device_close(take_device);
+		return ERR_NOMEM;
+	}
+	client->loop = loop;
+	client->transport = transport;
+	client->device = take_device;
+	client->line_settings = *line_settings;
+	client->due_ms = loop_now_ms(loop);
+	client->timer = timer_of(step, client);
+	client->soon = soon_of(step, client);
+	client->soon_list = soon_list;
+	if (options->is_queue_mode || misbehave_with_datagrams(options))
+		err = relay_create(loop, take_device->misbehaviour, &line_settings->server, &client->relay);
+	if (err != ERR_NONE) {
+		client_free(client);
+		return err;
+	}
+	if (client->relay != NULL)
+		client->line_settings.server = relay_address(client->relay);
+	soon_add(client->soon_list, &client->soon);
+	*ret_client = client;
+	return ERR_NONE;
+}
+
+void client_free(struct client *client)
+{
+	if (client == NULL)
+		return;
+	loop_stop_timer(client->loop, &client->timer);
+	soon_cancel(client->soon_list, &client->soon);
+	line_close(client->line);
+	relay_free(client->relay);
+	device_close(client->device);
+	free(client);
+}
+
+void client_end(struct client *client)
+{
+	client->is_ending = true;
+	soon_add(client->soon_list, &client->soon);
+}

@@ -1,0 +1,228 @@
+#include "device.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "misbehave.h"
+#include "state.h"
+
+#define PATHS_BYTES_MAX 65536
+
+/* ---- secure elements ---- */
+
+struct agent_owner { /* what an agent's callbacks are about */
+	struct device *device;
+	uint16_t instance;
+};
+
+static void agent_changed(void *arg, enum agent_change change)
+{
+	const struct agent_owner *owner = arg;
+
+	secure_element_changed(owner->device, owner->instance, change);
+}
+
+static void agent_moment_passed(void *arg, enum agent_moment moment)
+{
+	const struct agent_owner *owner = arg;
+
+	misbehave_at_apdu(owner->device->misbehaviour, moment);
+}
+
+/* Each card has its own identity: two devices of a fleet are never the same card. */
+static enum err make_card_number(struct device *device, uint16_t instance, uint8_t ret_digest[SHA256_SIZE])
+{
+	char *name = arena_printf(device->paths, "%s/%u", device->endpoint, instance);
+
+	return name == NULL ? ERR_NOMEM : sha256(bytes_of_text(name), ret_digest);
+}
+
+static enum err open_agent(struct device *device, uint16_t instance, struct fault *fault)
+{
+	const struct options *options = device->options;
+	struct agent_owner *owner = arena_alloc(device->paths, sizeof(*owner));
+	uint8_t number[SHA256_SIZE];
+	struct agent_settings settings = {
+		.card = options->card,
+		.se_state = options->is_se_absent ? SE_ABSENT : SE_PRESENT,
+		.max_request_bytes = options->max_request_bytes,
+		.max_response_bytes = options->max_response_bytes,
+		.allowed_aids = options->allowed_aids,
+		.refusal_count = options->refusal_count,
+		.command_delay_ms = options->apdu_delay_ms,
+		.changed = agent_changed,
+		.moment = agent_moment_passed,
+		.arg = owner,
+	};
+	enum err err = make_card_number(device, instance, number);
+
+	if (owner == NULL || err != ERR_NONE)
+		return ERR_NOMEM;
+	*owner = (struct agent_owner){ device, instance };
+	memcpy(settings.refusals, options->refusals, sizeof(settings.refusals));
+	memcpy(settings.card.diversification_data, number, sizeof(settings.card.diversification_data));
+	settings.card.cin = bytes_of(number, 10);
+	if (device->folder != NULL) {
+		settings.state_path = arena_printf(device->paths, "%s/agent-%u", device->folder, instance);
+		settings.card_path = arena_printf(device->paths, "%s/card-%u", device->folder, instance);
+		if (settings.state_path == NULL || settings.card_path == NULL)
+			return ERR_NOMEM;
+	}
+	return agent_open(&device->agents[instance], &settings, fault);
+}
+
+/* ---- open, close, reboot ---- */
+
+static void fill_objects(struct device *device)
+{
+	for (size_t i = 0; i < object_count(); i++)
+		if (object_at(i)->fill != NULL)
+			object_at(i)->fill(device, 0);
+}
+
+static enum err start(struct device *device, struct fault *fault)
+{
+	enum err err = ERR_NONE;
+
+	device->battery_percent = 100;
+	device->signal_dbm = -87;
+	device->clock_offset_s = 0;
+	device->firmware = (struct firmware){ 0 };
+	device->wish = WISH_NONE;
+	fill_objects(device);
+	err = device_save(device);
+	if (err == ERR_NONE)
+		err = firmware_start(device);
+	while (err == ERR_NONE && device->agent_count < device->options->se_count) {
+		err = open_agent(device, (uint16_t)device->agent_count, fault);
+		if (err == ERR_NONE)
+			device->agent_count++;
+	}
+	return err;
+}
+
+static void stop(struct device *device)
+{
+	observe_cancel_all(device);
+	device->attributes.count = 0;
+	while (device->agent_count > 0)
+		agent_close(&device->agents[--device->agent_count]);
+}
+
+enum err device_open(const struct options *options, struct misbehaviour *misbehaviour, const char *endpoint,
+		     struct device **ret_device, struct fault *fault)
+{
+	struct device *device = calloc(1, sizeof(*device));
+	enum err err = ERR_NOMEM;
+
+	if (device == NULL)
+		return ERR_NOMEM;
+	device->options = options;
+	device->misbehaviour = misbehaviour;
+	device->endpoint = strdup(endpoint);
+	device->paths = arena_create(PATHS_BYTES_MAX);
+	if (device->endpoint != NULL && device->paths != NULL)
+		err = ERR_NONE;
+	if (err == ERR_NONE && options->state_folder != NULL) {
+		err = state_folder(options->state_folder, endpoint, device->paths, &device->folder, fault);
+		if (err == ERR_NONE)
+			device->values_path = arena_printf(device->paths, "%s/values", device->folder);
+		if (err == ERR_NONE && device->values_path == NULL)
+			err = ERR_NOMEM;
+	}
+	if (err == ERR_NONE)
+		err = values_load(&device->values, device->values_path, fault);
+	if (err == ERR_NONE)
+		err = start(device, fault);
+	if (err != ERR_NONE) {
+		device_close(device);
+		return fault_set(fault, err, "the device %s cannot start: %s", endpoint, err_name(err));
+	}
+	*ret_device = device;
+	return ERR_NONE;
+}
+
+void device_close(struct device *device)
+{
+	if (device == NULL)
+		return;
+	stop(device);
+	values_free(&device->values);
+	arena_free(device->paths);
+	free(device->endpoint);
+	free(device);
+}
+
+enum err device_reboot(struct device *device, struct fault *fault)
+{
+	stop(device);
+	return start(device, fault);
+}
+
+enum err device_factory_reset(struct device *device)
+{
+	values_remove(&device->values, (struct path){ .depth = 0 });
+	fill_objects(device);
+	return device_save(device);
+}
+
+/* ---- life ---- */
+
+static int64_t earlier(int64_t a_ms, int64_t b_ms)
+{
+	if (a_ms < 0 || b_ms < 0)
+		return a_ms < 0 ? b_ms : a_ms;
+	return a_ms < b_ms ? a_ms : b_ms;
+}
+
+int64_t device_step(struct device *device, int64_t now_ms)
+{
+	int64_t next_ms;
+
+	device->now_ms = now_ms;
+	next_ms = firmware_step(device);
+	for (size_t i = 0; i < device->agent_count; i++)
+		next_ms = earlier(next_ms, agent_step(&device->agents[i], now_ms));
+	return next_ms;
+}
+
+void device_changed(struct device *device, struct path path)
+{
+	observe_changed(device, path);
+}
+
+void device_fill(struct device *device, const struct record *defaults, size_t count)
+{
+	for (size_t i = 0; i < count && device->save_error == ERR_NONE; i++)
+		if (values_get(&device->values, defaults[i].path) == NULL)
+			device->save_error = values_set(&device->values, defaults[i].path, defaults[i].value);
+}
+
+enum err device_save(struct device *device)
+{
+	enum err err = device->save_error;
+
+	device->save_error = ERR_NONE;
+	return err == ERR_NONE ? values_save(&device->values, device->values_path) : err;
+}
+
+int64_t device_time_s(const struct device *device)
+{
+	return (int64_t)time(NULL) + device->clock_offset_s;
+}
+
+int64_t device_stored_integer(const struct device *device, struct path path, int64_t fallback)
+{
+	const struct value *value = values_get(&device->values, path);
+
+	return value != NULL && value_is_number(*value) ? (int64_t)value_number(*value) : fallback;
+}
+
+void device_live(struct device *device)
+{
+	device->battery_percent = device->battery_percent > 0 ? device->battery_percent - 1 : 100;
+	device->signal_dbm = device->signal_dbm > -110 ? device->signal_dbm - 1 : -60;
+	device_changed(device, RESOURCE_PATH(3, 0, 9));
+	device_changed(device, RESOURCE_PATH(4, 0, 2));
+	device_changed(device, RESOURCE_PATH(4, 0, 3));
+}

@@ -1,0 +1,97 @@
+/* CoRE link format (RFC 6690) of Discover (LwM2M Core TS 1.1, 6.3.3) and of Register (6.2.1). */
+#include "device.h"
+
+static void build_link(struct builder *b, struct path path)
+{
+	if (b->len > 0)
+		build_u8(b, ',');
+	build_u8(b, '<');
+	build_path(b, path);
+	build_u8(b, '>');
+}
+
+static void build_dimension(struct builder *b, struct device *device, struct path path)
+{
+	struct records records = records_in(b->arena);
+
+	if (objects_read(device, path, &records) == ANSWER_NONE)
+		build_printf(b, ";dim=%zu", records.count);
+}
+
+static bool is_present(struct device *device, struct path path, const struct resource *resource,
+		       struct arena *arena)
+{
+	struct records records = records_in(arena);
+
+	return !(resource->operations & READABLE) || objects_read(device, path, &records) == ANSWER_NONE;
+}
+
+static void build_resource_link(struct builder *b, struct device *device, struct path path,
+				const struct resource *resource)
+{
+	if (!is_present(device, path, resource, b->arena))
+		return;
+	build_link(b, path);
+	if (resource->traits & MULTIPLE)
+		build_dimension(b, device, path);
+	build_attributes(b, &device->attributes, path);
+}
+
+static void build_instance_links(struct builder *b, struct device *device, const struct object *object,
+				 struct path instance)
+{
+	build_link(b, instance);
+	build_attributes(b, &device->attributes, instance);
+	for (size_t i = 0; i < object->resource_count; i++)
+		build_resource_link(b, device, path_append(instance, object->resources[i].id),
+				    &object->resources[i]);
+}
+
+static void build_version(struct builder *b, const struct device *device, const struct object *object)
+{
+	if (object->version != NULL && device->options->minor_version > 0)
+		build_printf(b, ";ver=%s", object->version);
+}
+
+void build_discover(struct builder *b, struct device *device, struct path path)
+{
+	const struct object *object = object_find(path.id[0]);
+	uint16_t ids[INSTANCES_MAX];
+	size_t count;
+
+	if (path.depth == 3) {
+		build_resource_link(b, device, path, resource_find(object, path.id[2]));
+		return;
+	}
+	if (path.depth == 2) {
+		build_instance_links(b, device, object, path);
+		return;
+	}
+	build_link(b, path);
+	build_version(b, device, object);
+	build_attributes(b, &device->attributes, path);
+	count = object->instances(device, ids);
+	for (size_t i = 0; i < count; i++)
+		build_instance_links(b, device, object, path_append(path, ids[i]));
+}
+
+void build_register_links(struct builder *b, struct device *device)
+{
+	uint16_t ids[INSTANCES_MAX];
+
+	build_text(b, "</>;rt=\"oma.lwm2m\"");
+	build_text(b, device->options->minor_version > 0 ? ";ct=\"60 112 11542\"" : ";ct=11542");
+	for (size_t i = 0; i < object_count(); i++) {
+		const struct object *object = object_at(i);
+		size_t count = object->instances(device, ids);
+
+		if (object == &object_security)
+			continue;
+		if (count == 0 || (object->version != NULL && device->options->minor_version > 0)) {
+			build_link(b, OBJECT_PATH(object->id));
+			build_version(b, device, object);
+		}
+		for (size_t j = 0; j < count; j++)
+			build_link(b, INSTANCE_PATH(object->id, ids[j]));
+	}
+}

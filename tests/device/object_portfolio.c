@@ -1,0 +1,46 @@
+/* Object 16, Portfolio 1.0: the object of this device whose instances a server may create and delete. Its
+ * optional authentication resources are not there. */
+#include "device.h"
+
+enum {
+	IDENTITY = 0,
+};
+
+static const struct resource resources[] = {
+	{ IDENTITY, KIND_STRING, READABLE | WRITABLE, STORED | MULTIPLE | MANDATORY, 0, 255 },
+};
+
+/* An instance is there as long as it has a value. */
+static size_t instances(const struct device *device, uint16_t ret_ids[INSTANCES_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < device->values.count; i++) {
+		struct path path = device->values.at[i].path;
+		if (path.id[0] != 16 || (count > 0 && ret_ids[count - 1] == path.id[1]))
+			continue;
+		if (count < INSTANCES_MAX)
+			ret_ids[count++] = path.id[1];
+	}
+	return count;
+}
+
+/* An instance without any identity would be gone. */
+static enum answer_code check(struct device *device, uint16_t instance, const struct records *records,
+			      struct fault *fault)
+{
+	for (size_t i = 0; i < records->count; i++)
+		if (records->at[i].value.kind != KIND_NONE)
+			return CHANGED;
+	fault_set(fault, ERR_MALFORMED, "a portfolio needs an identity");
+	return BAD_REQUEST;
+}
+
+const struct object object_portfolio = {
+	.id = 16,
+	.resources = resources,
+	.resource_count = sizeof(resources) / sizeof(resources[0]),
+	.instances = instances,
+	.check = check,
+	.is_creatable = true,
+};

@@ -1,0 +1,90 @@
+/* Object 1, LwM2M Server 1.1. */
+#include "device.h"
+
+enum {
+	SHORT_SERVER_ID = 0,
+	LIFETIME = 1,
+	DEFAULT_PMIN = 2,
+	DEFAULT_PMAX = 3,
+	DISABLE = 4,
+	DISABLE_TIMEOUT = 5,
+	STORING = 6,
+	BINDING = 7,
+	UPDATE_TRIGGER = 8,
+};
+
+/* clang-format off */
+static const struct resource resources[] = {
+	{ SHORT_SERVER_ID, KIND_INTEGER, READABLE,            0,      0, 0          },
+	{ LIFETIME,        KIND_INTEGER, READABLE | WRITABLE, STORED, 0, 4294967295 },
+	{ DEFAULT_PMIN,    KIND_INTEGER, READABLE | WRITABLE, STORED, 0, 4294967295 },
+	{ DEFAULT_PMAX,    KIND_INTEGER, READABLE | WRITABLE, STORED, 0, 4294967295 },
+	{ DISABLE,         KIND_NONE,    EXECUTABLE,          0,      0, 0          },
+	{ DISABLE_TIMEOUT, KIND_INTEGER, READABLE | WRITABLE, STORED, 0, 4294967295 },
+	{ STORING,         KIND_BOOLEAN, READABLE | WRITABLE, STORED, 0, 0          },
+	{ BINDING,         KIND_STRING,  READABLE | WRITABLE, STORED, 0, 8          },
+	{ UPDATE_TRIGGER,  KIND_NONE,    EXECUTABLE,          0,      0, 0          },
+};
+/* clang-format on */
+
+static void read(struct device *device, struct path path, const struct resource *resource,
+		 struct records *records)
+{
+	if (resource->id == SHORT_SERVER_ID)
+		records_add(records, path, INTEGER_VALUE(101));
+}
+
+/* UDP is all there is; queue mode is the device's own choice, except that 1.0 names it in the binding. */
+static enum answer_code check(struct device *device, uint16_t instance, const struct records *records,
+			      struct fault *fault)
+{
+	const struct value *binding = records_find(records, RESOURCE_PATH(1, instance, BINDING));
+
+	if (binding == NULL || bytes_equal_text(binding->bytes, "U") ||
+	    bytes_equal_text(binding->bytes, "UQ"))
+		return CHANGED;
+	fault_set(fault, ERR_MALFORMED, "only the bindings U and UQ are supported");
+	return BAD_REQUEST;
+}
+
+static enum answer_code write(struct device *device, uint16_t instance, const struct records *records)
+{
+	if (records_find(records, RESOURCE_PATH(1, instance, LIFETIME)) != NULL ||
+	    records_find(records, RESOURCE_PATH(1, instance, BINDING)) != NULL)
+		device->wish = WISH_UPDATE;
+	return CHANGED;
+}
+
+static enum answer_code execute(struct device *device, uint16_t instance, uint16_t resource,
+				const struct arguments *arguments)
+{
+	device->wish = resource == DISABLE ? WISH_DISABLE : WISH_UPDATE;
+	return CHANGED;
+}
+
+static void fill(struct device *device, uint16_t instance)
+{
+	const struct options *options = device->options;
+	const struct record defaults[] = {
+		{ RESOURCE_PATH(1, 0, LIFETIME), INTEGER_VALUE(options->lifetime_s) },
+		{ RESOURCE_PATH(1, 0, DISABLE_TIMEOUT), INTEGER_VALUE(86400) },
+		{ RESOURCE_PATH(1, 0, STORING), BOOLEAN_VALUE(true) },
+		{ RESOURCE_PATH(1, 0, BINDING),
+		  STRING_VALUE(options->minor_version == 0 && options->is_queue_mode ? "UQ" : "U") },
+	};
+
+	device_fill(device, defaults, sizeof(defaults) / sizeof(defaults[0]));
+}
+
+const struct object object_server = {
+	.id = 1,
+	.version = "1.1",
+	.resources = resources,
+	.resource_count = sizeof(resources) / sizeof(resources[0]),
+	.instances = one_instance,
+	.read = read,
+	.check = check,
+	.write = write,
+	.execute = execute,
+	.fill = fill,
+};

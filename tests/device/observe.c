@@ -1,0 +1,206 @@
+#include "observe.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "device.h"
+
+static struct observation *find(struct observations *observations, struct bytes token)
+{
+	for (struct observation *at = observations->first; at != NULL; at = at->next)
+		if (bytes_equal(bytes_of(at->token, at->token_len), token))
+			return at;
+	return NULL;
+}
+
+/* ---- what the server last heard ---- */
+
+static bool read_number(struct device *device, struct path path, struct arena *arena, double *ret_number)
+{
+	struct records records = records_in(arena);
+
+	if (path.depth < 3 || objects_read(device, path, &records) != ANSWER_NONE)
+		return false;
+	if (records.count != 1 || !path_equal(records.at[0].path, path) ||
+	    !value_is_number(records.at[0].value))
+		return false;
+	*ret_number = value_number(records.at[0].value);
+	return true;
+}
+
+static void heard(struct device *device, struct observation *observation, struct arena *arena)
+{
+	observation->sent_ms = device->now_ms;
+	observation->is_dirty = false;
+	observation->has_number = read_number(device, observation->path, arena, &observation->number);
+}
+
+enum err observe_add(struct device *device, struct bytes token, struct path path, uint16_t format)
+{
+	struct observations *observations = &device->observations;
+	struct observation *observation = find(observations, token);
+	struct arena *arena;
+
+	if (token.len > OBSERVE_TOKEN_MAX || (observation == NULL && observations->count == OBSERVATIONS_MAX))
+		return ERR_LIMIT;
+	arena = arena_create(0);
+	if (observation == NULL)
+		observation = calloc(1, sizeof(*observation));
+	if (arena == NULL || observation == NULL) {
+		arena_free(arena);
+		free(observation);
+		return ERR_NOMEM;
+	}
+	if (find(observations, token) == NULL) {
+		memcpy(observation->token, token.at, token.len);
+		observation->token_len = token.len;
+		observation->next = observations->first;
+		observations->first = observation;
+		observations->count++;
+	}
+	observation->path = path;
+	observation->format = format;
+	heard(device, observation, arena);
+	arena_free(arena);
+	return ERR_NONE;
+}
+
+static void remove_at(struct observations *observations, struct observation **link)
+{
+	struct observation *gone = *link;
+
+	*link = gone->next;
+	free(gone);
+	observations->count--;
+}
+
+void observe_cancel(struct device *device, struct bytes token)
+{
+	for (struct observation **link = &device->observations.first; *link != NULL; link = &(*link)->next) {
+		if (bytes_equal(bytes_of((*link)->token, (*link)->token_len), token)) {
+			remove_at(&device->observations, link);
+			return;
+		}
+	}
+}
+
+void observe_cancel_all(struct device *device)
+{
+	while (device->observations.first != NULL)
+		remove_at(&device->observations, &device->observations.first);
+}
+
+/* ---- changes ---- */
+
+static bool is_quiet(struct path path)
+{
+	const struct object *object = object_find(path.id[0]);
+	const struct resource *resource = path.depth >= 3 ? resource_find(object, path.id[2]) : NULL;
+
+	return resource != NULL && (resource->traits & QUIET);
+}
+
+void observe_changed(struct device *device, struct path path)
+{
+	bool quiet = is_quiet(path);
+
+	for (struct observation *at = device->observations.first; at != NULL; at = at->next) {
+		if (quiet && at->path.depth < 3)
+			continue;
+		if (path_covers(at->path, path) || path_covers(path, at->path))
+			at->is_dirty = true;
+	}
+}
+
+void observe_lost(struct device *device, struct bytes token)
+{
+	struct observation *observation = find(&device->observations, token);
+
+	if (observation != NULL) {
+		observation->is_dirty = true;
+		observation->has_number = false;
+	}
+}
+
+/* ---- conditions ---- */
+
+static bool crosses(double threshold, double before, double now)
+{
+	return (before <= threshold) != (now <= threshold);
+}
+
+/* gt, lt and st, if any of them is attached, say which changes are worth telling. */
+static bool is_worth_telling(struct device *device, const struct observation *observation,
+			     const struct attribute_set *set, struct arena *arena)
+{
+	double now;
+
+	if (!set->has[ATTRIBUTE_GT] && !set->has[ATTRIBUTE_LT] && !set->has[ATTRIBUTE_ST])
+		return true;
+	if (!observation->has_number || !read_number(device, observation->path, arena, &now))
+		return true;
+	if (set->has[ATTRIBUTE_GT] && crosses(set->value[ATTRIBUTE_GT], observation->number, now))
+		return true;
+	if (set->has[ATTRIBUTE_LT] && crosses(set->value[ATTRIBUTE_LT], observation->number, now))
+		return true;
+	return set->has[ATTRIBUTE_ST] && fabs(now - observation->number) >= set->value[ATTRIBUTE_ST];
+}
+
+static int64_t period_ms(struct device *device, const struct attribute_set *set, enum attribute attribute,
+			 uint16_t default_resource)
+{
+	if (set->has[attribute])
+		return (int64_t)(set->value[attribute] * 1000);
+	return device_stored_integer(device, RESOURCE_PATH(1, 0, default_resource), 0) * 1000;
+}
+
+/* When it is to be sent if nothing else happens: now or earlier means at once, -1 not at all. */
+static int64_t due_ms(struct device *device, struct observation *observation, struct arena *arena)
+{
+	struct attribute_set set = attributes_effective(&device->attributes, observation->path);
+	int64_t pmin_ms = period_ms(device, &set, ATTRIBUTE_PMIN, 2);
+	int64_t pmax_ms = period_ms(device, &set, ATTRIBUTE_PMAX, 3);
+	int64_t due = pmax_ms > 0 && pmax_ms >= pmin_ms ? observation->sent_ms + pmax_ms : -1;
+
+	if (observation->is_dirty && !is_worth_telling(device, observation, &set, arena))
+		observation->is_dirty = false;
+	if (observation->is_dirty && (due < 0 || observation->sent_ms + pmin_ms < due))
+		due = observation->sent_ms + pmin_ms;
+	return due;
+}
+
+static void make_notification(struct device *device, struct observation *observation, struct arena *arena,
+			      struct notification *ret_notification)
+{
+	const struct request read = {
+		.method = METHOD_GET,
+		.path = observation->path,
+		.is_path_known = true,
+		.content_format = FORMAT_NONE,
+		.accept = observation->format,
+	};
+
+	objects_dispatch(device, &read, arena, &ret_notification->answer, NULL);
+	observation->sequence++;
+	ret_notification->sequence = observation->sequence;
+	ret_notification->token = bytes_of(observation->token, observation->token_len);
+	heard(device, observation, arena);
+}
+
+bool observe_next(struct device *device, struct arena *arena, struct notification *ret_notification,
+		  int64_t *ret_next_ms)
+{
+	int64_t next_ms = -1;
+
+	for (struct observation *at = device->observations.first; at != NULL; at = at->next) {
+		int64_t due = due_ms(device, at, arena);
+		if (due >= 0 && due <= device->now_ms) {
+			make_notification(device, at, arena, ret_notification);
+			return true;
+		}
+		if (due >= 0 && (next_ms < 0 || due < next_ms))
+			next_ms = due;
+	}
+	*ret_next_ms = next_ms;
+	return false;
+}

@@ -1,0 +1,52 @@
+/* Observations and when they are due (LwM2M Core TS 1.1, 6.4 and 5.1.2). */
+#ifndef DEVICE_OBSERVE_H
+#define DEVICE_OBSERVE_H
+
+#include "objects.h"
+
+#define OBSERVE_TOKEN_MAX 8
+
+struct observation {
+	uint8_t token[OBSERVE_TOKEN_MAX];
+	size_t token_len;
+	struct path path;
+	uint16_t format;
+	uint32_t sequence; /* of the last notification */
+	int64_t sent_ms;
+	bool is_dirty; /* something below the path changed since the last one */
+	bool has_number;
+	double number; /* what the server last heard, for gt, lt and st */
+	struct observation *next;
+};
+
+struct observations {
+	struct observation *first;
+	size_t count;
+};
+
+#define OBSERVATIONS_MAX 256
+
+/* Registers or replaces the observation with this token; the answer to the request counts as its first
+ * notification. ERR_LIMIT, ERR_NOMEM. */
+MUST_CHECK enum err observe_add(struct device *device, struct bytes token, struct path path, uint16_t format);
+void observe_cancel(struct device *device, struct bytes token);
+void observe_cancel_all(struct device *device);
+
+/* Something at or below `path` has a new value. */
+void observe_changed(struct device *device, struct path path);
+
+struct notification {
+	struct bytes token;
+	uint32_t sequence;
+	struct answer answer;
+};
+
+/* The next notification that is due at device->now_ms, in `arena`; false when there is none, and then
+ * `ret_next_ms` says when to ask again (-1: after a change). */
+bool observe_next(struct device *device, struct arena *arena, struct notification *ret_notification,
+		  int64_t *ret_next_ms);
+
+/* The server did not get the notification with this token: it is due again. */
+void observe_lost(struct device *device, struct bytes token);
+
+#endif

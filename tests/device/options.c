@@ -1,0 +1,389 @@
+#include "options.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "log.h"
+#include "objects.h"
+
+#define AT(member)       offsetof(struct options, member)
+#define HEX_BYTES_MAX    64
+#define DEFAULT_SERVER   "coap://127.0.0.1:5683"
+#define DEFAULT_ENDPOINT "cardea-device"
+
+/* ---- values with a syntax of their own ---- */
+
+static bool bytes_of_hex(const char *text, size_t min_len, size_t max_len, uint8_t *ret_at, size_t *ret_len)
+{
+	struct arena *arena = arena_create(4096);
+	struct bytes bytes;
+	bool is_good = arena != NULL && bytes_from_hex(arena, text, &bytes) == ERR_NONE &&
+		       bytes.len >= min_len && bytes.len <= max_len;
+
+	if (is_good) {
+		memcpy(ret_at, bytes.at, bytes.len);
+		*ret_len = bytes.len;
+		wipe((void *)(uintptr_t)bytes.at, bytes.len);
+	}
+	arena_free(arena);
+	return is_good;
+}
+
+static bool parse_psk_key(const char *text, struct options *options)
+{
+	return bytes_of_hex(text, 1, SECRET_MAX, options->psk_key.at, &options->psk_key.len);
+}
+
+static bool parse_version(const char *text, struct options *options)
+{
+	if (strcmp(text, "1.0") != 0 && strcmp(text, "1.1") != 0)
+		return false;
+	options->minor_version = (uint8_t)(text[2] - '0');
+	return true;
+}
+
+static bool parse_format(const char *text, struct options *options)
+{
+	if (strcmp(text, "tlv") != 0 && strcmp(text, "senml-cbor") != 0)
+		return false;
+	options->preferred_format = *text == 't' ? FORMAT_TLV : FORMAT_SENML_CBOR;
+	return true;
+}
+
+static bool parse_log_level(const char *text, struct options *options)
+{
+	static const char *const levels[] = {
+		[LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"
+	};
+
+	for (int i = LOG_ERROR; i <= LOG_DEBUG; i++) {
+		if (strcmp(text, levels[i]) == 0) {
+			options->log_level = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_key_version(const char *text, struct options *options)
+{
+	size_t len;
+
+	return bytes_of_hex(text, 1, 1, &options->card.keys.version, &len) && options->card.keys.version != 0;
+}
+
+/* One key for all three roles, or the three of them one after another. */
+static bool parse_key(const char *text, struct options *options)
+{
+	struct secret *const roles[] = { &options->card.keys.enc, &options->card.keys.mac,
+					 &options->card.keys.dek };
+	uint8_t keys[3 * 32];
+	size_t len, key_len, step;
+	bool is_good = bytes_of_hex(text, 16, sizeof(keys), keys, &len);
+
+	key_len = is_good && len > 32 ? len / 3 : len;
+	step = is_good && len > 32 ? key_len : 0;
+	is_good = is_good && (key_len == 16 || key_len == 24 || key_len == 32) &&
+		  (step == 0 || len == 3 * key_len);
+	for (size_t i = 0; is_good && i < 3; i++) {
+		memcpy(roles[i]->at, keys + i * step, key_len);
+		roles[i]->len = key_len;
+	}
+	wipe(keys, sizeof(keys));
+	return is_good;
+}
+
+static bool parse_scp03(const char *text, struct options *options)
+{
+	size_t len;
+
+	return bytes_of_hex(text, 1, 1, &options->card.scp03_options, &len);
+}
+
+static bool parse_isd(const char *text, struct options *options)
+{
+	return bytes_of_hex(text, 5, CARD_AID_MAX, options->card.isd_aid.at, &options->card.isd_aid.len);
+}
+
+static bool parse_refusal(const char *text, struct options *options)
+{
+	uint8_t instruction, status[2];
+	size_t len;
+	char first[3] = { 0 };
+
+	if (options->refusal_count == AGENT_REFUSALS_MAX || strlen(text) != 7 || text[2] != '=')
+		return false;
+	memcpy(first, text, 2);
+	if (!bytes_of_hex(first, 1, 1, &instruction, &len) || !bytes_of_hex(text + 3, 2, 2, status, &len))
+		return false;
+	options->refusals[options->refusal_count++] =
+		(struct card_refusal){ instruction, (uint16_t)(status[0] << 8 | status[1]) };
+	return true;
+}
+
+static bool number_of(const char *text, uint32_t min, uint32_t max, uint32_t *ret_number)
+{
+	char *end;
+	unsigned long long number = strtoull(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || number < min || number > max)
+		return false;
+	*ret_number = (uint32_t)number;
+	return true;
+}
+
+static bool parse_reboot(const char *text, struct options *options)
+{
+	static const struct {
+		const char *name;
+		enum reboot_moment moment;
+	} moments[] = {
+		{ "before-apdu:", REBOOT_BEFORE_APDU },   { "apdu:", REBOOT_AFTER_APDU },
+		{ "after-record:", REBOOT_AFTER_RECORD }, { "before-request:", REBOOT_BEFORE_REQUEST },
+		{ "request:", REBOOT_AFTER_REQUEST },
+	};
+
+	if (strcmp(text, "never") == 0) {
+		options->reboot_moment = REBOOT_NEVER;
+		return true;
+	}
+	for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+		size_t len = strlen(moments[i].name);
+		if (strncmp(text, moments[i].name, len) != 0)
+			continue;
+		options->reboot_moment = moments[i].moment;
+		return number_of(text + len, 1, UINT32_MAX, &options->reboot_at);
+	}
+	return false;
+}
+
+/* ---- the table ---- */
+
+enum option_kind {
+	TEXT,
+	NUMBER,
+	FLAG,
+	PARSED,
+};
+
+struct option_row {
+	const char *name, *argument; /* no argument: a flag */
+	enum option_kind kind;
+	size_t at;
+	uint32_t min, max;
+	bool (*parse)(const char *text, struct options *options);
+	const char *help;
+};
+
+/* clang-format off */
+static const struct option_row rows[] = {
+	{ "server", "URI", TEXT, AT(server), 0, 0, NULL,
+	  "coap:// or coaps:// with host and port [" DEFAULT_SERVER "]" },
+	{ "endpoint", "NAME", TEXT, AT(endpoint), 0, 0, NULL,
+	  "endpoint client name [" DEFAULT_ENDPOINT "]" },
+	{ "psk-identity", "ID", TEXT, AT(psk_identity), 0, 0, NULL,
+	  "for coaps; in a fleet it is followed by -000001 as the name is [the endpoint name]" },
+	{ "psk-key", "HEX", PARSED, 0, 0, 0, parse_psk_key,
+	  "for coaps" },
+	{ "lifetime", "S", NUMBER, AT(lifetime_s), 0, UINT32_MAX, NULL,
+	  "registration lifetime; 0 is without end [86400]" },
+	{ "version", "1.0|1.1", PARSED, 0, 0, 0, parse_version,
+	  "LwM2M enabler [1.1]" },
+	{ "format", "tlv|senml-cbor", PARSED, 0, 0, 0, parse_format,
+	  "answer when a request has no Accept [senml-cbor; tlv with 1.0]" },
+	{ "queue-mode", NULL, FLAG, AT(is_queue_mode), 0, 0, NULL,
+	  "sleep when nothing happened for --awake-ms" },
+	{ "awake-ms", "MS", NUMBER, AT(awake_ms), 1, UINT32_MAX, NULL,
+	  "[93000]" },
+	{ "wake-every-ms", "MS", NUMBER, AT(wake_every_ms), 1, UINT32_MAX, NULL,
+	  "a sleeping device wakes for a registration update this often [lifetime / 2]" },
+	{ "retry-ms", "MS", NUMBER, AT(retry_ms), 1, UINT32_MAX, NULL,
+	  "first pause after a failed registration; doubles up to 64 times that [1000]" },
+	{ "ack-timeout-ms", "MS", NUMBER, AT(ack_timeout_ms), 1, 60000, NULL,
+	  "CoAP ACK_TIMEOUT [2000]" },
+	{ "state", "DIR", TEXT, AT(state_folder), 0, 0, NULL,
+	  "keep everything durable here, a folder per endpoint name [forget it all]" },
+	{ "fleet", "N", NUMBER, AT(device_count), 0, 1000000, NULL,
+	  "N devices in this process, NAME-000001 and so on [one device, NAME]" },
+	{ "rate", "N", NUMBER, AT(start_rate), 1, 1000000, NULL,
+	  "how many of a fleet start each second [100]" },
+	{ "live-every-ms", "MS", NUMBER, AT(live_every_ms), 0, UINT32_MAX, NULL,
+	  "battery level and signal change this often; 0: never [0]" },
+	{ "log", "LEVEL", PARSED, 0, 0, 0, parse_log_level,
+	  "error, warn, info or debug, on standard error [info]" },
+	{ "help", NULL, FLAG, 0, 0, 0, NULL,
+	  "this text" },
+
+	{ "se-count", "N", NUMBER, AT(se_count), 0, INSTANCES_MAX, NULL,
+	  "secure elements [1]" },
+	{ "se-key-version", "HEX", PARSED, 0, 0, 0, parse_key_version,
+	  "of the card's first key set [30]" },
+	{ "se-key", "HEX", PARSED, 0, 0, 0, parse_key,
+	  "16, 24 or 32 bytes for ENC, MAC and DEK alike, or all three in a row [404142..4F]" },
+	{ "se-scp03", "HEX", PARSED, 0, 0, 0, parse_scp03,
+	  "the parameter i: 01 S16, 10 pseudo-random challenge, 20 R-MAC, 60 R-MAC and R-ENC [70]" },
+	{ "se-isd", "HEX", PARSED, 0, 0, 0, parse_isd,
+	  "AID of the issuer security domain [A000000151000000]" },
+	{ "se-absent", NULL, FLAG, AT(is_se_absent), 0, 0, NULL,
+	  "the reader is empty" },
+	{ "se-max-request", "BYTES", NUMBER, AT(max_request_bytes), 1, 65536, NULL,
+	  "longest script [8192]" },
+	{ "se-max-response", "BYTES", NUMBER, AT(max_response_bytes), 300, 65000, NULL,
+	  "longest script response [16384]" },
+	{ "apdu-delay-ms", "MS", NUMBER, AT(apdu_delay_ms), 0, 60000, NULL,
+	  "pause after each C-APDU of a script [0]" },
+	{ "allow-aid", "HEX,...", TEXT, AT(allowed_aids), 0, 0, NULL,
+	  "beginnings of the AIDs that scripts may target [any]" },
+
+	{ "drop", "PERCENT", NUMBER, AT(drop_percent), 0, 100, NULL,
+	  "of the datagrams, in both directions [0]" },
+	{ "duplicate", "PERCENT", NUMBER, AT(duplicate_percent), 0, 100, NULL,
+	  "likewise [0]" },
+	{ "corrupt", "PERCENT", NUMBER, AT(corrupt_percent), 0, 100, NULL,
+	  "likewise: one bit flips [0]" },
+	{ "delay-ms", "MS", NUMBER, AT(delay_ms), 0, 60000, NULL,
+	  "mean delay of a datagram, from 0 to twice that, so that they overtake each other [0]" },
+	{ "seed", "N", NUMBER, AT(seed), 0, UINT32_MAX, NULL,
+	  "of the four above and of --nonsense [1]" },
+	{ "reboot-at", "WHEN:K", PARSED, 0, 0, 0, parse_reboot,
+	  "lose power at the K-th C-APDU of scripts (before-apdu: not sent yet; apdu: the card did it, nobody\n"
+	  "knows; after-record: the answer is stored) or the K-th CoAP request (before-request: not looked at;\n"
+	  "request: done and stored, not answered), counted over all devices; or never. The process ends with\n"
+	  "status 86" },
+	{ "reboot-by-exec", NULL, FLAG, AT(reboots_by_exec), 0, 0, NULL,
+	  "instead of ending, start again with the same arguments and no further reboot" },
+	{ "card-refuse", "INS=SW", PARSED, 0, 0, 0, parse_refusal,
+	  "answer this instruction with this status word, as in E6=6A84; may be repeated" },
+	{ "nonsense", NULL, FLAG, AT(answers_nonsense), 0, 0, NULL,
+	  "answer random bytes as payload" },
+};
+/* clang-format on */
+
+#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+
+static const struct option_row *row_find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		if (strlen(rows[i].name) == len && strncmp(rows[i].name, name, len) == 0)
+			return &rows[i];
+	return NULL;
+}
+
+static bool row_apply(const struct option_row *row, const char *text, struct options *options)
+{
+	void *at = (char *)options + row->at;
+
+	switch (row->kind) {
+	case TEXT:
+		*(const char **)at = text;
+		return *text != '\0';
+	case NUMBER:
+		return number_of(text, row->min, row->max, at);
+	case FLAG:
+		*(bool *)at = true;
+		return true;
+	default:
+		return row->parse(text, options);
+	}
+}
+
+static struct options options_default(void)
+{
+	return (struct options){
+		.server = DEFAULT_SERVER,
+		.endpoint = DEFAULT_ENDPOINT,
+		.lifetime_s = 86400,
+		.minor_version = 1,
+		.preferred_format = FORMAT_NONE,
+		.awake_ms = 93000,
+		.retry_ms = 1000,
+		.ack_timeout_ms = 2000,
+		.start_rate = 100,
+		.log_level = LOG_INFO,
+		.se_count = 1,
+		.card = card_settings_default(),
+		.max_request_bytes = 8192,
+		.max_response_bytes = 16384,
+		.seed = 1,
+	};
+}
+
+static enum err check(struct options *options, struct fault *fault)
+{
+	bool is_secure = strncmp(options->server, "coaps://", 8) == 0;
+
+	if (options->preferred_format == FORMAT_NONE)
+		options->preferred_format = options->minor_version == 0 ? FORMAT_TLV : FORMAT_SENML_CBOR;
+	if (options->minor_version == 0 && options->preferred_format == FORMAT_SENML_CBOR)
+		return fault_set(fault, ERR_MALFORMED, "--format senml-cbor needs --version 1.1");
+	if (!is_secure && strncmp(options->server, "coap://", 7) != 0)
+		return fault_set(fault, ERR_MALFORMED, "--server is neither coap:// nor coaps://");
+	if (is_secure && options->psk_key.len == 0)
+		return fault_set(fault, ERR_MALFORMED, "a coaps:// server needs --psk-key");
+	if (options->psk_identity == NULL)
+		options->psk_identity = options->endpoint;
+	if (options->wake_every_ms == 0)
+		options->wake_every_ms = options->lifetime_s > 0 && options->lifetime_s < 4000000
+						 ? options->lifetime_s * 500
+						 : 43200000;
+	return ERR_NONE;
+}
+
+enum err options_parse(int argc, char *const *argv, struct options *ret_options, bool *ret_wants_help,
+		       struct fault *fault)
+{
+	struct options options = options_default();
+	enum err err;
+
+	options.arguments = (const char *const *)argv;
+	*ret_wants_help = false;
+	for (int i = 1; i < argc; i++) {
+		const char *name = argv[i] + 2, *equals = strchr(argv[i], '='), *text = NULL;
+		const struct option_row *row;
+
+		if (strncmp(argv[i], "--", 2) != 0)
+			return fault_set(fault, ERR_MALFORMED, "\"%s\" is no option; see --help", argv[i]);
+		row = row_find(name, equals != NULL ? (size_t)(equals - name) : strlen(name));
+		if (row == NULL)
+			return fault_set(fault, ERR_MALFORMED, "unknown option %s; see --help", argv[i]);
+		if (strcmp(row->name, "help") == 0) {
+			*ret_wants_help = true;
+			return ERR_NONE;
+		}
+		if (row->argument != NULL)
+			text = equals != NULL ? equals + 1 : argv[++i];
+		if ((row->argument != NULL) != (text != NULL) || (row->argument == NULL && equals != NULL))
+			return fault_set(fault, ERR_MALFORMED, "--%s %s", row->name,
+					 row->argument != NULL ? "needs a value" : "takes no value");
+		if (!row_apply(row, text, &options))
+			return fault_set(fault, ERR_MALFORMED, "--%s: the value is not %s, or out of range",
+					 row->name, row->argument);
+	}
+	err = check(&options, fault);
+	if (err == ERR_NONE)
+		*ret_options = options;
+	return err;
+}
+
+void options_print_help(void)
+{
+	printf("cardea-device: a LwM2M device with a secure element, as Cardea's tests and demo use it.\n\n"
+	       "A registered device prints \"registered endpoint=NAME location=/rd/...\" on standard "
+	       "output.\n\n");
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		char left[40];
+		const char *help = rows[i].help;
+
+		snprintf(left, sizeof(left), "--%s %s", rows[i].name,
+			 rows[i].argument == NULL ? "" : rows[i].argument);
+		while (help != NULL) {
+			int len = (int)strcspn(help, "\n");
+			printf("  %-26s %.*s\n", left, len, help);
+			left[0] = '\0';
+			help = help[len] == '\n' ? help + len + 1 : NULL;
+		}
+	}
+}

@@ -1,0 +1,51 @@
+/* The command line: one table says it all (options.c). */
+#ifndef DEVICE_OPTIONS_H
+#define DEVICE_OPTIONS_H
+
+#include "agent.h"
+
+enum reboot_moment {
+	REBOOT_NEVER,
+	REBOOT_BEFORE_APDU,
+	REBOOT_AFTER_APDU,
+	REBOOT_AFTER_RECORD,
+	REBOOT_BEFORE_REQUEST,
+	REBOOT_AFTER_REQUEST,
+};
+
+struct options {
+	const char *server, *endpoint, *psk_identity, *state_folder;
+	struct secret psk_key;
+	uint32_t lifetime_s;
+	uint8_t minor_version; /* of LwM2M 1.x */
+	uint16_t preferred_format;
+	bool is_queue_mode;
+	uint32_t awake_ms, wake_every_ms;
+	uint32_t retry_ms, ack_timeout_ms;
+	uint32_t device_count, start_rate;
+	uint32_t live_every_ms; /* 0: values stay as they are */
+	int log_level;
+
+	uint32_t se_count;
+	bool is_se_absent;
+	struct card_settings card;
+	uint32_t apdu_delay_ms, max_request_bytes, max_response_bytes;
+	const char *allowed_aids;
+	struct card_refusal refusals[AGENT_REFUSALS_MAX];
+	size_t refusal_count;
+
+	uint32_t drop_percent, duplicate_percent, corrupt_percent, delay_ms, seed;
+	enum reboot_moment reboot_moment;
+	uint32_t reboot_at; /* counted from 1 */
+	bool reboots_by_exec;
+	bool answers_nonsense;
+
+	const char *const *arguments; /* argv, to execute it again */
+};
+
+/* Borrows argv. ERR_MALFORMED with the reason. `ret_wants_help`: --help was there, nothing else counts. */
+MUST_CHECK enum err options_parse(int argc, char *const *argv, struct options *ret_options,
+				  bool *ret_wants_help, struct fault *fault);
+void options_print_help(void);
+
+#endif

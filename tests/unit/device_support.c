@@ -1,0 +1,404 @@
+#include "libcoap.h"
+
+#include "device_support.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define PATIENCE_MS 8000
+
+static int64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- the server ---- */
+
+static struct test_server *server_of(coap_session_t *session)
+{
+	return coap_get_app_data(coap_session_get_context(session));
+}
+
+static struct bytes keep(struct test_server *server, struct bytes bytes)
+{
+	struct bytes copy;
+
+	assert_int_equal(bytes_copy(server->arena, bytes, &copy), ERR_NONE);
+	return copy;
+}
+
+static struct bytes payload_of(struct test_server *server, const coap_pdu_t *pdu)
+{
+	struct bytes payload = { NULL, 0 };
+	size_t offset, total;
+
+	if (!coap_get_data_large(pdu, &payload.len, &payload.at, &offset, &total))
+		return bytes_of(NULL, 0);
+	return keep(server, payload);
+}
+
+static void note_registration(struct test_server *server, const coap_pdu_t *pdu, const coap_string_t *query)
+{
+	struct bytes links = payload_of(server, pdu);
+
+	snprintf(server->queries, sizeof(server->queries), "%.*s", query == NULL ? 0 : (int)query->length,
+		 query == NULL ? "" : (const char *)query->s);
+	snprintf(server->links, sizeof(server->links), "%.*s", (int)links.len, (const char *)links.at);
+}
+
+static bool is_refused(struct test_server *server, coap_pdu_t *response)
+{
+	if (server->refuse_with == 0)
+		return false;
+	coap_pdu_set_code(response, (coap_pdu_code_t)server->refuse_with);
+	server->refuse_with = 0;
+	server->refused_registrations++;
+	return true;
+}
+
+static void on_register(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *pdu,
+			const coap_string_t *query, coap_pdu_t *response)
+{
+	struct test_server *server = server_of(session);
+
+	if (is_refused(server, response))
+		return;
+	note_registration(server, pdu, query);
+	server->registrations++;
+	if (server->session != session) {
+		coap_session_t *before = server->session;
+		server->session = coap_session_reference(session);
+		if (before != NULL)
+			coap_session_release(before);
+	}
+	coap_pdu_set_code(response, COAP_RESPONSE_CODE_CREATED);
+	coap_add_option(response, COAP_OPTION_LOCATION_PATH, 2, (const uint8_t *)"rd");
+	coap_add_option(response, COAP_OPTION_LOCATION_PATH, 2, (const uint8_t *)"a7");
+}
+
+static void on_update(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *pdu,
+		      const coap_string_t *query, coap_pdu_t *response)
+{
+	struct test_server *server = server_of(session);
+
+	if (is_refused(server, response))
+		return;
+	note_registration(server, pdu, query);
+	server->updates++;
+	coap_pdu_set_code(response, COAP_RESPONSE_CODE_CHANGED);
+}
+
+static void on_deregister(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *pdu,
+			  const coap_string_t *query, coap_pdu_t *response)
+{
+	server_of(session)->deregistrations++;
+	coap_pdu_set_code(response, COAP_RESPONSE_CODE_DELETED);
+}
+
+static bool option_number(const coap_pdu_t *pdu, uint16_t number, uint32_t *ret_value)
+{
+	coap_opt_iterator_t iterator;
+	coap_opt_t *option = coap_check_option(pdu, number, &iterator);
+
+	if (option != NULL)
+		*ret_value = coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
+	return option != NULL;
+}
+
+static void read_reply(struct test_server *server, const coap_pdu_t *pdu)
+{
+	coap_opt_iterator_t iterator;
+	coap_opt_filter_t filter;
+	coap_opt_t *option;
+	uint32_t format = FORMAT_NONE, sequence;
+	size_t used = 0;
+
+	server->reply.payload = payload_of(server, pdu);
+	option_number(pdu, COAP_OPTION_CONTENT_FORMAT, &format);
+	server->reply.format = (uint16_t)format;
+	server->reply.is_observed = option_number(pdu, COAP_OPTION_OBSERVE, &sequence);
+	server->reply.location[0] = '\0';
+	coap_option_filter_clear(&filter);
+	coap_option_filter_set(&filter, COAP_OPTION_LOCATION_PATH);
+	coap_option_iterator_init(pdu, &iterator, &filter);
+	while ((option = coap_option_next(&iterator)) != NULL)
+		used += (size_t)snprintf(server->reply.location + used, sizeof(server->reply.location) - used,
+					 "/%.*s", (int)coap_opt_length(option),
+					 (const char *)coap_opt_value(option));
+	server->reply.code = (uint8_t)coap_pdu_get_code(pdu);
+}
+
+static coap_response_t on_answer(coap_session_t *session, const coap_pdu_t *sent, const coap_pdu_t *received,
+				 const coap_mid_t mid)
+{
+	struct test_server *server = server_of(session);
+	coap_bin_const_t token = coap_pdu_get_token(received);
+	struct note *note;
+
+	if (server->reply.code == 0 &&
+	    bytes_equal(bytes_of(server->token, server->token_len), bytes_of(token.s, token.length))) {
+		read_reply(server, received);
+		return COAP_RESPONSE_OK;
+	}
+	if (server->refuses_notifications)
+		return COAP_RESPONSE_FAIL;
+	assert_true(server->note_count < NOTES_MAX);
+	note = &server->notes[server->note_count++];
+	note->code = (uint8_t)coap_pdu_get_code(received);
+	note->payload = payload_of(server, received);
+	note->token_len = token.length;
+	memcpy(note->token, token.s, token.length);
+	option_number(received, COAP_OPTION_OBSERVE, &note->sequence);
+	return COAP_RESPONSE_OK;
+}
+
+static const coap_bin_const_t *find_key(coap_bin_const_t *identity, coap_session_t *session, void *arg)
+{
+	return identity->length >= 6 && memcmp(identity->s, "device", 6) == 0 ? arg : NULL;
+}
+
+static void bind_anywhere(struct test_server *server, int family, bool is_secure)
+{
+	coap_address_t address;
+	coap_endpoint_t *endpoint;
+	/* libcoap does not say which port it was given, so ask the kernel for one first */
+	int fd = socket(family, SOCK_DGRAM, 0);
+	socklen_t len = sizeof(address.addr);
+
+	coap_address_init(&address);
+	address.addr.sa.sa_family = (sa_family_t)family;
+	if (family == AF_INET)
+		address.addr.sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		address.addr.sin6.sin6_addr = in6addr_loopback;
+	address.size = family == AF_INET ? sizeof(address.addr.sin) : sizeof(address.addr.sin6);
+	assert_int_equal(bind(fd, &address.addr.sa, address.size), 0);
+	assert_int_equal(getsockname(fd, &address.addr.sa, &len), 0);
+	server->port = ntohs(family == AF_INET ? address.addr.sin.sin_port : address.addr.sin6.sin6_port);
+	close(fd);
+	endpoint = coap_new_endpoint(server->context, &address, is_secure ? COAP_PROTO_DTLS : COAP_PROTO_UDP);
+	assert_non_null(endpoint);
+}
+
+static void add_resource(struct test_server *server, const char *path, coap_request_t method,
+			 coap_method_handler_t handler, coap_request_t second,
+			 coap_method_handler_t second_handler)
+{
+	coap_resource_t *resource = coap_resource_init(coap_make_str_const(path), 0);
+
+	coap_register_request_handler(resource, method, handler);
+	if (second_handler != NULL)
+		coap_register_request_handler(resource, second, second_handler);
+	coap_add_resource(server->context, resource);
+}
+
+void server_start(struct test_server *server, int family, struct bytes psk_key)
+{
+	static coap_bin_const_t key;
+	coap_dtls_spsk_t psk = { .version = COAP_DTLS_SPSK_SETUP_VERSION, .validate_id_call_back = find_key };
+
+	memset(server, 0, sizeof(*server));
+	coap_startup();
+	coap_set_log_level(LOG_EMERG);
+	server->arena = arena_create(0);
+	server->context = coap_new_context(NULL);
+	coap_set_app_data(server->context, server);
+	coap_context_set_block_mode(server->context, COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
+	if (psk_key.len > 0) {
+		key = (coap_bin_const_t){ psk_key.len, psk_key.at };
+		psk.id_call_back_arg = &key;
+		psk.psk_info.key = key;
+		assert_true(coap_context_set_psk2(server->context, &psk));
+	}
+	bind_anywhere(server, family, psk_key.len > 0);
+	add_resource(server, "rd", COAP_REQUEST_POST, on_register, 0, NULL);
+	add_resource(server, "rd/a7", COAP_REQUEST_POST, on_update, COAP_REQUEST_DELETE, on_deregister);
+	coap_register_response_handler(server->context, on_answer);
+}
+
+void server_stop(struct test_server *server)
+{
+	if (server->session != NULL)
+		coap_session_release(server->session);
+	coap_free_context(server->context);
+	arena_free(server->arena);
+}
+
+/* ---- the world ---- */
+
+void world_start(struct world *world, int family, struct bytes psk_key, const char *words)
+{
+	struct fault fault = { .kind = ERR_NONE };
+	bool wants_help;
+	int count = 0;
+	char *copy;
+
+	memset(world, 0, sizeof(*world));
+	server_start(&world->server, family, psk_key);
+	snprintf(world->uri, sizeof(world->uri), "--server=%s://%s:%u", psk_key.len > 0 ? "coaps" : "coap",
+		 family == AF_INET ? "127.0.0.1" : "[::1]", world->server.port);
+	copy = arena_strdup(world->server.arena, words);
+	world->words[count++] = "cardea-device";
+	world->words[count++] = world->uri;
+	for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " "))
+		world->words[count++] = word;
+	if (options_parse(count, world->words, &world->options, &wants_help, &fault) != ERR_NONE)
+		fail_msg("%s", fault.text);
+	assert_int_equal(loop_create(&world->loop), ERR_NONE);
+	if (fleet_create(world->loop, &world->options, &world->fleet, &fault) != ERR_NONE)
+		fail_msg("%s", fault.text);
+}
+
+void world_stop(struct world *world)
+{
+	fleet_free(world->fleet);
+	loop_free(world->loop);
+	server_stop(&world->server);
+}
+
+static void turn(struct world *world)
+{
+	assert_int_equal(fleet_turn(world->fleet, 1), ERR_NONE);
+	coap_io_process(world->server.context, COAP_IO_NO_WAIT);
+}
+
+bool world_until(struct world *world, bool (*holds)(const struct world *world, size_t number), size_t number)
+{
+	int64_t end_ms = clock_ms() + PATIENCE_MS;
+
+	while (!holds(world, number)) {
+		if (clock_ms() > end_ms)
+			return false;
+		turn(world);
+	}
+	return true;
+}
+
+bool has_registered(const struct world *world, size_t times)
+{
+	return world->server.registrations >= times;
+}
+
+bool has_updated(const struct world *world, size_t times)
+{
+	return world->server.updates >= times;
+}
+
+bool has_deregistered(const struct world *world, size_t times)
+{
+	return world->server.deregistrations >= times;
+}
+
+bool has_notes(const struct world *world, size_t count)
+{
+	return world->server.note_count >= count;
+}
+
+static bool has_reply(const struct world *world, size_t ignored)
+{
+	return world->server.reply.code != 0;
+}
+
+void world_linger(struct world *world, int ms)
+{
+	int64_t end_ms = clock_ms() + ms;
+
+	while (clock_ms() < end_ms)
+		turn(world);
+}
+
+static void add_number(coap_pdu_t *pdu, uint16_t option, uint32_t value)
+{
+	uint8_t bytes[4];
+
+	coap_add_option(pdu, option, coap_encode_var_safe(bytes, sizeof(bytes), value), bytes);
+}
+
+static void send_request(struct test_server *server, const struct test_request *request)
+{
+	coap_session_t *session = server->session;
+	coap_pdu_type_t type = request->is_non_confirmable ? COAP_MESSAGE_NON : COAP_MESSAGE_CON;
+	coap_pdu_t *pdu = coap_pdu_init(type, (coap_pdu_code_t)request->method, coap_new_message_id(session),
+					coap_session_max_pdu_size(session));
+
+	server->token[0] = 0xA0;
+	server->token[1] = ++server->next_token;
+	server->token_len = 2;
+	if (request->token != 0) {
+		server->token[0] = request->token;
+		server->token_len = 1;
+	}
+	coap_add_token(pdu, server->token_len, server->token);
+	if (request->observe >= 0)
+		add_number(pdu, COAP_OPTION_OBSERVE, (uint32_t)request->observe);
+	for (const char *at = request->path; *at == '/' && at[1] != '\0';) {
+		size_t len = strcspn(++at, "/");
+		coap_add_option(pdu, COAP_OPTION_URI_PATH, len, (const uint8_t *)at);
+		at += len;
+	}
+	if (request->content_format != FORMAT_NONE)
+		add_number(pdu, COAP_OPTION_CONTENT_FORMAT, request->content_format);
+	if (request->query != NULL)
+		coap_add_option(pdu, COAP_OPTION_URI_QUERY, strlen(request->query),
+				(const uint8_t *)request->query);
+	if (request->accept != FORMAT_NONE)
+		add_number(pdu, COAP_OPTION_ACCEPT, request->accept);
+	if (request->payload.len > 0)
+		coap_add_data_large_request(session, pdu, request->payload.len, request->payload.at, NULL,
+					    NULL);
+	assert_int_not_equal(coap_send(session, pdu), COAP_INVALID_MID);
+}
+
+struct test_request request_get(const char *path, uint16_t accept)
+{
+	return (struct test_request){
+		METHOD_GET, path, NULL, FORMAT_NONE, accept, -1, { NULL, 0 }, 0, false
+	};
+}
+
+struct test_request request_write(enum method method, const char *path, uint16_t format, struct bytes payload)
+{
+	return (struct test_request){ method, path, NULL, format, FORMAT_NONE, -1, payload, 0, false };
+}
+
+struct test_request request_text(enum method method, const char *path, const char *text)
+{
+	return request_write(method, path, FORMAT_TEXT, bytes_of_text(text));
+}
+
+struct test_request request_execute(const char *path, const char *arguments)
+{
+	return arguments == NULL ? request_write(METHOD_POST, path, FORMAT_NONE, bytes_of(NULL, 0))
+				 : request_text(METHOD_POST, path, arguments);
+}
+
+struct test_request request_observe(const char *path, uint16_t accept, int observe, uint8_t token)
+{
+	return (struct test_request){ METHOD_GET, path,        NULL,  FORMAT_NONE, accept,
+				      observe,    { NULL, 0 }, token, false };
+}
+
+void world_tell(struct world *world, struct test_request request)
+{
+	assert_non_null(world->server.session);
+	world->server.reply = (struct reply){ .code = 0 };
+	send_request(&world->server, &request);
+}
+
+struct reply world_ask(struct world *world, struct test_request request)
+{
+	world_tell(world, request);
+	assert_true(world_until(world, has_reply, 0));
+	return world->server.reply;
+}

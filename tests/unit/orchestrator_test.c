@@ -1,0 +1,444 @@
+/* The orchestrator with a real store and vault, a scripted plugin, and a registry whose device the test plays. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#undef fail
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "events.h"
+#include "job.h"
+#include "loop.h"
+#include "model.h"
+#include "operation.h"
+#include "orchestrator.h"
+#include "package.h"
+#include "vault.h"
+#include "work.h"
+
+#define ENDPOINT "urn:dev:1"
+#define KEK      "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
+/* ---- the plugin: plays a list of steps and notes the events ---- */
+
+enum move { SEND, WAIT, DONE, FAIL, UNSURE, NOTHING };
+
+static struct {
+	const enum move *moves;
+	size_t next;
+	enum cardea_event events[16];
+	char states[16][16];
+	size_t count;
+	const struct cardea_host_api *host;
+} plugin;
+
+static enum cardea_result play(void *self, const struct cardea_step *step, cardea_out *out)
+{
+	char state[16];
+	const struct cardea_request request = { .operation = LWM2M_READ, .path = LWM2M_INSTANCE(3, 0) };
+	assert_true(plugin.count < 16);
+	plugin.events[plugin.count] = step->event;
+	snprintf(plugin.states[plugin.count], 16, "%.*s", (int)step->state.len, (const char *)step->state.at);
+	snprintf(state, sizeof state, "after %zu", ++plugin.count);
+	assert_int_equal(plugin.host->keep(out, bytes_of_text(state)), ERR_NONE);
+	switch (plugin.moves[plugin.next++]) {
+	case SEND:
+		assert_int_equal(plugin.host->send(out, &request), ERR_NONE);
+		return CARDEA_NEXT;
+	case WAIT:
+		assert_int_equal(plugin.host->wait(out, 60000), ERR_NONE);
+		return CARDEA_NEXT;
+	case DONE:
+		assert_int_equal(plugin.host->report(out, "answer", "42"), ERR_NONE);
+		return CARDEA_DONE;
+	case FAIL:
+		plugin.host->fail(out, ERR_CONFLICT, "the card refuses");
+		return CARDEA_FAILED;
+	case UNSURE:
+		plugin.host->fail(out, ERR_UNAVAILABLE, "nobody can tell");
+		return CARDEA_UNKNOWN;
+	case NOTHING:
+		break;
+	}
+	return CARDEA_NEXT;
+}
+
+static const struct cardea_operation operation = {
+	.name = "test.play", .summary = "plays",
+	.params_schema = "{\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\"}}, \"additionalProperties\": false}",
+	.step = play,
+};
+static const struct loaded_operation loaded = { .operation = &operation };
+
+const struct loaded_operation *plugin_host_operation(const struct plugin_host *host, const char *name)
+{
+	return strcmp(name, operation.name) == 0 ? &loaded : NULL;
+}
+
+const struct loaded_package_kind *plugin_host_package_kind(const struct plugin_host *host, const char *name)
+{
+	return NULL;
+}
+
+/* ---- the registry: one device ---- */
+
+static struct {
+	bool is_there;
+	struct registry_listener listener;
+	operation_done *done;
+	void *done_self;
+	uint64_t ticket;
+	size_t requests;
+	uint64_t ended_job;
+} device_play;
+
+const struct device *registry_find(const struct registry *registry, const char *endpoint)
+{
+	static const struct device device = { .endpoint = ENDPOINT };
+	return device_play.is_there && strcmp(endpoint, ENDPOINT) == 0 ? &device : NULL;
+}
+
+void registry_listen(struct registry *registry, const struct registry_listener *listener)
+{
+	device_play.listener = *listener;
+}
+
+enum err operation_start(struct registry *registry, const char *endpoint, const struct operation_request *request,
+                         operation_done *done, void *self, uint64_t id, struct fault *fault)
+{
+	device_play.done = done;
+	device_play.done_self = self;
+	device_play.ticket = id;
+	device_play.requests++;
+	return ERR_NONE;
+}
+
+void operation_end_job(struct registry *registry, const char *endpoint, uint64_t job_id)
+{
+	device_play.ended_job = job_id;
+}
+
+/* ---- the stage ---- */
+
+struct stage {
+	struct loop *loop;
+	struct store *store;
+	struct vault *vault;
+	struct events *events;
+	struct model *model;
+	struct work_pool *workers;
+	struct packages *packages;
+	struct orchestrator *orchestrator;
+	uint64_t id;
+	bool is_new;
+	struct fault fault;
+	bool is_created;
+};
+
+static void turn(struct stage *stage)
+{
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(loop_turn(stage->loop, 20), ERR_NONE);
+}
+
+static void start_orchestrator(struct stage *stage)
+{
+	const struct orchestrator_parts parts = {
+		.loop = stage->loop, .store = stage->store, .model = stage->model, .vault = stage->vault,
+		.events = stage->events, .packages = stage->packages, .workers = stage->workers, .job_timeout_s = 3600,
+	};
+	assert_int_equal(orchestrator_create(&parts, &stage->orchestrator), ERR_NONE);
+}
+
+static int set_up(void **state)
+{
+	struct stage *stage = calloc(1, sizeof *stage);
+	struct fault fault = { .kind = ERR_NONE };
+	assert_non_null(stage);
+	plugin.next = plugin.count = 0;
+	memset(&device_play, 0, sizeof device_play);
+	device_play.is_there = true;
+	assert_int_equal(loop_create(&stage->loop), ERR_NONE);
+	assert_int_equal(store_open("", STORE_INLINE, stage->loop, &stage->store, &fault), ERR_NONE);
+	assert_int_equal(vault_open("", KEK, &stage->vault, &fault), ERR_NONE);
+	assert_int_equal(events_create(1, &stage->events), ERR_NONE);
+	assert_int_equal(model_create(&stage->model), ERR_NONE);
+	assert_int_equal(work_pool_create(stage->loop, 1, 16, NULL, &stage->workers), ERR_NONE);
+	const struct packages_parts parts = { .loop = stage->loop, .store = stage->store, .vault = stage->vault,
+		.workers = stage->workers, .events = stage->events, .max_package_bytes = 1000 };
+	assert_int_equal(packages_create(&parts, &stage->packages), ERR_NONE);
+	struct cardea_host_api *host = calloc(1, sizeof *host);
+	assert_non_null(host);
+	step_out_calls(host);
+	plugin.host = host;
+	start_orchestrator(stage);
+	*state = stage;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct stage *stage = *state;
+	work_pool_free(stage->workers);
+	orchestrator_free(stage->orchestrator);
+	packages_free(stage->packages);
+	model_free(stage->model);
+	events_free(stage->events);
+	store_close(stage->store);
+	vault_close(stage->vault);
+	loop_free(stage->loop);
+	free((void *)(uintptr_t)plugin.host);
+	free(stage);
+	return 0;
+}
+
+static void created(void *self, uint64_t id, bool is_new, const struct fault *fault)
+{
+	struct stage *stage = self;
+	stage->is_created = true;
+	stage->id = id;
+	stage->is_new = is_new;
+	stage->fault = *fault;
+}
+
+static enum err order(struct stage *stage, const char *endpoint, const char *params, const char *key)
+{
+	const struct job_order job = { endpoint, operation.name, params, key, 7 };
+	struct fault fault = { .kind = ERR_NONE };
+	stage->is_created = false;
+	enum err err = job_create(stage->orchestrator, &job, created, stage, &fault);
+	stage->fault = fault;
+	return err;
+}
+
+static void begin(struct stage *stage, const enum move *moves)
+{
+	plugin.moves = moves;
+	assert_int_equal(order(stage, ENDPOINT, "{}", ""), ERR_NONE);
+	turn(stage);
+	assert_true(stage->is_created);
+	assert_int_equal(stage->fault.kind, ERR_NONE);
+}
+
+static void answer(struct stage *stage, uint8_t code, enum err err)
+{
+	const struct operation_answer reply = { .fault.kind = err, .code = code, .format = FORMAT_NONE };
+	device_play.done(device_play.done_self, device_play.ticket, &reply);
+	turn(stage);
+}
+
+static void assert_job(struct stage *stage, const char *expected_state, const char *expected_error)
+{
+	struct arena *arena = arena_create(0);
+	struct job_row row;
+	assert_int_equal(store_read_job(stage->store, arena, stage->id, &row), ERR_NONE);
+	assert_string_equal(row.state, expected_state);
+	assert_string_equal(row.error, expected_error);
+	arena_free(arena);
+}
+
+/* ---- claims ---- */
+
+static void runs_step_by_step_to_success(void **state)
+{
+	static const enum move moves[] = { SEND, SEND, DONE };
+	begin(*state, moves);
+	assert_job(*state, "running", "");
+	answer(*state, 0x45, ERR_NONE);
+	answer(*state, 0x45, ERR_NONE);
+	assert_job(*state, "succeeded", "");
+	assert_int_equal(plugin.count, 3);
+	assert_int_equal(plugin.events[0], CARDEA_START);
+	assert_int_equal(plugin.events[2], CARDEA_ANSWER);
+	assert_string_equal(plugin.states[0], "");
+	assert_string_equal(plugin.states[2], "after 2");
+	assert_int_equal(device_play.ended_job, ((struct stage *)*state)->id);
+	assert_int_equal(orchestrator_unfinished(((struct stage *)*state)->orchestrator), 0);
+}
+
+static void tells_failure_and_uncertainty_with_their_reason(void **state)
+{
+	static const enum move fail[] = { FAIL }, unsure[] = { UNSURE }, nothing[] = { NOTHING };
+	begin(*state, fail);
+	assert_job(*state, "failed", "{\"code\":\"conflict\",\"reason\":\"the card refuses\"}");
+	plugin.next = 0;
+	begin(*state, unsure);
+	assert_job(*state, "unknown", "{\"code\":\"unavailable\",\"reason\":\"nobody can tell\"}");
+	plugin.next = 0;
+	begin(*state, nothing);
+	assert_job(*state, "failed",
+	           "{\"code\":\"internal\",\"reason\":\"the plugin's step asked for too much, or for nothing\"}");
+}
+
+static void resumes_after_a_request_without_an_answer(void **state)
+{
+	static const enum move moves[] = { SEND, SEND, DONE };
+	begin(*state, moves);
+	answer(*state, 0, ERR_TIMEOUT);
+	assert_job(*state, "waiting", "");
+	device_play.listener.awake(device_play.listener.self, registry_find(NULL, ENDPOINT));
+	turn(*state);
+	assert_int_equal(plugin.events[1], CARDEA_RESUME);
+	assert_string_equal(plugin.states[1], "after 1");
+	assert_job(*state, "verifying", "");
+	answer(*state, 0x45, ERR_NONE);
+	assert_job(*state, "succeeded", "");
+}
+
+static void a_new_registration_makes_the_open_request_void(void **state)
+{
+	static const enum move moves[] = { SEND, SEND, DONE };
+	begin(*state, moves);
+	uint64_t old_ticket = device_play.ticket;
+	device_play.listener.registered(device_play.listener.self, registry_find(NULL, ENDPOINT));
+	turn(*state);
+	assert_int_equal(plugin.events[1], CARDEA_RESUME);
+	uint64_t new_ticket = device_play.ticket;
+	device_play.ticket = old_ticket;
+	answer(*state, 0x45, ERR_NONE);
+	assert_int_equal(plugin.count, 2);
+	device_play.ticket = new_ticket;
+	answer(*state, 0x45, ERR_NONE);
+	assert_job(*state, "succeeded", "");
+}
+
+static void waits_for_a_device_that_is_not_there(void **state)
+{
+	static const enum move moves[] = { DONE };
+	struct stage *stage = *state;
+	plugin.moves = moves;
+	assert_int_equal(order(stage, ENDPOINT, "{}", ""), ERR_NONE);
+	device_play.is_there = false;
+	turn(stage);
+	assert_job(stage, "queued", "");
+	device_play.is_there = true;
+	device_play.listener.registered(device_play.listener.self, registry_find(NULL, ENDPOINT));
+	turn(stage);
+	assert_job(stage, "succeeded", "");
+}
+
+static void hears_a_notification_that_came_too_early(void **state)
+{
+	static const enum move moves[] = { SEND, WAIT, DONE };
+	struct stage *stage = *state;
+	const struct fault none = { .kind = ERR_NONE };
+	begin(stage, moves);
+	device_play.listener.notified(device_play.listener.self, ENDPOINT, stage->id, LWM2M_RESOURCE(3, 0, 9), FORMAT_TEXT,
+	                              bytes_of_text("4"), (struct lwm2m_records){ 0 }, &none);
+	assert_int_equal(plugin.count, 1);
+	answer(stage, 0x45, ERR_NONE);
+	assert_int_equal(plugin.events[2], CARDEA_NOTIFY);
+	assert_job(stage, "succeeded", "");
+}
+
+static void goes_on_after_a_restart_of_the_server(void **state)
+{
+	static const enum move moves[] = { SEND, DONE };
+	struct stage *stage = *state;
+	begin(stage, moves);
+	orchestrator_free(stage->orchestrator);
+	start_orchestrator(stage);
+	turn(stage);
+	assert_int_equal(plugin.events[1], CARDEA_RESUME);
+	assert_string_equal(plugin.states[1], "after 1");
+	assert_job(stage, "succeeded", "");
+}
+
+static void runs_one_job_of_a_device_at_a_time(void **state)
+{
+	static const enum move moves[] = { SEND, DONE, DONE };
+	struct stage *stage = *state;
+	begin(stage, moves);
+	assert_int_equal(order(stage, ENDPOINT, "{}", ""), ERR_NONE);
+	turn(stage);
+	assert_int_equal(plugin.count, 1);
+	assert_job(stage, "queued", "");
+	answer(stage, 0x45, ERR_NONE);
+	assert_int_equal(plugin.count, 3);
+	assert_job(stage, "succeeded", "");
+}
+
+static void cancels_at_the_boundary_of_a_step(void **state)
+{
+	static const enum move moves[] = { SEND, SEND };
+	struct stage *stage = *state;
+	begin(stage, moves);
+	assert_int_equal(job_cancel(stage->orchestrator, stage->id), ERR_NONE);
+	assert_job(stage, "running", "");
+	answer(stage, 0x45, ERR_NONE);
+	assert_job(stage, "cancelled",
+	           "{\"code\":\"conflict\",\"reason\":\"cancelled after it had begun; what was done is not undone\"}");
+	assert_int_equal(device_play.requests, 1);
+	assert_int_equal(job_cancel(stage->orchestrator, stage->id), ERR_NOT_FOUND);
+}
+
+static void an_idempotency_key_makes_one_job(void **state)
+{
+	static const enum move moves[] = { DONE, DONE };
+	struct stage *stage = *state;
+	plugin.moves = moves;
+	assert_int_equal(order(stage, ENDPOINT, "{}", "k"), ERR_NONE);
+	turn(stage);
+	uint64_t first = stage->id;
+	assert_int_equal(order(stage, ENDPOINT, "{}", "k"), ERR_NONE);
+	turn(stage);
+	assert_int_equal(stage->id, first);
+	assert_false(stage->is_new);
+	assert_int_equal(plugin.count, 1);
+	assert_int_equal(order(stage, ENDPOINT, "{\"n\": 1}", "k"), ERR_NONE);
+	turn(stage);
+	assert_int_equal(stage->fault.kind, ERR_CONFLICT);
+}
+
+static void refuses_an_order_with_the_reason(void **state)
+{
+	struct stage *stage = *state;
+	assert_int_equal(order(stage, ENDPOINT, "{\"n\": \"x\"}", ""), ERR_MALFORMED);
+	assert_string_equal(stage->fault.text, "n: must be of type integer");
+	assert_int_equal(order(stage, ENDPOINT, "{", ""), ERR_MALFORMED);
+	assert_int_equal(order(stage, "nobody", "{}", ""), ERR_NONE);
+	turn(stage);
+	assert_int_equal(stage->fault.kind, ERR_NOT_FOUND);
+	assert_string_equal(stage->fault.text, "device nobody: not registered, and nothing is known of it");
+	assert_int_equal(orchestrator_unfinished(stage->orchestrator), 0);
+}
+
+static void retries_only_what_did_not_succeed(void **state)
+{
+	static const enum move moves[] = { FAIL, DONE };
+	struct stage *stage = *state;
+	struct fault fault = { .kind = ERR_NONE };
+	begin(stage, moves);
+	uint64_t first = stage->id;
+	assert_int_equal(job_retry(stage->orchestrator, first, 7, created, stage, &fault), ERR_NONE);
+	turn(stage);
+	assert_int_not_equal(stage->id, first);
+	assert_job(stage, "succeeded", "");
+	assert_int_equal(job_retry(stage->orchestrator, stage->id, 7, created, stage, &fault), ERR_NONE);
+	turn(stage);
+	assert_int_equal(stage->fault.kind, ERR_CONFLICT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		CLAIM(runs_step_by_step_to_success),
+		CLAIM(tells_failure_and_uncertainty_with_their_reason),
+		CLAIM(resumes_after_a_request_without_an_answer),
+		CLAIM(a_new_registration_makes_the_open_request_void),
+		CLAIM(waits_for_a_device_that_is_not_there),
+		CLAIM(hears_a_notification_that_came_too_early),
+		CLAIM(goes_on_after_a_restart_of_the_server),
+		CLAIM(runs_one_job_of_a_device_at_a_time),
+		CLAIM(cancels_at_the_boundary_of_a_step),
+		CLAIM(an_idempotency_key_makes_one_job),
+		CLAIM(refuses_an_order_with_the_reason),
+		CLAIM(retries_only_what_did_not_succeed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
