@@ -1,6 +1,5 @@
 #include "credentials.h"
 
-#define HASH_NONFATAL_OOM 1
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>

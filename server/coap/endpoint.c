@@ -99,7 +99,7 @@ void endpoint_remove_peer(struct peer *peer)
 	exchange_forget(peer);
 	message_forget(peer);
 	block_forget(peer);
-	session_free(peer->session);
+	dtls_end_session(peer->session);
 	loop_stop_timer(peer->endpoint->loop, &peer->idle);
 	peers_remove(&peer->endpoint->peers, peer);
 }
@@ -112,7 +112,7 @@ void endpoint_touch_peer(struct peer *peer, const struct route *from)
 
 const char *peer_identity(const struct peer *peer)
 {
-	return peer->session != NULL ? session_endpoint(peer->session) : "";
+	return peer->session != NULL ? session_name(peer->session) : "";
 }
 
 /* ---- sockets ---- */

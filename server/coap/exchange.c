@@ -1,6 +1,5 @@
 #include "exchange.h"
 
-#define HASH_NONFATAL_OOM 1
 #include <stdlib.h>
 #include <uthash.h>
 #include <utlist.h>

@@ -1,0 +1,234 @@
+#include "session.h"
+
+#include <openssl/err.h>
+#include <stdlib.h>
+
+#include "credentials.h"
+#include "endpoint.h"
+#include "loop.h"
+#include "message.h"
+
+/* ---- the BIO ---- */
+
+static int bio_read(BIO *bio, char *at, int max)
+{
+	struct session *session = BIO_get_data(bio);
+	struct bytes datagram = bytes_first(session->incoming, (size_t)max);
+
+	BIO_clear_retry_flags(bio);
+	session->incoming = bytes_of(NULL, 0);
+	if (datagram.len == 0) {
+		BIO_set_retry_read(bio);
+		return -1;
+	}
+	memcpy(at, datagram.at, datagram.len);
+	return (int)datagram.len;
+}
+
+static int bio_write(BIO *bio, const char *at, int len)
+{
+	struct session *session = BIO_get_data(bio);
+	struct udp_socket *udp = session->endpoint->sockets[session->route.key.socket];
+
+	BIO_clear_retry_flags(bio);
+	if (len <= UDP_DATAGRAM_MAX) {
+		memcpy(udp_begin(udp), at, (size_t)len);
+		udp_end(udp, &session->route, (size_t)len);
+	}
+	return len;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+	switch (command) {
+	case BIO_CTRL_FLUSH:
+	case BIO_CTRL_DUP:
+		return 1;
+	case BIO_CTRL_DGRAM_QUERY_MTU:
+	case BIO_CTRL_DGRAM_GET_FALLBACK_MTU:
+		return SESSION_MTU;
+	default:
+		return 0;
+	}
+}
+
+BIO_METHOD *session_bio_method(void)
+{
+	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "cardea session");
+
+	if (method == NULL)
+		return NULL;
+	BIO_meth_set_read(method, bio_read);
+	BIO_meth_set_write(method, bio_write);
+	BIO_meth_set_ctrl(method, bio_ctrl);
+	return method;
+}
+
+/* ---- life ---- */
+
+static void handshake_due(void *self);
+
+enum err session_create(struct endpoint *endpoint, const struct dtls_context *context,
+			struct session **ret_session)
+{
+	struct session *session = calloc(1, sizeof(*session));
+	BIO *bio = BIO_new(context->bio_method);
+
+	if (session != NULL)
+		session->ssl = SSL_new(context->ssl);
+	if (session == NULL || bio == NULL || session->ssl == NULL) {
+		BIO_free(bio);
+		session_free(session);
+		return ERR_NOMEM;
+	}
+	session->endpoint = endpoint;
+	session->timer = timer_of(handshake_due, session);
+	BIO_set_data(bio, session);
+	BIO_set_init(bio, 1);
+	SSL_set_app_data(session->ssl, session);
+	SSL_set_bio(session->ssl, bio, bio);
+	SSL_set_accept_state(session->ssl);
+	SSL_set_mtu(session->ssl, SESSION_MTU);
+	*ret_session = session;
+	return ERR_NONE;
+}
+
+void session_free(struct session *session)
+{
+	if (session == NULL)
+		return;
+	if (session->endpoint != NULL)
+		loop_stop_timer(session->endpoint->loop, &session->timer);
+	if (session->is_open && !session->is_quiet && SSL_alloc_buffers(session->ssl) == 1)
+		(void)SSL_shutdown(session->ssl);
+	SSL_free(session->ssl);
+	ERR_clear_error();
+	free(session->name);
+	free(session);
+}
+
+const char *session_name(const struct session *session)
+{
+	return session->name != NULL ? session->name : "";
+}
+
+uint32_t session_idle_s(const struct session *session)
+{
+	return session->is_open ? SESSION_IDLE_S : HANDSHAKE_MAX_MS / 1000;
+}
+
+/* ---- handshake ---- */
+
+bool session_listen(struct session *session, const struct route *from, struct bytes datagram)
+{
+	BIO_ADDR *client = BIO_ADDR_new();
+	bool has_cookie = false;
+
+	if (client != NULL) {
+		session->route = *from;
+		session->incoming = datagram;
+		has_cookie = DTLSv1_listen(session->ssl, client) == 1;
+	}
+	session->incoming = bytes_of(NULL, 0);
+	BIO_ADDR_free(client);
+	ERR_clear_error();
+	return has_cookie;
+}
+
+static void await_retransmission(struct session *session)
+{
+	struct timeval rest;
+
+	if (DTLSv1_get_timeout(session->ssl, &rest) == 1)
+		loop_start_timer(session->endpoint->loop, &session->timer,
+				 rest.tv_sec * 1000 + rest.tv_usec / 1000 + 1);
+	else
+		loop_start_timer(session->endpoint->loop, &session->timer, HANDSHAKE_MAX_MS);
+}
+
+static void handshake_due(void *self)
+{
+	struct session *session = self;
+
+	if (loop_now_ms(session->endpoint->loop) - session->begun_ms >= HANDSHAKE_MAX_MS ||
+	    DTLSv1_handle_timeout(session->ssl) < 0) {
+		ERR_clear_error();
+		dtls_abandon(session);
+		return;
+	}
+	ERR_clear_error();
+	await_retransmission(session);
+}
+
+enum session_event session_handshake(struct session *session, struct bytes datagram)
+{
+	session->incoming = datagram;
+	int result = SSL_do_handshake(session->ssl);
+	int reason = SSL_get_error(session->ssl, result);
+	session->incoming = bytes_of(NULL, 0);
+	ERR_clear_error();
+
+	if (result == 1) {
+		loop_stop_timer(session->endpoint->loop, &session->timer);
+		return SESSION_OPENED;
+	}
+	if (reason != SSL_ERROR_WANT_READ)
+		return SESSION_FAILED;
+	await_retransmission(session);
+	return SESSION_WAITS;
+}
+
+/* ---- data ---- */
+
+/* At rest a session holds no buffers. Reading makes new ones; writing does not, and would fail without. */
+static void rest(struct session *session)
+{
+	if (!session->is_reading)
+		(void)SSL_free_buffers(session->ssl);
+	ERR_clear_error();
+}
+
+/* Each message of a datagram; answers leave on the way. False when one of them has ended the session. */
+static bool read_messages(struct session *session, int *ret_reason)
+{
+	struct endpoint *endpoint = session->endpoint;
+	struct peer *peer = session->peer;
+	const uint64_t handle = peer->handle;
+	uint8_t message[UDP_DATAGRAM_MAX];
+	int len;
+
+	while ((len = SSL_read(session->ssl, message, sizeof(message))) > 0) {
+		message_receive(endpoint, &session->route, peer, bytes_of(message, (size_t)len));
+		if (peers_by_handle(&endpoint->peers, handle) == NULL || peer->session != session)
+			return false;
+	}
+	*ret_reason = SSL_get_error(session->ssl, len);
+	return true;
+}
+
+bool session_read(struct session *session, struct bytes datagram)
+{
+	int reason;
+
+	session->incoming = datagram;
+	session->is_reading = true;
+	if (!read_messages(session, &reason))
+		return true;
+	session->is_reading = false;
+	session->incoming = bytes_of(NULL, 0);
+	rest(session);
+	return reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE;
+}
+
+void session_send(struct session *session, struct bytes message)
+{
+	if (!session->is_open || SSL_alloc_buffers(session->ssl) != 1)
+		return;
+	(void)SSL_write(session->ssl, message.at, (int)message.len);
+	rest(session);
+}
+
+bool session_is_open(const struct session *session)
+{
+	return session != NULL && session->is_open;
+}

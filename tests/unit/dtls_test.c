@@ -1,0 +1,663 @@
+#include "coap_lab.h"
+
+#include <coap3/coap.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "endpoint.h"
+
+#define IDENTITY "urn:imei:1"
+#define ENDPOINT "dev1"
+#define KEY      "0123456789abcdef"
+
+static void put_key(struct lab *lab, const char *endpoint, const char *identity, const char *key)
+{
+	struct secret secret;
+
+	assert_int_equal(secret_from(bytes_of_text(key), &secret), ERR_NONE);
+	assert_int_equal(credentials_put_psk(lab->credentials, endpoint, identity, &secret), ERR_NONE);
+}
+
+static int open_lab(void **state)
+{
+	struct endpoint_settings settings = lab_settings();
+
+	settings.coap_listen = "";
+	settings.coaps_listen = "127.0.0.1:0";
+	struct lab *lab = lab_open(&settings);
+	lab->server.is_secure = true;
+	put_key(lab, ENDPOINT, IDENTITY, KEY);
+	*state = lab;
+	return 0;
+}
+
+static int close_lab(void **state)
+{
+	lab_close(*state);
+	return 0;
+}
+
+/* ---- a client made of OpenSSL alone ---- */
+
+struct client {
+	SSL_CTX *context;
+	SSL *ssl;
+	int socket;
+	const char *identity, *key;
+};
+
+static unsigned client_key(SSL *ssl, const char *hint, char *identity, unsigned identity_size,
+			   unsigned char *key, unsigned key_size)
+{
+	const struct client *client = SSL_get_app_data(ssl);
+
+	snprintf(identity, identity_size, "%s", client->identity);
+	assert_true(strlen(client->key) <= key_size);
+	memcpy(key, client->key, strlen(client->key));
+	return (unsigned)strlen(client->key);
+}
+
+/* `resumed` may be NULL; `socket` -1: a new one. */
+static struct client *client_open(struct lab *lab, const char *identity, const char *key, const char *suite,
+				  SSL_SESSION *resumed, int socket)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	assert_non_null(client);
+	client->identity = identity;
+	client->key = key;
+	client->socket = socket >= 0 ? socket : device_open(lab);
+	client->context = SSL_CTX_new(DTLS_client_method());
+	assert_int_equal(SSL_CTX_set_cipher_list(client->context, suite), 1);
+	SSL_CTX_set_security_level(client->context, 0);
+	SSL_CTX_set_psk_client_callback(client->context, client_key);
+	client->ssl = SSL_new(client->context);
+	BIO *bio = BIO_new_dgram(client->socket, BIO_NOCLOSE);
+	BIO_ctrl(bio, BIO_CTRL_DGRAM_SET_CONNECTED, 0, &lab->server.any);
+	BIO_socket_nbio(client->socket, 1);
+	SSL_set_bio(client->ssl, bio, bio);
+	SSL_set_app_data(client->ssl, client);
+	SSL_set_connect_state(client->ssl);
+	if (resumed != NULL)
+		assert_int_equal(SSL_set_session(client->ssl, resumed), 1);
+	return client;
+}
+
+/* The socket stays open when the caller keeps it. */
+static void client_leave(struct client *client)
+{
+	SSL_free(client->ssl);
+	SSL_CTX_free(client->context);
+	free(client);
+	ERR_clear_error();
+}
+
+static void client_close(struct client *client)
+{
+	close(client->socket);
+	client_leave(client);
+}
+
+/* 1: up, 0: still under way, -1: failed */
+static int client_step(struct client *client)
+{
+	int result = SSL_do_handshake(client->ssl);
+
+	if (result == 1)
+		return 1;
+	return SSL_get_error(client->ssl, result) == SSL_ERROR_WANT_READ ? 0 : -1;
+}
+
+static void client_connect(struct lab *lab, struct client *client)
+{
+	int result = 0;
+
+	lab_until(lab, (result = client_step(client)) != 0);
+	assert_int_equal(result, 1);
+}
+
+static void client_send(struct client *client, const char *hex)
+{
+	uint8_t message[1024];
+	int len = (int)lab_bytes(hex, message, sizeof(message));
+
+	assert_int_equal(SSL_write(client->ssl, message, len), len);
+}
+
+static struct bytes client_expect(struct lab *lab, struct client *client)
+{
+	static uint8_t message[2048];
+	int len = 0;
+
+	lab_until(lab, (len = SSL_read(client->ssl, message, sizeof(message))) > 0);
+	return bytes_of(message, (size_t)len);
+}
+
+#define POST_RD(mid) "44 02 12 " mid " A1 A2 A3 A4 B2 \"rd\""
+
+static void client_registers(struct lab *lab, struct client *client, uint8_t mid)
+{
+	char request[64];
+	const uint8_t wanted[] = { 0x64, 0x44, 0x12, mid, 0xA1, 0xA2, 0xA3, 0xA4 };
+
+	snprintf(request, sizeof(request), "44 02 12 %02X A1 A2 A3 A4 B2 \"rd\"", mid);
+	client_send(client, request);
+	struct bytes answer = client_expect(lab, client);
+	assert_true(bytes_equal(answer, bytes_of(wanted, sizeof(wanted))));
+}
+
+static struct client *connected(struct lab *lab)
+{
+	struct client *client = client_open(lab, IDENTITY, KEY, "PSK-AES128-CCM8", NULL, -1);
+
+	client_connect(lab, client);
+	return client;
+}
+
+/* ---- handshakes ---- */
+
+static void request_comes_with_the_endpoint_name_of_its_key(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = connected(lab);
+
+	client_registers(lab, client, 1);
+	assert_string_equal(lab->request.identity, ENDPOINT);
+	assert_true(lab->request.from.is_secure);
+	assert_int_equal(endpoint_counts(lab->endpoint).sessions, 1);
+	assert_int_equal(lab->moved.count, 1);
+	assert_string_equal(lab->moved.identity, ENDPOINT);
+	client_close(client);
+}
+
+static void every_suite_that_we_promise_works(void **state)
+{
+	static const char *const suites[] = {
+		"PSK-AES128-CCM8",
+		"PSK-AES128-CCM",
+		"PSK-AES128-GCM-SHA256",
+		"PSK-AES128-CBC-SHA256",
+	};
+	struct lab *lab = *state;
+
+	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {
+		struct client *client = client_open(lab, IDENTITY, KEY, suites[i], NULL, -1);
+		client_connect(lab, client);
+		assert_string_equal(SSL_get_cipher(client->ssl), suites[i]);
+		client_registers(lab, client, 1);
+		client_close(client);
+	}
+	assert_int_equal(lab->request.count, 4);
+	assert_int_equal(endpoint_counts(lab->endpoint).sessions, 1); /* each one replaced the one before */
+}
+
+static void other_suites_are_refused(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = client_open(lab, IDENTITY, KEY, "PSK-NULL-SHA256", NULL, -1);
+	int result = 0;
+
+	lab_until(lab, (result = client_step(client)) != 0);
+	assert_int_equal(result, -1);
+	assert_int_equal(endpoint_counts(lab->endpoint).sessions, 0);
+	client_close(client);
+}
+
+static void nothing_is_kept_before_the_cookie_returns(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = client_open(lab, IDENTITY, KEY, "PSK-AES128-CCM8", NULL, -1);
+
+	assert_int_equal(client_step(client), 0);
+	lab_until(lab, endpoint_counts(lab->endpoint).sent == 1);
+	assert_int_equal(endpoint_counts(lab->endpoint).peers, 0);
+	uint8_t answer[256];
+	ssize_t len = recv(client->socket, answer, sizeof(answer), MSG_PEEK);
+	assert_true(len > 14 && len < 64);
+	assert_int_equal(answer[13], 3); /* HelloVerifyRequest */
+	client_connect(lab, client);
+	assert_int_equal(endpoint_counts(lab->endpoint).peers, 1);
+	client_close(client);
+}
+
+/* What the client has to say, sent from whichever socket. */
+static void send_flight(BIO *flight, int socket)
+{
+	char *at;
+	long len = BIO_get_mem_data(flight, &at);
+
+	assert_true(len > 0);
+	assert_int_equal(send(socket, at, (size_t)len, 0), len);
+}
+
+static void cookie_of_another_address_is_no_good(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = client_open(lab, IDENTITY, KEY, "PSK-AES128-CCM8", NULL, -1);
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+	int spoofer = device_open(lab);
+
+	BIO_set_mem_eof_return(in, -1);
+	SSL_set_options(client->ssl, SSL_OP_NO_QUERY_MTU);
+	SSL_set_mtu(client->ssl, 1200);
+	SSL_set_bio(client->ssl, in, out);
+	assert_int_equal(client_step(client), 0);
+	send_flight(out, client->socket);
+	assert_int_equal(BIO_reset(out), 1);
+	struct bytes verify =
+		device_expect(lab, client->socket, "16 FE ?? 00 00 ?? ?? ?? ?? ?? ?? ?? ?? 03 ...");
+	assert_int_equal(BIO_write(in, verify.at, (int)verify.len), verify.len);
+	assert_int_equal(client_step(client), 0);
+	send_flight(out, spoofer);
+	device_expect(lab, spoofer, "16 FE ?? 00 00 ?? ?? ?? ?? ?? ?? ?? ?? 03 ...");
+	assert_int_equal(endpoint_counts(lab->endpoint).peers, 0);
+	send_flight(out, client->socket);
+	device_expect(lab, client->socket, "16 FE FD 00 00 ?? ?? ?? ?? ?? ?? ?? ?? 02 ..."); /* ServerHello */
+	assert_int_equal(endpoint_counts(lab->endpoint).peers, 1);
+	close(spoofer);
+	client_close(client);
+}
+
+static void wrong_key_gets_no_session(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = client_open(lab, IDENTITY, "fedcba9876543210", "PSK-AES128-CCM8", NULL, -1);
+
+	for (int i = 0; i < 50; i++) {
+		assert_int_not_equal(client_step(client), 1);
+		lab_turn_for(lab, 2);
+	}
+	assert_int_equal(endpoint_counts(lab->endpoint).sessions, 0);
+	assert_int_equal(lab->request.count, 0);
+	assert_int_equal(lab->moved.count, 0);
+	client_close(client);
+}
+
+static void unknown_identity_is_told_so_and_leaves_nothing(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = client_open(lab, "nobody", KEY, "PSK-AES128-CCM8", NULL, -1);
+	int result = 0;
+
+	lab_until(lab, (result = client_step(client)) != 0);
+	assert_int_equal(result, -1);
+	assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()), SSL_R_TLSV1_ALERT_UNKNOWN_PSK_IDENTITY);
+	assert_int_equal(endpoint_counts(lab->endpoint).peers, 0);
+	client_close(client);
+}
+
+static void plain_bytes_on_the_secure_port_are_dropped(void **state)
+{
+	static const char *const datagrams[] = {
+		POST_RD("01"),
+		"16",
+		"16 FE FD 00 00 00 00 00 00 00 00 00 05 01",
+		"17 FE FD 00 01 00 00 00 00 00 01 00 01 00",
+		"15 FE FD 00 00 00 00 00 00 00 00 00 02 02 28",
+		"16 FE FD 00 00 00 00 00 00 00 00 00 00",
+		"16 03 03 00 00 00 00 00 00 00 00 00 01 01",
+	};
+	struct lab *lab = *state;
+	int device = device_open(lab);
+
+	for (size_t i = 0; i < sizeof(datagrams) / sizeof(datagrams[0]); i++)
+		device_send(device, datagrams[i]);
+	device_expect_nothing(lab, device, 50);
+	assert_int_equal(endpoint_counts(lab->endpoint).received, sizeof(datagrams) / sizeof(datagrams[0]));
+	assert_int_equal(endpoint_counts(lab->endpoint).peers, 0);
+	assert_int_equal(lab->request.count, 0);
+	close(device);
+}
+
+static void plain_bytes_do_not_disturb_a_session(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = connected(lab);
+
+	device_send(client->socket, POST_RD("01"));
+	device_send(client->socket,
+		    "15 FE FD 00 00 00 00 00 00 00 99 00 02 02 28"); /* a fatal alert in the clear */
+	device_send(client->socket, "15 FE FD 00 01 00 00 00 00 00 99 00 02 02 28");
+	device_send(client->socket,
+		    "17 FE FD 00 01 00 00 00 00 00 98 00 20 \"12345678901234567890123456789012\"");
+	lab_turn_for(lab, 20);
+	assert_int_equal(lab->request.count, 0);
+	client_registers(lab, client, 2);
+	client_close(client);
+}
+
+/* ---- resumption ---- */
+
+static void client_ends(struct lab *lab, struct client *client)
+{
+	(void)SSL_shutdown(client->ssl);
+	lab_until(lab, endpoint_counts(lab->endpoint).sessions == 0);
+	client_close(client);
+}
+
+static void session_is_resumed(struct lab *lab, bool with_ticket)
+{
+	struct client *client = client_open(lab, IDENTITY, KEY, "PSK-AES128-CCM8", NULL, -1);
+
+	if (!with_ticket)
+		SSL_set_options(client->ssl, SSL_OP_NO_TICKET);
+	client_connect(lab, client);
+	client_registers(lab, client, 1);
+	SSL_SESSION *ticket = SSL_get1_session(client->ssl);
+	assert_int_equal(SSL_SESSION_has_ticket(ticket), with_ticket);
+	client_ends(lab, client);
+
+	client = client_open(lab, IDENTITY, "not needed", "PSK-AES128-CCM8", ticket, -1);
+	client_connect(lab, client);
+	assert_true(SSL_session_reused(client->ssl));
+	client_registers(lab, client, 2);
+	assert_string_equal(lab->request.identity, ENDPOINT);
+	client_ends(lab, client);
+
+	/* With another key the session of the old one is worth nothing. */
+	put_key(lab, ENDPOINT, IDENTITY, "fedcba9876543210");
+	client = client_open(lab, IDENTITY, "fedcba9876543210", "PSK-AES128-CCM8", ticket, -1);
+	int result = 0;
+	lab_until(lab, (result = client_step(client)) != 0);
+	if (with_ticket) {
+		assert_int_equal(result, 1);
+		assert_false(SSL_session_reused(client->ssl));
+		client_registers(lab, client, 3);
+	} else {
+		lab_turn_for(lab, 20);
+		assert_int_equal(endpoint_counts(lab->endpoint).sessions, 0);
+	}
+	SSL_SESSION_free(ticket);
+	client_close(client);
+}
+
+static void session_is_resumed_by_ticket(void **state)
+{
+	session_is_resumed(*state, true);
+}
+
+static void session_is_resumed_by_its_id(void **state)
+{
+	session_is_resumed(*state, false);
+}
+
+/* ---- addresses ---- */
+
+static void known_identity_may_come_from_a_new_address(void **state)
+{
+	struct lab *lab = *state;
+	struct client *old = connected(lab);
+	client_registers(lab, old, 1);
+	const struct coap_address old_address = lab->request.from;
+	const struct coap_message request = { .code = COAP_GET,
+					      .content_format = COAP_NO_FORMAT,
+					      .accept = COAP_NO_FORMAT };
+	assert_int_equal(exchange_start(lab->endpoint, &old_address, &request, 0, lab_done, lab, 1, NULL),
+			 ERR_NONE);
+
+	struct client *client = connected(lab);
+	client_registers(lab, client, 1);
+	assert_int_equal(lab->moved.count, 2);
+	assert_true(coap_address_equal(&lab->moved.from, &lab->request.from));
+	assert_false(coap_address_equal(&lab->moved.from, &old_address));
+	assert_int_equal(endpoint_counts(lab->endpoint).sessions, 1);
+	assert_int_equal(endpoint_counts(lab->endpoint).peers, 1);
+	lab_until(lab, lab->result.count == 1);
+	assert_int_equal(lab->result.err, ERR_UNAVAILABLE);
+	client_close(old);
+	client_close(client);
+}
+
+static void handshake_at_the_same_address_replaces_the_session_when_it_completes(void **state)
+{
+	struct lab *lab = *state;
+	struct client *old = connected(lab);
+	int socket = old->socket;
+	client_registers(lab, old, 1);
+
+	/* The device has lost its session and begins anew; until then the old one goes on. */
+	struct client *client = client_open(lab, IDENTITY, KEY, "PSK-AES128-CCM8", NULL, socket);
+	assert_int_equal(client_step(client), 0);
+	lab_turn_for(lab, 5);
+	assert_int_equal(client_step(client), 0); /* with the cookie */
+	lab_turn_for(lab, 5);
+	client_send(old, POST_RD("02"));
+	lab_until(lab, lab->request.count == 2);
+	assert_int_equal(endpoint_counts(lab->endpoint).sessions, 1);
+
+	client_connect(lab, client);
+	client_registers(lab, client, 1); /* the message id of the old session is no duplicate */
+	assert_int_equal(lab->request.count, 3);
+	assert_int_equal(endpoint_counts(lab->endpoint).sessions, 1);
+	assert_int_equal(endpoint_counts(lab->endpoint).peers, 1);
+	assert_int_equal(lab->moved.count, 1);
+	client_leave(old);
+	client_close(client);
+}
+
+static void another_device_at_the_same_address_is_another(void **state)
+{
+	struct lab *lab = *state;
+	struct client *old = connected(lab);
+	client_registers(lab, old, 1);
+	put_key(lab, "dev2", "urn:imei:2", KEY);
+
+	struct client *client = client_open(lab, "urn:imei:2", KEY, "PSK-AES128-CCM8", NULL, old->socket);
+	client_connect(lab, client);
+	client_registers(lab, client, 1);
+	assert_string_equal(lab->request.identity, "dev2");
+	assert_int_equal(endpoint_counts(lab->endpoint).sessions, 1);
+	client_leave(old);
+	client_close(client);
+}
+
+/* ---- ends ---- */
+
+static void close_notify_ends_session_and_exchanges(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = connected(lab);
+	client_registers(lab, client, 1);
+	const struct coap_message request = { .code = COAP_GET,
+					      .content_format = COAP_NO_FORMAT,
+					      .accept = COAP_NO_FORMAT };
+
+	assert_int_equal(
+		exchange_start(lab->endpoint, &lab->request.from, &request, 0, lab_done, lab, 1, NULL),
+		ERR_NONE);
+	(void)SSL_shutdown(client->ssl);
+	lab_until(lab, lab->result.count == 1);
+	assert_int_equal(lab->result.err, ERR_UNAVAILABLE);
+	assert_int_equal(endpoint_counts(lab->endpoint).sessions, 0);
+	assert_int_equal(
+		exchange_start(lab->endpoint, &lab->request.from, &request, 0, lab_done, lab, 2, NULL),
+		ERR_UNAVAILABLE);
+	client_close(client);
+}
+
+static void late_reply_to_a_closed_session_goes_nowhere(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = connected(lab);
+
+	lab->is_silent = true;
+	client_send(client, POST_RD("01"));
+	lab_until(lab, lab->request.count == 1);
+	(void)SSL_shutdown(client->ssl);
+	lab_until(lab, endpoint_counts(lab->endpoint).peers == 0);
+	endpoint_reply(lab->endpoint, lab->request.reply, &lab->answer);
+	lab_turn_for(lab, 10);
+	client_close(client);
+}
+
+static void closing_says_close_notify(void **state)
+{
+	struct endpoint_settings settings = lab_settings();
+	settings.coap_listen = "";
+	settings.coaps_listen = "127.0.0.1:0";
+	struct lab *lab = lab_open(&settings);
+	put_key(lab, ENDPOINT, IDENTITY, KEY);
+	struct client *client = connected(lab);
+	uint8_t byte;
+
+	endpoint_free(lab->endpoint);
+	lab->endpoint = NULL;
+	int result = SSL_read(client->ssl, &byte, 1);
+	assert_int_equal(SSL_get_error(client->ssl, result), SSL_ERROR_ZERO_RETURN);
+	client_close(client);
+	lab_close(lab);
+}
+
+static void session_ends_with_its_credential(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = connected(lab);
+
+	client_registers(lab, client, 1);
+	put_key(lab, "dev2", "urn:imei:2", KEY); /* another's does not matter */
+	client_registers(lab, client, 2);
+	credentials_remove(lab->credentials, ENDPOINT);
+	client_send(client, POST_RD("03"));
+	lab_until(lab, endpoint_counts(lab->endpoint).sessions == 0);
+	assert_int_equal(lab->request.count, 2);
+	client_close(client);
+}
+
+static void device_is_asked_through_its_session(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = connected(lab);
+	client_registers(lab, client, 1);
+	const struct coap_message request = {
+		.code = COAP_GET,
+		.path = { bytes_of_text("3") },
+		.path_count = 1,
+		.content_format = COAP_NO_FORMAT,
+		.accept = COAP_NO_FORMAT,
+	};
+
+	lab->endpoint->settings.block_size = 1024;
+	assert_int_equal(
+		exchange_start(lab->endpoint, &lab->request.from, &request, 0, lab_done, lab, 1, NULL),
+		ERR_NONE);
+	uint8_t first[64], answer[14] = { 0x68, 0x45 };
+	struct bytes message = client_expect(lab, client);
+	assert_int_equal(message.len, 14);
+	memcpy(first, message.at, message.len);
+	message = client_expect(lab, client); /* again, encrypted anew */
+	assert_memory_equal(first, message.at, message.len);
+	memcpy(answer + 2, message.at + 2, 10);
+	assert_int_equal(SSL_write(client->ssl, answer, 12), 12);
+	lab_until(lab, lab->result.count == 1);
+	assert_int_equal(lab->result.err, ERR_NONE);
+	client_close(client);
+}
+
+/* ---- other implementations ---- */
+
+static coap_response_t on_coap_response(coap_session_t *session, const coap_pdu_t *sent,
+					const coap_pdu_t *received, const coap_mid_t mid)
+{
+	unsigned *codes = coap_get_app_data(coap_session_get_context(session));
+
+	*codes = coap_pdu_get_code(received);
+	return COAP_RESPONSE_OK;
+}
+
+static void libcoap_client_is_served(void **state)
+{
+	struct lab *lab = *state;
+	coap_context_t *context = coap_new_context(NULL);
+	coap_address_t address;
+	unsigned code = 0;
+	coap_dtls_cpsk_t psk = {
+		.version = COAP_DTLS_CPSK_SETUP_VERSION,
+		.psk_info.identity = { strlen(IDENTITY), (const uint8_t *)IDENTITY },
+		.psk_info.key = { strlen(KEY), (const uint8_t *)KEY },
+	};
+
+	coap_address_init(&address);
+	address.size = sizeof(lab->server.v4);
+	address.addr.sin = lab->server.v4;
+	coap_set_app_data(context, &code);
+	coap_register_response_handler(context, on_coap_response);
+	coap_session_t *session =
+		coap_new_client_session_psk2(context, NULL, &address, COAP_PROTO_DTLS, &psk);
+	assert_non_null(session);
+	coap_pdu_t *pdu =
+		coap_pdu_init(COAP_MESSAGE_CON, COAP_REQUEST_CODE_POST, coap_new_message_id(session), 64);
+	coap_add_option(pdu, COAP_OPTION_URI_PATH, 2, (const uint8_t *)"rd");
+	assert_int_not_equal(coap_send(session, pdu), COAP_INVALID_MID);
+	for (int i = 0; i < 1000 && code == 0; i++) {
+		coap_io_process(context, COAP_IO_NO_WAIT);
+		lab_turn_for(lab, 1);
+	}
+	assert_int_equal(code, COAP_RESPONSE_CODE_CHANGED);
+	assert_string_equal(lab->request.identity, ENDPOINT);
+	coap_session_release(session);
+	coap_free_context(context);
+	lab_until(lab, endpoint_counts(lab->endpoint).sessions == 0); /* it has said close_notify */
+}
+
+static void coap_client_program_is_served(void **state)
+{
+	struct lab *lab = *state;
+	char command[256], answer[64] = "";
+
+	if (system("command -v coap-client-openssl >/dev/null") != 0) {
+		print_message("SKIPPED: coap-client-openssl (package libcoap3-bin) is not here\n");
+		skip();
+	}
+	lab->answer.code = COAP_CODE(2, 5);
+	lab->answer.payload = bytes_of_text("hello from cardea");
+	snprintf(command, sizeof(command),
+		 "coap-client-openssl -v 0 -B 5 -m get -u %s -k %s coaps://127.0.0.1:%u/x", IDENTITY, KEY,
+		 ntohs(lab->server.v4.sin_port));
+	FILE *output = popen(command, "r");
+	assert_non_null(output);
+	lab_until(lab, lab->request.count == 1);
+	lab_turn_for(lab, 50);
+	assert_non_null(fgets(answer, sizeof(answer), output));
+	assert_string_equal(strtok(answer, "\n"), "hello from cardea");
+	assert_int_equal(pclose(output), 0);
+}
+
+#define IN_LAB(test) cmocka_unit_test_setup_teardown(test, open_lab, close_lab)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_LAB(request_comes_with_the_endpoint_name_of_its_key),
+		IN_LAB(every_suite_that_we_promise_works),
+		IN_LAB(other_suites_are_refused),
+		IN_LAB(nothing_is_kept_before_the_cookie_returns),
+		IN_LAB(cookie_of_another_address_is_no_good),
+		IN_LAB(wrong_key_gets_no_session),
+		IN_LAB(unknown_identity_is_told_so_and_leaves_nothing),
+		IN_LAB(plain_bytes_on_the_secure_port_are_dropped),
+		IN_LAB(plain_bytes_do_not_disturb_a_session),
+		IN_LAB(session_is_resumed_by_ticket),
+		IN_LAB(session_is_resumed_by_its_id),
+		IN_LAB(known_identity_may_come_from_a_new_address),
+		IN_LAB(handshake_at_the_same_address_replaces_the_session_when_it_completes),
+		IN_LAB(another_device_at_the_same_address_is_another),
+		IN_LAB(close_notify_ends_session_and_exchanges),
+		IN_LAB(late_reply_to_a_closed_session_goes_nowhere),
+		cmocka_unit_test(closing_says_close_notify),
+		IN_LAB(session_ends_with_its_credential),
+		IN_LAB(device_is_asked_through_its_session),
+		IN_LAB(libcoap_client_is_served),
+		IN_LAB(coap_client_program_is_served),
+	};
+
+	coap_startup();
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	coap_cleanup();
+	return failed;
+}
