@@ -25,7 +25,7 @@ static bool fits(const struct batch *batch, size_t command_bytes, size_t answer_
 		return false;
 	/* the first is sent in any case: the agent says 62F1 when its answer is too long */
 	return batch->count == 0 ||
-	       SCRIPT_OVERHEAD + batch->response_bytes + answer_bytes <= kept->max_response_bytes;
+	       SERAM_RESPONSE_OVERHEAD + batch->response_bytes + answer_bytes <= kept->max_response_bytes;
 }
 
 static void append(struct batch *batch, const struct planned *planned, size_t command_bytes,

@@ -1,7 +1,8 @@
 /* se.put-keys: the key set that the operator stored under a new version is on the card, and is proven by
  * opening a secure channel with it.
  *
- *   LOOK (key information) -> ACT: PUT KEY -> PROVE: a new channel with the new version
+ *   LOOK (key information) -> ACT: PUT KEY -> PROVE: a new channel with the new version, and a command under
+ * it, since authentication alone uses no more than the MAC key
  *
  * After a break with PUT KEY on its way the new version is asked first: INITIALIZE UPDATE alone tells whether
  * the card holds it, and costs nothing when it does not. */
@@ -20,7 +21,7 @@ enum {
 
 struct order {
 	uint8_t new_version, replace_version, present_version;
-	unsigned keys; /* query */
+	unsigned keys, issuer; /* queries */
 };
 
 /* The lowest version that is stored, other than the new one; 0 when there is none. */
@@ -72,6 +73,7 @@ static enum err prepare(struct task *task, struct fault *fault)
 	if (task->kept.key_version == 0)
 		task->kept.key_version = order->present_version;
 	order->keys = look_ask_data(task, 0x00E0);
+	order->issuer = look_ask_status(task, SCOPE_ISSUER_DOMAIN, bytes_of(NULL, 0), look_application_tags);
 	task->order = order;
 	return ERR_NONE;
 }
@@ -143,15 +145,30 @@ static void looked(struct task *task)
 	}
 }
 
+/* A card that cannot decrypt a command answers with an error, and not with its list. */
+static void proven(struct task *task)
+{
+	const struct order *order = task->order;
+	const uint16_t sw = task->kept.queries[order->issuer].sw;
+
+	if (sw_is_success(sw)) {
+		task->kept.is_unproven = false;
+		task_succeed(task);
+	} else {
+		task_break(task, ERR_CONFLICT,
+			   "key version %02X authenticates, but a command under it fails: %04X %s",
+			   order->new_version, sw, sw_text(sw));
+	}
+}
+
 static void advance(struct task *task)
 {
 	if (task->kept.ending != ENDING_NONE)
 		return;
 	if (task->kept.stage == STAGE_LOOK && look_is_done(task)) {
 		looked(task);
-	} else if (task->kept.stage == STAGE_PROVE) {
-		task->kept.is_unproven = false; /* EXTERNAL AUTHENTICATE was answered with 9000 */
-		task_succeed(task);
+	} else if (task->kept.stage == STAGE_PROVE && look_is_done(task)) {
+		proven(task);
 	}
 }
 
@@ -193,9 +210,9 @@ static void plan(struct task *task, struct batch *batch)
 	struct command command;
 	struct bytes expected;
 
-	if (task->kept.stage == STAGE_LOOK) {
+	if (task->kept.stage != STAGE_ACT) {
 		look_plan(task, batch);
-	} else if (task->kept.stage == STAGE_ACT) {
+	} else {
 		enum err err = compose_put_key(task, &command, &expected);
 		if (err == ERR_NOMEM)
 			task_is_good(task, err);

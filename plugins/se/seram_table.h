@@ -96,6 +96,7 @@ const char *seram_se_type_text(int64_t type);
 #define SERAM_DEFAULT_REQUEST_SIZE  1024
 #define SERAM_DEFAULT_RESPONSE_SIZE 1024
 #define SERAM_LARGEST_REQUEST       8192
+#define SERAM_RESPONSE_OVERHEAD     64 /* what agents may keep free in a response */
 #define SERAM_SMALLEST_REQUEST      64
 
 /* [ours] Patience: the notification usually comes first, asking is the fall-back. */
