@@ -131,6 +131,14 @@ const struct resource_model *object_resource(const struct object_model *object, 
 		       compare_id);
 }
 
+const struct resource_model *model_resource(const struct model *model, struct lwm2m_path path)
+{
+	const struct object_model *object =
+		model == NULL || path.depth < 3 ? NULL : model_object(model, path.object, NULL);
+
+	return object == NULL ? NULL : object_resource(object, path.resource);
+}
+
 /* ---- adding ---- */
 
 static enum err reserve(struct model *model, size_t more)

@@ -46,6 +46,8 @@ const struct object_model *model_at(const struct model *model, size_t i);
 /* Version "1.1", or NULL for the newest. NULL when it is not known; then values decode by what the format says. */
 const struct object_model *model_object(const struct model *model, uint16_t object, const char *version);
 const struct resource_model *object_resource(const struct object_model *object, uint16_t resource);
+/* The resource at a path of depth 3 or 4, by the newest definition; NULL when it is not known, and without a model. */
+const struct resource_model *model_resource(const struct model *model, struct lwm2m_path path);
 
 /* Checks a value against type, range and multiplicity of the newest definition. ERR_MALFORMED, ERR_UNSUPPORTED (unknown
  * object or resource), naming resource and reason. */
