@@ -17,6 +17,10 @@ struct kind {
 
 /* clang-format off */
 static const struct kind kinds[] = {
+	{ "text",                               check_text },
+	{ "cbor",                               check_cbor },
+	{ "senml-cbor",                         check_senml_cbor },
+	{ "tlv",                                check_tlv },
 	{ "execute-args",                       check_execute_arguments },
 	{ "link-format",                        check_link },
 	{ "write-attributes-query",             check_attributes },
