@@ -336,17 +336,22 @@ static void write_last_touches(struct store *store)
 		log_warn("store.refreshes_lost", "reason=%s", err_name(err));
 }
 
+void store_finish(struct store *store)
+{
+	struct work_pool *pool = store->pool;
+	if (pool == NULL)
+		return;
+	store->pool = NULL;
+	loop_stop_timer(store->loop, &store->touches_timer);
+	work_pool_free(pool);
+	write_last_touches(store);
+}
+
 void store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
-	if (store->pool) {
-		struct work_pool *pool = store->pool;
-		store->pool = NULL;
-		loop_stop_timer(store->loop, &store->touches_timer);
-		work_pool_free(pool);
-		write_last_touches(store);
-	}
+	store_finish(store);
 	touches_free(store->touches);
 	if (store->has_readers)
 		readers_close(&store->readers);

@@ -28,7 +28,10 @@ enum store_mode {
  * and refuses one that is newer (ERR_UNSUPPORTED), damaged (ERR_IO) or locked by another server (ERR_CONFLICT). */
 MUST_CHECK enum err store_open(const char *data_dir, enum store_mode mode, struct loop *loop, struct store **ret_store,
                                struct fault *fault);
-/* Writes what is queued, then closes. Accepts NULL. */
+/* Writes what is queued and calls every `done` that waits; a later write is ERR_UNAVAILABLE. For the end of a server, before
+ * those who wait are freed. Nothing to do with STORE_INLINE. */
+void store_finish(struct store *store);
+/* The same, then closes. Accepts NULL. */
 void store_close(struct store *store);
 
 /* How the end of a write is told: hand ids, not pointers, since `id`'s object may be gone by then. */
