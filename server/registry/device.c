@@ -23,20 +23,14 @@ static uint16_t choose_format(const struct register_request *request)
 	return FORMAT_SENML_CBOR;
 }
 
-/* "1.2" as 0x0102; 0 for what is not given or not like this, since an unknown version is no error. */
+/* 0 for what is not given or not like "1.2", since an unknown version is no error. */
 static uint16_t version_number(struct bytes text)
 {
-	unsigned parts[2] = { 0, 0 }, part = 0;
+	uint16_t major, minor;
 
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.at[i] == '.' && part == 0)
-			part++;
-		else if (text.at[i] >= '0' && text.at[i] <= '9' && parts[part] < 25)
-			parts[part] = parts[part] * 10 + (text.at[i] - '0');
-		else
-			return 0;
-	}
-	return (uint16_t)(parts[0] << 8 | (parts[1] & 0xff));
+	return version_parse(text, &major, &minor) && major <= 255 && minor <= 255
+		       ? (uint16_t)(major << 8 | minor)
+		       : 0;
 }
 
 enum err device_describe(struct arena *arena, const struct register_request *request, struct bytes endpoint,

@@ -264,7 +264,7 @@ static void read_report(struct registry *registry, const struct observation *obs
 	arena_reset(registry->scratch);
 	if (message->code >> 5 != 2)
 		fault_set(&report.fault, ERR_CONFLICT, "the device ended the observation with %u.%02u",
-				message->code >> 5, message->code & 31u);
+			  message->code >> 5, message->code & 31u);
 	else
 		report.records =
 			operation_message_records(registry->scratch, registry->parts.model, observation->path,

@@ -25,24 +25,24 @@
 
 /* ---- times ---- */
 
-static void set_expiry(struct device_entry *entry, int64_t now_ms, int64_t wall_ms)
+/* Heard now: what people and the store see of it. */
+static void set_times(struct device *device, int64_t wall_ms)
 {
-	int64_t lifetime_ms = (int64_t)entry->device.lifetime_s * 1000;
-
-	entry->device.expires_ms = lifetime_ms == 0 ? 0 : wall_ms + lifetime_ms;
-	entry->expiry_due_ms =
-		lifetime_ms == 0 ? TIME_NEVER : now_ms + lifetime_ms + entry->registry->parts.grace_ms;
+	device->updated_ms = wall_ms;
+	device->seen_ms = wall_ms;
+	device->expires_ms = device->lifetime_s == 0 ? 0 : wall_ms + (int64_t)device->lifetime_s * 1000;
 }
 
 /* The device was heard: its lifetime begins anew. */
 static void touch(struct device_entry *entry)
 {
 	struct loop *loop = entry->registry->parts.loop;
-	int64_t wall_ms = loop_wall_ms(loop);
+	int64_t lifetime_ms = (int64_t)entry->device.lifetime_s * 1000;
 
-	entry->device.updated_ms = wall_ms;
-	entry->device.seen_ms = wall_ms;
-	set_expiry(entry, loop_now_ms(loop), wall_ms);
+	set_times(&entry->device, loop_wall_ms(loop));
+	entry->expiry_due_ms = lifetime_ms == 0
+				       ? TIME_NEVER
+				       : loop_now_ms(loop) + lifetime_ms + entry->registry->parts.grace_ms;
 	registry_schedule(entry);
 }
 
@@ -223,6 +223,7 @@ void registration_register(struct registry *registry, const struct coap_request 
 	if (err == ERR_NONE) {
 		change.device.address = *request->from;
 		change.device.lifetime_s = asked.lifetime_s;
+		set_times(&change.device, nobody.registered_ms);
 		err = change_store(registry, request->reply, &change, registered, &acknowledgement);
 	}
 	if (err != ERR_NONE) {
@@ -368,9 +369,7 @@ static enum err update_change(struct registry *registry, struct device_entry *en
 		return err;
 	memcpy(change.location, entry->location, LOCATION_SIZE);
 	change.device.lifetime_s = lifetime_s;
-	change.device.updated_ms = loop_wall_ms(registry->parts.loop);
-	change.device.expires_ms =
-		lifetime_s == 0 ? 0 : change.device.updated_ms + (int64_t)lifetime_s * 1000;
+	set_times(&change.device, loop_wall_ms(registry->parts.loop));
 	err = change_store(registry, request->reply, &change, updated, &acknowledgement);
 	if (err != ERR_NONE) {
 		free(change.texts);

@@ -289,8 +289,20 @@ struct endpoint_handlers registry_handlers(struct registry *registry)
 	};
 }
 
+/* Without an endpoint nothing is under way, and nobody can be answered. */
+static void detach(struct registry *registry)
+{
+	struct device_entry *entry, *next;
+
+	HASH_ITER(by_location, registry->by_location, entry, next)
+	operation_queue_forget(registry, entry);
+	registry->endpoint = NULL;
+}
+
 void registry_attach(struct registry *registry, struct endpoint *endpoint)
 {
+	if (endpoint == NULL)
+		detach(registry);
 	registry->endpoint = endpoint;
 }
 
@@ -323,9 +335,9 @@ void registry_free(struct registry *registry)
 
 	if (registry == NULL)
 		return;
+	detach(registry);
 	HASH_ITER(by_location, registry->by_location, entry, next)
 	{
-		operation_queue_forget(registry, entry);
 		observation_forget_all(registry, entry);
 		loop_stop_timer(registry->parts.loop, &entry->timer);
 		unindex(registry, entry);

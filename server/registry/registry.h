@@ -69,7 +69,8 @@ struct registry_listener {
 MUST_CHECK enum err registry_create(const struct registry_parts *parts, struct registry **ret_registry);
 void registry_free(struct registry *registry);          /* accepts NULL */
 
-/* The endpoint's handlers, and the endpoint once it exists. */
+/* The endpoint's handlers, and the endpoint once it exists. NULL before it is freed: then operations that have not ended
+ * are forgotten. */
 struct endpoint_handlers registry_handlers(struct registry *registry);
 void registry_attach(struct registry *registry, struct endpoint *endpoint);
 void registry_listen(struct registry *registry, const struct registry_listener *listener);      /* at most 4 */

@@ -12,11 +12,18 @@ static struct coap_message message_of(uint8_t code)
 				      .accept = COAP_NO_FORMAT };
 }
 
+/* While the server stops there may be no endpoint any more. */
+static void send_reply(struct registry *registry, uint64_t reply, const struct coap_message *message)
+{
+	if (registry->endpoint != NULL)
+		endpoint_reply(registry->endpoint, reply, message);
+}
+
 void reply_code(struct registry *registry, uint64_t reply, uint8_t code)
 {
 	struct coap_message message = message_of(code);
 
-	endpoint_reply(registry->endpoint, reply, &message);
+	send_reply(registry, reply, &message);
 }
 
 void reply_fault(struct registry *registry, uint64_t reply, uint8_t code, const struct fault *fault)
@@ -24,7 +31,7 @@ void reply_fault(struct registry *registry, uint64_t reply, uint8_t code, const 
 	struct coap_message message = message_of(code);
 
 	message.payload = bytes_of_text(fault->text);
-	endpoint_reply(registry->endpoint, reply, &message);
+	send_reply(registry, reply, &message);
 }
 
 void reply_busy(struct registry *registry, uint64_t reply)
@@ -33,7 +40,7 @@ void reply_busy(struct registry *registry, uint64_t reply)
 
 	message.has_max_age = true;
 	message.max_age_s = BUSY_MAX_AGE_S;
-	endpoint_reply(registry->endpoint, reply, &message);
+	send_reply(registry, reply, &message);
 }
 
 void reply_created(struct registry *registry, uint64_t reply, const char *location)
@@ -43,7 +50,7 @@ void reply_created(struct registry *registry, uint64_t reply, const char *locati
 	message.path[0] = bytes_of_text("rd");
 	message.path[1] = bytes_of_text(location);
 	message.path_count = 2;
-	endpoint_reply(registry->endpoint, reply, &message);
+	send_reply(registry, reply, &message);
 }
 
 enum err acknowledgement_begin(struct registry *registry, uint64_t reply, const char *location,
