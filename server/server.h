@@ -17,5 +17,6 @@ void server_free(struct server *server);        /* accepts NULL */
 
 /* The addresses as bound, a line each: "listening coap://127.0.0.1:5683". */
 void server_print_addresses(const struct server *server, FILE *to);
+struct loop *server_loop(const struct server *server);
 
 #endif

@@ -1,0 +1,238 @@
+/* The parts of the server in the order in which they begin: each one needs only those above it. They end in
+ * the opposite order, after the store and the workers have told what they had to tell. */
+#include "server.h"
+
+#include <stdlib.h>
+
+#include "config.h"
+#include "credential_rows.h"
+#include "credentials.h"
+#include "events.h"
+#include "loop.h"
+#include "model.h"
+#include "registry.h"
+#include "store.h"
+#include "vault.h"
+#include "work.h"
+
+#define WORKER_THREADS      2
+#define WORKER_MAX_QUEUED   1024
+#define COAP_MAX_BODY_BYTES (1u << 20) /* of one message of a device, put together from blocks */
+#define SPARE_PEERS         1024       /* addresses that are no registered device, or one that has moved */
+
+struct server {
+	const struct config *config;
+	struct loop *loop;
+	struct vault *vault;
+	struct store *store;
+	struct work_pool *workers;
+	struct events *events;
+	struct model *model;
+	struct credentials *credentials;
+	struct registry *registry;
+	struct endpoint *endpoint;
+};
+
+static enum err begin_loop(struct server *server, struct fault *fault)
+{
+	return loop_create(&server->loop);
+}
+
+static void end_loop(struct server *server)
+{
+	loop_free(server->loop);
+}
+
+static enum err begin_vault(struct server *server, struct fault *fault)
+{
+	const char *kek_hex = getenv("CARDEA_KEK");
+
+	if (server->config->kek_file[0] == 0 && kek_hex == NULL)
+		return fault_set(fault, ERR_NOT_FOUND,
+				 "no key encryption key: give --kek-file or CARDEA_KEK");
+	return vault_open(server->config->kek_file, kek_hex == NULL ? "" : kek_hex, &server->vault, fault);
+}
+
+static void end_vault(struct server *server)
+{
+	vault_close(server->vault);
+}
+
+static enum err begin_store(struct server *server, struct fault *fault)
+{
+	return store_open(server->config->data_dir, STORE_THREADED, server->loop, &server->store, fault);
+}
+
+static void end_store(struct server *server)
+{
+	store_close(server->store);
+}
+
+static enum err begin_workers(struct server *server, struct fault *fault)
+{
+	return work_pool_create(server->loop, WORKER_THREADS, WORKER_MAX_QUEUED, NULL, &server->workers);
+}
+
+static void end_workers(struct server *server)
+{
+	work_pool_free(server->workers);
+	server->workers = NULL;
+}
+
+static enum err begin_events(struct server *server, struct fault *fault)
+{
+	return events_create(loop_wall_ms(server->loop), &server->events);
+}
+
+static void end_events(struct server *server)
+{
+	events_free(server->events);
+}
+
+static enum err begin_model(struct server *server, struct fault *fault)
+{
+	enum err err = model_create(&server->model);
+
+	return err != ERR_NONE ? err : model_add_folder(server->model, server->config->model_dir, fault);
+}
+
+static void end_model(struct server *server)
+{
+	model_free(server->model);
+}
+
+static enum err begin_credentials(struct server *server, struct fault *fault)
+{
+	enum err err = credentials_create(&server->credentials);
+
+	return err != ERR_NONE ? err
+			       : credentials_load(server->store, server->vault, server->credentials, fault);
+}
+
+static void end_credentials(struct server *server)
+{
+	credentials_free(server->credentials);
+}
+
+static enum err begin_registry(struct server *server, struct fault *fault)
+{
+	const struct registry_parts parts = {
+		.loop = server->loop,
+		.store = server->store,
+		.model = server->model,
+		.events = server->events,
+		.credentials = server->credentials,
+		.max_devices = server->config->max_devices,
+		.awake_ms = REGISTRY_AWAKE_MS,
+		.grace_ms = REGISTRY_GRACE_MS,
+	};
+
+	return registry_create(&parts, &server->registry);
+}
+
+static void end_registry(struct server *server)
+{
+	registry_free(server->registry);
+}
+
+static enum err begin_endpoint(struct server *server, struct fault *fault)
+{
+	const struct config *config = server->config;
+	const struct endpoint_settings settings = {
+		.coap_listen = config->coap_listen,
+		.coaps_listen = config->coaps_listen,
+		.credentials = server->credentials,
+		.ack_timeout_ms = config->ack_timeout_ms,
+		.max_retransmit = config->max_retransmit,
+		.block_size = config->block_size,
+		.max_body_bytes = COAP_MAX_BODY_BYTES,
+		.max_peers = config->max_devices + SPARE_PEERS,
+	};
+	const struct endpoint_handlers handlers = registry_handlers(server->registry);
+	enum err err = endpoint_create(server->loop, &settings, &handlers, &server->endpoint, fault);
+
+	if (err == ERR_NONE)
+		registry_attach(server->registry, server->endpoint);
+	return err;
+}
+
+static void end_endpoint(struct server *server)
+{
+	if (server->registry != NULL)
+		registry_attach(server->registry, NULL);
+	endpoint_free(server->endpoint);
+}
+
+static const struct part {
+	const char *name;
+	enum err (*begin)(struct server *server, struct fault *fault);
+	void (*end)(struct server *server); /* also after it has not begun, or half */
+} parts[] = {
+	{ "loop", begin_loop, end_loop },
+	{ "vault", begin_vault, end_vault },
+	{ "store", begin_store, end_store },
+	{ "workers", begin_workers, end_workers },
+	{ "events", begin_events, end_events },
+	{ "model", begin_model, end_model },
+	{ "credentials", begin_credentials, end_credentials },
+	{ "registry", begin_registry, end_registry },
+	{ "endpoint", begin_endpoint, end_endpoint },
+};
+
+#define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
+
+enum err server_start(const struct config *config, struct server **ret_server, struct fault *fault)
+{
+	struct server *server = calloc(1, sizeof(*server));
+	enum err err = ERR_NONE;
+
+	if (server == NULL)
+		return fault_set(fault, ERR_NOMEM, "no memory");
+	server->config = config;
+	for (size_t i = 0; i < PART_COUNT && err == ERR_NONE; i++) {
+		err = parts[i].begin(server, fault);
+		if (err != ERR_NONE)
+			fault_set(fault, err, "%s: %s", parts[i].name, err_name(err));
+	}
+	if (err != ERR_NONE)
+		server_free(server);
+	else
+		*ret_server = server;
+	return err;
+}
+
+enum err server_run(struct server *server)
+{
+	return loop_run(server->loop);
+}
+
+void server_stop(struct server *server)
+{
+	loop_stop(server->loop);
+}
+
+void server_free(struct server *server)
+{
+	if (server == NULL)
+		return;
+	/* Whoever waits for a write or a worker is told while he is still there. */
+	if (server->store != NULL)
+		store_finish(server->store);
+	end_workers(server);
+	for (size_t i = PART_COUNT; i > 0; i--)
+		parts[i - 1].end(server);
+	free(server);
+}
+
+void server_print_addresses(const struct server *server, FILE *to)
+{
+	const char *address;
+
+	for (size_t i = 0; (address = endpoint_listening(server->endpoint, i)) != NULL; i++)
+		fprintf(to, "listening %s\n", address);
+}
+
+struct loop *server_loop(const struct server *server)
+{
+	return server->loop;
+}
