@@ -4,12 +4,16 @@
 
 #include <stdlib.h>
 
+#include "api.h"
 #include "config.h"
 #include "credential_rows.h"
 #include "credentials.h"
 #include "events.h"
 #include "loop.h"
 #include "model.h"
+#include "orchestrator.h"
+#include "package.h"
+#include "plugin_host.h"
 #include "registry.h"
 #include "store.h"
 #include "vault.h"
@@ -28,9 +32,13 @@ struct server {
 	struct work_pool *workers;
 	struct events *events;
 	struct model *model;
+	struct plugin_host *plugins;
 	struct credentials *credentials;
 	struct registry *registry;
 	struct endpoint *endpoint;
+	struct packages *packages;
+	struct orchestrator *orchestrator;
+	struct api *api;
 };
 
 static enum err begin_loop(struct server *server, struct fault *fault)
@@ -101,6 +109,19 @@ static void end_model(struct server *server)
 	model_free(server->model);
 }
 
+static enum err begin_plugins(struct server *server, struct fault *fault)
+{
+	const struct config *config = server->config;
+
+	return plugin_host_create(config->plugin_dir, config->plugin_config, server->model, &server->plugins,
+				  fault);
+}
+
+static void end_plugins(struct server *server)
+{
+	plugin_host_free(server->plugins);
+}
+
 static enum err begin_credentials(struct server *server, struct fault *fault)
 {
 	enum err err = credentials_create(&server->credentials);
@@ -163,6 +184,75 @@ static void end_endpoint(struct server *server)
 	endpoint_free(server->endpoint);
 }
 
+static enum err begin_packages(struct server *server, struct fault *fault)
+{
+	const struct packages_parts parts = {
+		.loop = server->loop,
+		.store = server->store,
+		.plugins = server->plugins,
+		.vault = server->vault,
+		.workers = server->workers,
+		.events = server->events,
+		.max_package_bytes = server->config->max_package_bytes,
+	};
+
+	return packages_create(&parts, &server->packages);
+}
+
+static void end_packages(struct server *server)
+{
+	packages_free(server->packages);
+}
+
+static enum err begin_orchestrator(struct server *server, struct fault *fault)
+{
+	const struct orchestrator_parts parts = {
+		.loop = server->loop,
+		.store = server->store,
+		.model = server->model,
+		.registry = server->registry,
+		.plugins = server->plugins,
+		.packages = server->packages,
+		.vault = server->vault,
+		.events = server->events,
+		.workers = server->workers,
+		.job_timeout_s = server->config->job_timeout_s,
+	};
+
+	return orchestrator_create(&parts, &server->orchestrator);
+}
+
+static void end_orchestrator(struct server *server)
+{
+	orchestrator_free(server->orchestrator);
+}
+
+static enum err begin_api(struct server *server, struct fault *fault)
+{
+	const struct api_parts parts = {
+		.config = server->config,
+		.loop = server->loop,
+		.store = server->store,
+		.vault = server->vault,
+		.model = server->model,
+		.events = server->events,
+		.credentials = server->credentials,
+		.endpoint = server->endpoint,
+		.registry = server->registry,
+		.orchestrator = server->orchestrator,
+		.packages = server->packages,
+		.plugins = server->plugins,
+		.workers = server->workers,
+	};
+
+	return api_create(&parts, &server->api, fault);
+}
+
+static void end_api(struct server *server)
+{
+	api_free(server->api);
+}
+
 static const struct part {
 	const char *name;
 	enum err (*begin)(struct server *server, struct fault *fault);
@@ -174,9 +264,13 @@ static const struct part {
 	{ "workers", begin_workers, end_workers },
 	{ "events", begin_events, end_events },
 	{ "model", begin_model, end_model },
+	{ "plugins", begin_plugins, end_plugins },
 	{ "credentials", begin_credentials, end_credentials },
 	{ "registry", begin_registry, end_registry },
 	{ "endpoint", begin_endpoint, end_endpoint },
+	{ "packages", begin_packages, end_packages },
+	{ "orchestrator", begin_orchestrator, end_orchestrator },
+	{ "api", begin_api, end_api },
 };
 
 #define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
@@ -230,6 +324,7 @@ void server_print_addresses(const struct server *server, FILE *to)
 
 	for (size_t i = 0; (address = endpoint_listening(server->endpoint, i)) != NULL; i++)
 		fprintf(to, "listening %s\n", address);
+	fprintf(to, "listening %s\n", api_listening(server->api));
 }
 
 struct loop *server_loop(const struct server *server)
