@@ -66,7 +66,8 @@ struct coap_request {
 struct endpoint_handlers {
 	/* A request: answer now or later with endpoint_reply, exactly once (a lost peer makes the handle void). */
 	void (*request)(void *self, const struct coap_request *request);
-	/* A notification whose token no running exchange has. False: unknown, the endpoint answers RST. */
+	/* A notification whose token no running exchange has, or an error that ends the observation. False: unknown, the
+	 * endpoint answers RST. */
 	bool (*notification)(void *self, const struct coap_address *from, const char *identity, uint64_t token,
 	                     const struct coap_message *message);
 	/* The request behind an observation, asked for when a notification is larger than one block and its rest has to be

@@ -454,8 +454,9 @@ static bool notification_arrived(struct endpoint *endpoint, const struct route *
 	const struct coap_address address = peer_key_address(&from->key);
 	const char *identity = peer != NULL ? peer_identity(peer) : "";
 	uint64_t token = token_of(pdu);
+	const bool is_error = message->code >> 5 != 2; /* has no Observe option (RFC 7641 4.2) */
 
-	if (token == 0 || !message->has_observe || endpoint->handlers.notification == NULL)
+	if (token == 0 || (!message->has_observe && !is_error) || endpoint->handlers.notification == NULL)
 		return false;
 	if (pdu->block2.is_present && pdu->block2.has_more)
 		return exchange_fetch_rest(endpoint, from, token, pdu, message);
