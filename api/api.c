@@ -59,8 +59,8 @@ static void refuse_path(struct http_request *request, unsigned allowed)
 	}
 	for (unsigned method = 0; method < HTTP_METHOD_COUNT; method++)
 		if ((allowed & 1u << method) != 0)
-			snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", list[0] != 0 ? ", " : "",
-			         http_method_name(method));
+			snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s",
+				 list[0] != 0 ? ", " : "", http_method_name(method));
 	http_add_header(request, "Allow", list);
 	http_reply_problem(request, 405, "method-not-allowed", "method: not for this resource");
 }
@@ -78,7 +78,8 @@ static bool check_caller(struct http_request *request)
 	}
 	if (granted >= needed)
 		return true;
-	fault_set(&fault, ERR_DENIED, "the token's scope is %s, %s is needed", scope_name(granted), scope_name(needed));
+	fault_set(&fault, ERR_DENIED, "the token's scope is %s, %s is needed", scope_name(granted),
+		  scope_name(needed));
 	http_reply_fault(request, &fault);
 	return false;
 }
@@ -96,7 +97,7 @@ static bool begin(struct http_request *request)
 static void handle(struct http_request *request)
 {
 	log_debug("http.request", "id=%llu operation=%s caller=%llu", (unsigned long long)request->id,
-	          request->route->operation_id, (unsigned long long)request->caller);
+		  request->route->operation_id, (unsigned long long)request->caller);
 	request->route->handle(request);
 }
 
@@ -107,14 +108,17 @@ enum err api_create(const struct api_parts *parts, struct api **ret_api, struct 
 		return ERR_NOMEM;
 	api->parts = *parts;
 	const struct http_settings settings = {
-		.listen = parts->config->http_listen, .tls_cert = parts->config->http_tls_cert,
-		.tls_key = parts->config->http_tls_key, .max_body_bytes = parts->config->max_body_bytes,
+		.listen = parts->config->http_listen,
+		.tls_cert = parts->config->http_tls_cert,
+		.tls_key = parts->config->http_tls_key,
+		.max_body_bytes = parts->config->max_body_bytes,
 		.max_stream_bytes = parts->config->max_package_bytes,
 	};
 	static const struct http_callbacks callbacks = { begin, streams, add_body, handle, drop };
 	enum err err = tokens_create(api, &api->tokens, fault);
 	if (err == ERR_NONE)
-		err = http_server_create(parts->loop, parts->workers, &settings, &callbacks, api, &api->http, fault);
+		err = http_server_create(parts->loop, parts->workers, &settings, &callbacks, api, &api->http,
+					 fault);
 	if (err != ERR_NONE) {
 		api_free(api);
 		return err;

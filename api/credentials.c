@@ -15,8 +15,8 @@
 
 static json_t *credential_json(const struct credential_row *row)
 {
-	return json_pack("{s:s, s:s, s:s, s:o}", "endpoint", row->endpoint, "kind", row->kind, "identity", row->identity,
-	                 "createdAt", json_time(row->created_ms));
+	return json_pack("{s:s, s:s, s:s, s:o}", "endpoint", row->endpoint, "kind", row->kind, "identity",
+			 row->identity, "createdAt", json_time(row->created_ms));
 }
 
 static enum err read_list(struct http_request *request, struct fault *fault)
@@ -49,7 +49,9 @@ static enum err read_one(struct http_request *request, struct fault *fault)
 			return ERR_NONE;
 		}
 	}
-	return err == ERR_NONE ? fault_set(fault, ERR_NOT_FOUND, "credential of %s: there is none", request->endpoint) : err;
+	return err == ERR_NONE
+		       ? fault_set(fault, ERR_NOT_FOUND, "credential of %s: there is none", request->endpoint)
+		       : err;
 }
 
 void credential_get(struct http_request *request)
@@ -59,7 +61,7 @@ void credential_get(struct http_request *request)
 
 /* ---- setting ---- */
 
-struct change {                         /* in memory once it is durable */
+struct change { /* in memory once it is durable */
 	struct api *api;
 	uint64_t request;
 	char *endpoint, *identity;
@@ -108,7 +110,8 @@ static struct change *change_create(struct http_request *request, const char *id
 	return change;
 }
 
-static enum err read_key(struct http_request *request, const json_t *body, struct secret *ret_key, struct fault *fault)
+static enum err read_key(struct http_request *request, const json_t *body, struct secret *ret_key,
+			 struct fault *fault)
 {
 	const char *hex;
 	struct bytes key;
@@ -116,14 +119,16 @@ static enum err read_key(struct http_request *request, const json_t *body, struc
 	if (err != ERR_NONE)
 		return err;
 	if (bytes_from_hex(request->arena, hex, &key) != ERR_NONE || key.len < MIN_KEY_BYTES)
-		return fault_set(fault, ERR_MALFORMED, "keyHex: %d to %d bytes in hexadecimal", MIN_KEY_BYTES, SECRET_MAX);
+		return fault_set(fault, ERR_MALFORMED, "keyHex: %d to %d bytes in hexadecimal", MIN_KEY_BYTES,
+				 SECRET_MAX);
 	return secret_from(key, ret_key);
 }
 
 static enum err put(struct http_request *request, const json_t *body, struct fault *fault)
 {
 	static const char *const members[] = { "kind", "identity", "keyHex", NULL };
-	struct credential_row row = { .endpoint = request->endpoint, .created_ms = loop_wall_ms(request->api->parts.loop) };
+	struct credential_row row = { .endpoint = request->endpoint,
+				      .created_ms = loop_wall_ms(request->api->parts.loop) };
 	enum err err = body_members(body, members, fault);
 	if (err == ERR_NONE)
 		err = body_text(body, "kind", 16, &row.kind, fault);
@@ -138,10 +143,11 @@ static enum err put(struct http_request *request, const json_t *body, struct fau
 		return ERR_NOMEM;
 	err = read_key(request, body, &change->key, fault);
 	if (err == ERR_NONE)
-		err = credential_seal(request->api->parts.vault, request->arena, &row, &change->key, &row.sealed);
+		err = credential_seal(request->api->parts.vault, request->arena, &row, &change->key,
+				      &row.sealed);
 	if (err == ERR_NONE)
 		err = store_put_credential(request->api->parts.store, &row,
-		                           (struct store_done){ change_stored, change, 0 });
+					   (struct store_done){ change_stored, change, 0 });
 	if (err != ERR_NONE)
 		change_free(change);
 	return err;
@@ -162,9 +168,10 @@ void credential_put(struct http_request *request)
 void credential_delete(struct http_request *request)
 {
 	struct change *change = change_create(request, NULL);
-	enum err err = change != NULL ? store_remove_credential(request->api->parts.store, request->endpoint,
-	                                                        (struct store_done){ change_stored, change, 0 })
-	                              : ERR_NOMEM;
+	enum err err = change != NULL
+			       ? store_remove_credential(request->api->parts.store, request->endpoint,
+							 (struct store_done){ change_stored, change, 0 })
+			       : ERR_NOMEM;
 	if (err == ERR_NONE)
 		return;
 	if (change != NULL)

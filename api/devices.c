@@ -13,7 +13,8 @@ static json_t *object_json(const struct device_object *object)
 	if (json != NULL && object->instance != LWM2M_ID_NONE)
 		json_object_set_new(json, "instance", json_integer(object->instance));
 	if (json != NULL && object->version != 0)
-		json_object_set_new(json, "version", json_sprintf("%u.%u", object->version >> 8, object->version & 0xffu));
+		json_object_set_new(json, "version",
+				    json_sprintf("%u.%u", object->version >> 8, object->version & 0xffu));
 	return json;
 }
 
@@ -23,21 +24,17 @@ static json_t *device_json(const struct device *device)
 	json_t *objects = json_array();
 	for (size_t i = 0; i < device->object_count; i++)
 		json_array_append_new(objects, object_json(&device->objects[i]));
-	return json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o}",
-	                 "endpoint", device->endpoint,
-	                 "address", json_sprintf("%s://%s", device->address.is_secure ? "coaps" : "coap",
-	                                         coap_address_print(&device->address, address)),
-	                 "location", device->location,
-	                 "lifetime", (json_int_t)device->lifetime_s,
-	                 "version", device->version,
-	                 "binding", device->binding,
-	                 "queueMode", device->is_queue_mode,
-	                 "awake", device->is_awake || !device->is_queue_mode,
-	                 "registeredAt", json_time(device->registered_ms),
-	                 "updatedAt", json_time(device->updated_ms),
-	                 "lastSeenAt", json_time(device->seen_ms),
-	                 "expiresAt", device->expires_ms != 0 ? json_time(device->expires_ms) : json_null(),
-	                 "objects", objects);
+	return json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "endpoint",
+			 device->endpoint, "address",
+			 json_sprintf("%s://%s", device->address.is_secure ? "coaps" : "coap",
+				      coap_address_print(&device->address, address)),
+			 "location", device->location, "lifetime", (json_int_t)device->lifetime_s, "version",
+			 device->version, "binding", device->binding, "queueMode", device->is_queue_mode,
+			 "awake", device->is_awake || !device->is_queue_mode, "registeredAt",
+			 json_time(device->registered_ms), "updatedAt", json_time(device->updated_ms),
+			 "lastSeenAt", json_time(device->seen_ms), "expiresAt",
+			 device->expires_ms != 0 ? json_time(device->expires_ms) : json_null(), "objects",
+			 objects);
 }
 
 void devices_list(struct http_request *request)
@@ -54,7 +51,8 @@ void devices_list(struct http_request *request)
 	json_t *items = json_array();
 	const struct device *device = registry_next(registry, cursor != NULL ? cursor : "");
 	const char *last = NULL;
-	for (; device != NULL && json_array_size(items) < limit; device = registry_next(registry, device->endpoint)) {
+	for (; device != NULL && json_array_size(items) < limit;
+	     device = registry_next(registry, device->endpoint)) {
 		json_array_append_new(items, device_json(device));
 		last = device->endpoint;
 	}
@@ -79,10 +77,12 @@ static enum err add_components(struct http_request *request, struct fault *fault
 	struct inventory_row *rows;
 	size_t count;
 	json_t *device = request->own, *components = json_array();
-	enum err err = store_read_inventory(request->api->parts.store, request->arena, request->endpoint, NULL, &rows, &count);
+	enum err err = store_read_inventory(request->api->parts.store, request->arena, request->endpoint,
+					    NULL, &rows, &count);
 	for (size_t i = 0; i < count && err == ERR_NONE; i++)
-		json_array_append_new(components, json_pack("{s:s, s:s, s:o}", "section", rows[i].section, "key", rows[i].key,
-		                                            "learnedAt", json_time(rows[i].learned_ms)));
+		json_array_append_new(components,
+				      json_pack("{s:s, s:s, s:o}", "section", rows[i].section, "key",
+						rows[i].key, "learnedAt", json_time(rows[i].learned_ms)));
 	if (err != ERR_NONE) {
 		json_decref(components);
 		json_decref(device);
@@ -122,14 +122,15 @@ static enum err read_section(struct http_request *request, struct fault *fault)
 {
 	struct inventory_row *rows;
 	size_t count;
-	enum err err = store_read_inventory(request->api->parts.store, request->arena, request->endpoint, request->own, &rows,
-	                                    &count);
+	enum err err = store_read_inventory(request->api->parts.store, request->arena, request->endpoint,
+					    request->own, &rows, &count);
 	if (err != ERR_NONE)
 		return err;
 	json_t *items = json_array();
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(items, json_pack("{s:s, s:o, s:o}", "key", rows[i].key, "learnedAt",
-		                                       json_time(rows[i].learned_ms), "content", json_text(rows[i].json)));
+						       json_time(rows[i].learned_ms), "content",
+						       json_text(rows[i].json)));
 	http_reply_list(request, items, NULL);
 	return ERR_NONE;
 }

@@ -14,7 +14,7 @@
 struct stream {
 	struct http_request *request;
 	struct subscription *subscription;
-	struct arena *arena;                    /* for one event */
+	struct arena *arena; /* for one event */
 	struct timer keep_alive;
 };
 
@@ -29,8 +29,8 @@ static void stream_text(struct stream *stream, const char *text)
 static void event_happened(void *self, const struct event *event)
 {
 	struct stream *stream = self;
-	stream_text(stream, arena_printf(stream->arena, "id: %llu\nevent: %s\ndata: %s\n\n", (unsigned long long)event->id,
-	                                 event->type, event->json));
+	stream_text(stream, arena_printf(stream->arena, "id: %llu\nevent: %s\ndata: %s\n\n",
+					 (unsigned long long)event->id, event->type, event->json));
 	arena_reset(stream->arena);
 }
 
@@ -85,7 +85,8 @@ void events_stream(struct http_request *request)
 	}
 	if (err == ERR_NONE) {
 		http_stream_begin(request, "text/event-stream");
-		err = events_subscribe(request->api->parts.events, after, event_happened, stream, &stream->subscription, &gap);
+		err = events_subscribe(request->api->parts.events, after, event_happened, stream,
+				       &stream->subscription, &gap);
 	}
 	if (err != ERR_NONE) {
 		events_drop(request);

@@ -8,37 +8,33 @@
 #include "plugin_host.h"
 #include "reply.h"
 
-#define MAX_NAME   255
-#define MAX_KEY    255
-#define JOBS_PATH  "/api/v1/jobs"
+#define MAX_NAME  255
+#define MAX_KEY   255
+#define JOBS_PATH "/api/v1/jobs"
 
 void operations_list(struct http_request *request)
 {
 	json_t *items = json_array();
 	const struct loaded_operation *loaded;
 	for (size_t i = 0; (loaded = plugin_host_operation_at(request->api->parts.plugins, i)) != NULL; i++)
-		json_array_append_new(items, json_pack("{s:s, s:s, s:s, s:o}", "operation", loaded->operation->name, "plugin",
-		                                       loaded->plugin->name, "summary", loaded->operation->summary, "params",
-		                                       json_text(loaded->operation->params_schema)));
+		json_array_append_new(items,
+				      json_pack("{s:s, s:s, s:s, s:o}", "operation", loaded->operation->name,
+						"plugin", loaded->plugin->name, "summary",
+						loaded->operation->summary, "params",
+						json_text(loaded->operation->params_schema)));
 	http_reply_list(request, items, NULL);
 }
 
 static json_t *job_json(const struct job_row *row)
 {
-	return json_pack("{s:o, s:s, s:s, s:o, s:s, s:{s:I, s:I}, s:i, s:i, s:o, s:o, s:o, s:o, s:o}",
-	                 "id", json_id(row->id),
-	                 "endpoint", row->endpoint,
-	                 "operation", row->operation,
-	                 "params", json_text(row->params),
-	                 "state", row->state,
-	                 "progress", "done", (json_int_t)row->progress_done, "total", (json_int_t)row->progress_total,
-	                 "steps", (int)row->steps,
-	                 "interruptions", (int)row->attempts,
-	                 "result", json_text(row->result),
-	                 "error", json_text(row->error),
-	                 "createdAt", json_time(row->created_ms),
-	                 "updatedAt", json_time(row->updated_ms),
-	                 "deadlineAt", json_time(row->deadline_ms));
+	return json_pack("{s:o, s:s, s:s, s:o, s:s, s:{s:I, s:I}, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "id",
+			 json_id(row->id), "endpoint", row->endpoint, "operation", row->operation, "params",
+			 json_text(row->params), "state", row->state, "progress", "done",
+			 (json_int_t)row->progress_done, "total", (json_int_t)row->progress_total, "steps",
+			 (int)row->steps, "interruptions", (int)row->attempts, "result",
+			 json_text(row->result), "error", json_text(row->error), "createdAt",
+			 json_time(row->created_ms), "updatedAt", json_time(row->updated_ms), "deadlineAt",
+			 json_time(row->deadline_ms));
 }
 
 /* ---- making jobs ---- */
@@ -57,7 +53,7 @@ static enum err read_made(struct http_request *request, struct fault *fault)
 	return ERR_NONE;
 }
 
-struct waiting {                        /* for a job to be durable */
+struct waiting { /* for a job to be durable */
 	struct api *api;
 	uint64_t request;
 };
@@ -101,10 +97,11 @@ static enum err order_job(struct http_request *request, const json_t *body, stru
 		return err;
 	char *text = params != NULL ? json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS) : strdup("{}");
 	struct waiting *waiting = wait_for_job(request);
-	const struct job_order order = { request->endpoint, operation, text, key != NULL ? key : "", request->caller };
+	const struct job_order order = { request->endpoint, operation, text, key != NULL ? key : "",
+					 request->caller };
 	err = text != NULL && waiting != NULL
-	              ? job_create(request->api->parts.orchestrator, &order, job_made, waiting, fault)
-	              : ERR_NOMEM;
+		      ? job_create(request->api->parts.orchestrator, &order, job_made, waiting, fault)
+		      : ERR_NOMEM;
 	if (err != ERR_NONE)
 		free(waiting);
 	free(text);
@@ -130,8 +127,9 @@ void job_retry_post(struct http_request *request)
 	enum err err = item_id(request, &id, &fault);
 	struct waiting *waiting = err == ERR_NONE ? wait_for_job(request) : NULL;
 	if (err == ERR_NONE)
-		err = waiting != NULL ? job_retry(request->api->parts.orchestrator, id, request->caller, job_made, waiting, &fault)
-		                      : ERR_NOMEM;
+		err = waiting != NULL ? job_retry(request->api->parts.orchestrator, id, request->caller,
+						  job_made, waiting, &fault)
+				      : ERR_NOMEM;
 	if (err == ERR_NONE)
 		return;
 	free(waiting);
@@ -148,8 +146,10 @@ static enum err read_list(struct http_request *request, struct fault *fault)
 	enum err err = page_of(request, &page, fault);
 	if (err != ERR_NONE)
 		return err;
-	const struct job_filter filter = { .endpoint = http_query(request, "endpoint"), .state = http_query(request, "state"),
-		                           .before = page.before, .limit = page.limit };
+	const struct job_filter filter = { .endpoint = http_query(request, "endpoint"),
+					   .state = http_query(request, "state"),
+					   .before = page.before,
+					   .limit = page.limit };
 	err = store_read_jobs(request->api->parts.store, request->arena, &filter, &rows, &count);
 	if (err != ERR_NONE)
 		return err;
@@ -198,19 +198,21 @@ static enum err read_trace(struct http_request *request, struct fault *fault)
 	if (err == ERR_NONE)
 		err = read_job(request, &job, fault);
 	if (err == ERR_NONE)
-		err = store_read_trace(request->api->parts.store, request->arena, job.id, page.before, page.limit, &rows, &count);
+		err = store_read_trace(request->api->parts.store, request->arena, job.id, page.before,
+				       page.limit, &rows, &count);
 	if (err != ERR_NONE)
 		return err;
 	json_t *items = json_array();
 	for (size_t i = 0; i < count; i++) {
 		const char *hex = bytes_to_hex(request->arena, rows[i].raw);
 		json_array_append_new(items, json_pack("{s:I, s:i, s:o, s:s, s:s, s:s, s:s}", "number",
-		                                       (json_int_t)rows[i].number, "step", (int)rows[i].step, "at",
-		                                       json_time(rows[i].at_ms), "layer", rows[i].layer, "direction",
-		                                       rows[i].direction, "text", rows[i].text, "rawHex",
-		                                       hex != NULL ? hex : ""));
+						       (json_int_t)rows[i].number, "step", (int)rows[i].step,
+						       "at", json_time(rows[i].at_ms), "layer", rows[i].layer,
+						       "direction", rows[i].direction, "text", rows[i].text,
+						       "rawHex", hex != NULL ? hex : ""));
 	}
-	http_reply_list(request, items, page_next(request, &page, count, count > 0 ? rows[count - 1].number : 0));
+	http_reply_list(request, items,
+			page_next(request, &page, count, count > 0 ? rows[count - 1].number : 0));
 	return ERR_NONE;
 }
 
@@ -225,7 +227,8 @@ static enum err explain_not_cancelled(struct http_request *request, struct fault
 {
 	struct job_row row;
 	enum err err = read_job(request, &row, fault);
-	return err == ERR_NONE ? fault_set(fault, ERR_CONFLICT, "job %s is %s", request->item, row.state) : err;
+	return err == ERR_NONE ? fault_set(fault, ERR_CONFLICT, "job %s is %s", request->item, row.state)
+			       : err;
 }
 
 void job_delete(struct http_request *request)

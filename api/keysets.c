@@ -1,4 +1,5 @@
-/* /devices/{ep}/keysets: which keys the security domains of a device have. Values go in and never come out. */
+/* /devices/{ep}/keysets: which keys the security domains of a device have. Values go in and never come out.
+ */
 #include "keyset.h"
 
 #include <stdio.h>
@@ -10,23 +11,24 @@
 #include "reply.h"
 #include "vault.h"
 
-#define KIND_SCP03   "scp03"
-#define MAX_AID_HEX  32
-#define MAX_VERSION  127
+#define KIND_SCP03  "scp03"
+#define MAX_AID_HEX 32
+#define MAX_VERSION 127
 
 static enum err read_list(struct http_request *request, struct fault *fault)
 {
 	struct keyset_row *rows;
 	size_t count;
-	enum err err = store_read_keysets(request->api->parts.store, request->arena, request->endpoint, &rows, &count);
+	enum err err = store_read_keysets(request->api->parts.store, request->arena, request->endpoint, &rows,
+					  &count);
 	if (err != ERR_NONE)
 		return err;
 	json_t *items = json_array();
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(items, json_pack("{s:s, s:s, s:i, s:o, s:o}", "kind", rows[i].kind, "aidHex", rows[i].aid,
-		                                       "version", rows[i].version, "checkValues",
-		                                       json_text(rows[i].check_values), "createdAt",
-		                                       json_time(rows[i].created_ms)));
+		json_array_append_new(items, json_pack("{s:s, s:s, s:i, s:o, s:o}", "kind", rows[i].kind,
+						       "aidHex", rows[i].aid, "version", rows[i].version,
+						       "checkValues", json_text(rows[i].check_values),
+						       "createdAt", json_time(rows[i].created_ms)));
 	http_reply_list(request, items, NULL);
 	return ERR_NONE;
 }
@@ -39,20 +41,22 @@ void keysets_list(struct http_request *request)
 /* ---- storing ---- */
 
 static enum err read_key(const struct http_request *request, const json_t *body, const char *name,
-                         struct secret *ret_key, struct fault *fault)
+			 struct secret *ret_key, struct fault *fault)
 {
 	const char *hex;
 	struct bytes key;
 	enum err err = body_text(body, name, 64, &hex, fault);
 	if (err != ERR_NONE)
 		return err;
-	if (bytes_from_hex(request->arena, hex, &key) != ERR_NONE || (key.len != 16 && key.len != 24 && key.len != 32))
-		return fault_set(fault, ERR_MALFORMED, "%s: an AES key of 16, 24 or 32 bytes in hexadecimal", name);
+	if (bytes_from_hex(request->arena, hex, &key) != ERR_NONE ||
+	    (key.len != 16 && key.len != 24 && key.len != 32))
+		return fault_set(fault, ERR_MALFORMED, "%s: an AES key of 16, 24 or 32 bytes in hexadecimal",
+				 name);
 	return secret_from(key, ret_key);
 }
 
-static enum err read_keys(const struct http_request *request, const json_t *body, struct cardea_keyset *keyset,
-                          struct fault *fault)
+static enum err read_keys(const struct http_request *request, const json_t *body,
+			  struct cardea_keyset *keyset, struct fault *fault)
 {
 	enum err err = read_key(request, body, "encHex", &keyset->enc, fault);
 	if (err == ERR_NONE)
@@ -65,7 +69,8 @@ static enum err read_keys(const struct http_request *request, const json_t *body
 }
 
 /* "" for the issuer's security domain; upper case, so that one domain has one name. */
-static enum err read_aid(const struct http_request *request, const char *hex, const char **ret_aid, struct fault *fault)
+static enum err read_aid(const struct http_request *request, const char *hex, const char **ret_aid,
+			 struct fault *fault)
 {
 	struct bytes aid;
 	if (hex == NULL || hex[0] == 0) {
@@ -81,7 +86,7 @@ static enum err read_aid(const struct http_request *request, const char *hex, co
 static enum err read_kind(const char *kind, struct fault *fault)
 {
 	return strcmp(kind, KIND_SCP03) == 0 ? ERR_NONE
-	                                     : fault_set(fault, ERR_MALFORMED, "kind: must be " KIND_SCP03);
+					     : fault_set(fault, ERR_MALFORMED, "kind: must be " KIND_SCP03);
 }
 
 /* GlobalPlatform Amendment D: the first three bytes of a block of 01 under the key. */
@@ -118,8 +123,11 @@ static enum err check_values(struct arena *arena, const struct cardea_keyset *ke
 
 static enum err store_keyset(struct http_request *request, const json_t *body, struct fault *fault)
 {
-	static const char *const members[] = { "kind", "aidHex", "version", "encHex", "macHex", "dekHex", NULL };
-	struct keyset_row row = { .endpoint = request->endpoint, .created_ms = loop_wall_ms(request->api->parts.loop) };
+	static const char *const members[] = {
+		"kind", "aidHex", "version", "encHex", "macHex", "dekHex", NULL
+	};
+	struct keyset_row row = { .endpoint = request->endpoint,
+				  .created_ms = loop_wall_ms(request->api->parts.loop) };
 	struct cardea_keyset keyset = { 0 };
 	json_int_t version = 0;
 	enum err err = body_members(body, members, fault);
@@ -169,8 +177,8 @@ void keyset_delete(struct http_request *request)
 	if (err == ERR_NONE && version == 0)
 		err = fault_set(&fault, ERR_MALFORMED, "version: 1 to %d", MAX_VERSION);
 	if (err == ERR_NONE)
-		err = store_remove_keyset(request->api->parts.store, request->endpoint, kind, aid, (uint8_t)version,
-		                          http_when_done(request));
+		err = store_remove_keyset(request->api->parts.store, request->endpoint, kind, aid,
+					  (uint8_t)version, http_when_done(request));
 	if (err != ERR_NONE)
 		http_reply_fault_or(request, &fault, err);
 }

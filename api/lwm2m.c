@@ -17,9 +17,10 @@ static const struct {
 	uint8_t code;
 	unsigned status;
 } statuses[] = {
-	{ COAP_CODE(4, 0), 400 }, { COAP_CODE(4, 1), 403 },  { COAP_CODE(4, 3), 403 },  { COAP_CODE(4, 4), 404 },
-	{ COAP_CODE(4, 5), 405 }, { COAP_CODE(4, 6), 406 },  { COAP_CODE(4, 9), 409 },  { COAP_CODE(4, 13), 413 },
-	{ COAP_CODE(4, 15), 415 }, { COAP_CODE(5, 1), 501 }, { COAP_CODE(5, 3), 503 },
+	{ COAP_CODE(4, 0), 400 }, { COAP_CODE(4, 1), 403 },  { COAP_CODE(4, 3), 403 },
+	{ COAP_CODE(4, 4), 404 }, { COAP_CODE(4, 5), 405 },  { COAP_CODE(4, 6), 406 },
+	{ COAP_CODE(4, 9), 409 }, { COAP_CODE(4, 13), 413 }, { COAP_CODE(4, 15), 415 },
+	{ COAP_CODE(5, 1), 501 }, { COAP_CODE(5, 3), 503 },
 };
 
 static void reply_device_error(struct http_request *request, const struct operation_answer *answer)
@@ -30,9 +31,10 @@ static void reply_device_error(struct http_request *request, const struct operat
 		if (statuses[i].code == answer->code)
 			status = statuses[i].status;
 	snprintf(code, sizeof code, "%u.%02u", answer->code >> 5, answer->code & 31u);
-	bool has_text = answer->payload.len > 0 && answer->payload.len < 100 && bytes_are_utf8(answer->payload);
+	bool has_text =
+		answer->payload.len > 0 && answer->payload.len < 100 && bytes_are_utf8(answer->payload);
 	snprintf(detail, sizeof detail, "the device answered %s%s%.*s", code, has_text ? ": " : "",
-	         has_text ? (int)answer->payload.len : 0, has_text ? (const char *)answer->payload.at : "");
+		 has_text ? (int)answer->payload.len : 0, has_text ? (const char *)answer->payload.at : "");
 	http_add_header(request, "X-Device-Code", code);
 	http_reply_problem(request, status, "device-error", detail);
 }
@@ -50,16 +52,18 @@ static void reply_records(struct http_request *request, const struct operation_a
 		return;
 	}
 	http_reply_json(request, 200,
-	                json_pack("{s:s, s:s, s:s, s:o}", "endpoint", request->endpoint, "path", (const char *)request->own,
-	                          "format", format != NULL ? format->name : "none", "resources",
-	                          json_text((const char *)text.at)));
+			json_pack("{s:s, s:s, s:s, s:o}", "endpoint", request->endpoint, "path",
+				  (const char *)request->own, "format",
+				  format != NULL ? format->name : "none", "resources",
+				  json_text((const char *)text.at)));
 }
 
 static void reply_links(struct http_request *request, const struct operation_answer *answer)
 {
 	http_reply_json(request, 200,
-	                json_pack("{s:s, s:s, s:s%}", "endpoint", request->endpoint, "path", (const char *)request->own, "links",
-	                          (const char *)answer->payload.at, answer->payload.len));
+			json_pack("{s:s, s:s, s:s%}", "endpoint", request->endpoint, "path",
+				  (const char *)request->own, "links", (const char *)answer->payload.at,
+				  answer->payload.len));
 }
 
 static void reply_created(struct http_request *request, const struct operation_answer *answer)
@@ -67,7 +71,7 @@ static void reply_created(struct http_request *request, const struct operation_a
 	char path[PATH_TEXT_SIZE], location[512];
 	if (answer->location.depth == 2) {
 		snprintf(location, sizeof location, "/api/v1/devices/%s/lwm2m%s", request->endpoint,
-		         path_print(answer->location, path));
+			 path_print(answer->location, path));
 		http_add_header(request, "Location", location);
 	}
 	http_reply_empty(request, 201);
@@ -99,7 +103,8 @@ static void answered(void *self, uint64_t id, const struct operation_answer *ans
 	else if (answer->code >> 5 != 2)
 		reply_device_error(request, answer);
 	else if (fault.kind != ERR_NONE)
-		http_reply_problem(request, 502, "bad-device-answer", fault.text[0] != 0 ? fault.text : err_name(fault.kind));
+		http_reply_problem(request, 502, "bad-device-answer",
+				   fault.text[0] != 0 ? fault.text : err_name(fault.kind));
 	else
 		successes[id & 15](request, answer);
 }
@@ -131,11 +136,12 @@ static enum err accept_of(const struct http_request *request, uint16_t *ret_acce
 	return ERR_NONE;
 }
 
-static void start(struct http_request *request, struct operation_request *operation, enum err err, struct fault *fault)
+static void start(struct http_request *request, struct operation_request *operation, enum err err,
+		  struct fault *fault)
 {
 	if (err == ERR_NONE)
-		err = operation_start(request->api->parts.registry, request->endpoint, operation, answered, request->api,
-		                      request->id << 4 | operation->operation, fault);
+		err = operation_start(request->api->parts.registry, request->endpoint, operation, answered,
+				      request->api, request->id << 4 | operation->operation, fault);
 	if (err == ERR_NONE)
 		return;
 	if (err == ERR_NOT_FOUND)
@@ -204,7 +210,8 @@ void lwm2m_update(struct http_request *request)
 }
 
 /* The arguments of an Execute: a text/plain body, or {"arguments": "0='x'"}. */
-static enum err arguments_of(const struct http_request *request, const char **ret_arguments, struct fault *fault)
+static enum err arguments_of(const struct http_request *request, const char **ret_arguments,
+			     struct fault *fault)
 {
 	static const char *const members[] = { "arguments", NULL };
 	const char *type = http_header(request, "Content-Type"), *text;
@@ -240,10 +247,12 @@ void lwm2m_post(struct http_request *request)
 	enum err err = path_of(request, &operation.path, &fault);
 	operation.operation = operation.path.depth == 3 ? LWM2M_EXECUTE : LWM2M_CREATE;
 	if (err == ERR_NONE && operation.path.depth != 1 && operation.path.depth != 3)
-		err = fault_set(&fault, ERR_MALFORMED, "path: a resource to execute, or an object to create an instance of");
+		err = fault_set(&fault, ERR_MALFORMED,
+				"path: a resource to execute, or an object to create an instance of");
 	if (err == ERR_NONE)
-		err = operation.operation == LWM2M_EXECUTE ? arguments_of(request, &operation.arguments, &fault)
-		                                           : lwm2m_body(request, &operation, &fault);
+		err = operation.operation == LWM2M_EXECUTE
+			      ? arguments_of(request, &operation.arguments, &fault)
+			      : lwm2m_body(request, &operation, &fault);
 	start(request, &operation, err, &fault);
 }
 

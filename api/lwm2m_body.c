@@ -14,14 +14,16 @@
 
 /* What the type of a value is: as said, as the model has it, or as JSON shows it. */
 static enum err type_of(const struct http_request *request, const json_t *item, struct lwm2m_path path,
-                        enum lwm2m_type *ret_type, struct fault *fault)
+			enum lwm2m_type *ret_type, struct fault *fault)
 {
 	const json_t *value = json_object_get(item, "value"), *named = json_object_get(item, "type");
 	const struct object_model *object = model_object(request->api->parts.model, path.object, NULL);
-	const struct resource_model *resource = object != NULL ? object_resource(object, path.resource) : NULL;
+	const struct resource_model *resource =
+		object != NULL ? object_resource(object, path.resource) : NULL;
 	if (named != NULL) {
 		*ret_type = json_is_string(named) ? value_type_of(json_string_value(named)) : LWM2M_NONE;
-		return *ret_type != LWM2M_NONE ? ERR_NONE : fault_set(fault, ERR_MALFORMED, "type: not one of ours");
+		return *ret_type != LWM2M_NONE ? ERR_NONE
+					       : fault_set(fault, ERR_MALFORMED, "type: not one of ours");
 	}
 	if (resource != NULL && resource->type != LWM2M_NONE)
 		*ret_type = resource->type;
@@ -37,7 +39,7 @@ static enum err type_of(const struct http_request *request, const json_t *item, 
 }
 
 static enum err scalar_text(const struct http_request *request, const json_t *value, struct bytes *ret_text,
-                            struct fault *fault)
+			    struct fault *fault)
 {
 	const char *text = NULL;
 	if (json_is_string(value)) {
@@ -51,15 +53,16 @@ static enum err scalar_text(const struct http_request *request, const json_t *va
 	else if (json_is_real(value))
 		text = arena_printf(request->arena, "%.17f", json_real_value(value));
 	else
-		return fault_set(fault, ERR_MALFORMED, "value: %s", value == NULL ? "is required" : "must be a scalar");
+		return fault_set(fault, ERR_MALFORMED, "value: %s",
+				 value == NULL ? "is required" : "must be a scalar");
 	if (text == NULL)
 		return ERR_NOMEM;
 	*ret_text = bytes_of_text(text);
 	return ERR_NONE;
 }
 
-static enum err read_value(const struct http_request *request, const json_t *item, struct lwm2m_record *record,
-                           struct fault *fault)
+static enum err read_value(const struct http_request *request, const json_t *item,
+			   struct lwm2m_record *record, struct fault *fault)
 {
 	enum lwm2m_type type;
 	struct bytes text, copy;
@@ -73,12 +76,13 @@ static enum err read_value(const struct http_request *request, const json_t *ite
 	if (err == ERR_NONE)
 		err = value_parse(request->arena, type, copy, &record->value, &reason);
 	return err == ERR_NONE ? ERR_NONE
-	                       : fault_set(fault, err, "%s: %s", path_print(record->path, path),
-	                                   reason.text[0] != 0 ? reason.text : err_name(err));
+			       : fault_set(fault, err, "%s: %s", path_print(record->path, path),
+					   reason.text[0] != 0 ? reason.text : err_name(err));
 }
 
 /* "path" is absolute, "id" (and "resourceInstance") below the instance of the request. */
-static enum err item_path(const json_t *item, struct lwm2m_path base, struct lwm2m_path *ret_path, struct fault *fault)
+static enum err item_path(const json_t *item, struct lwm2m_path base, struct lwm2m_path *ret_path,
+			  struct fault *fault)
 {
 	const json_t *path = json_object_get(item, "path");
 	json_int_t id, instance;
@@ -101,21 +105,24 @@ static enum err item_path(const json_t *item, struct lwm2m_path base, struct lwm
 }
 
 static enum err read_item(const struct http_request *request, const json_t *item, struct lwm2m_path base,
-                          struct lwm2m_record *record, struct fault *fault)
+			  struct lwm2m_record *record, struct fault *fault)
 {
-	static const char *const members[] = { "path", "id", "resourceInstance", "type", "value", "name", NULL };
+	static const char *const members[] = {
+		"path", "id", "resourceInstance", "type", "value", "name", NULL
+	};
 	if (!json_is_object(item))
 		return fault_set(fault, ERR_MALFORMED, "resources: must be objects");
 	enum err err = body_members(item, members, fault);
 	if (err == ERR_NONE)
 		err = item_path(item, base, &record->path, fault);
 	if (err == ERR_NONE && (record->path.depth < 3 || !path_starts_with(record->path, base)))
-		err = fault_set(fault, ERR_MALFORMED, "resources: a path is not of a resource below the request's");
+		err = fault_set(fault, ERR_MALFORMED,
+				"resources: a path is not of a resource below the request's");
 	return err == ERR_NONE ? read_value(request, item, record, fault) : err;
 }
 
 static enum err read_items(const struct http_request *request, const json_t *items, struct lwm2m_path base,
-                           struct operation_request *operation, struct fault *fault)
+			   struct operation_request *operation, struct fault *fault)
 {
 	size_t count = json_array_size(items), i;
 	json_t *item;
@@ -124,7 +131,8 @@ static enum err read_items(const struct http_request *request, const json_t *ite
 	struct lwm2m_record *records = arena_alloc_array(request->arena, count, sizeof *records);
 	if (records == NULL)
 		return ERR_NOMEM;
-	json_array_foreach (items, i, item) {
+	json_array_foreach(items, i, item)
+	{
 		enum err err = read_item(request, item, base, &records[i], fault);
 		if (err != ERR_NONE)
 			return err;
@@ -133,8 +141,8 @@ static enum err read_items(const struct http_request *request, const json_t *ite
 	return ERR_NONE;
 }
 
-static enum err read_single(const struct http_request *request, const json_t *body, struct operation_request *operation,
-                            struct fault *fault)
+static enum err read_single(const struct http_request *request, const json_t *body,
+			    struct operation_request *operation, struct fault *fault)
 {
 	struct lwm2m_record *record = arena_alloc(request->arena, sizeof *record);
 	if (record == NULL)
@@ -146,7 +154,8 @@ static enum err read_single(const struct http_request *request, const json_t *bo
 	return read_value(request, body, record, fault);
 }
 
-static enum err read_json(const struct http_request *request, struct operation_request *operation, struct fault *fault)
+static enum err read_json(const struct http_request *request, struct operation_request *operation,
+			  struct fault *fault)
 {
 	static const char *const members[] = { "value", "type", "resources", "instance", NULL };
 	json_t *body = NULL;
@@ -161,13 +170,15 @@ static enum err read_json(const struct http_request *request, struct operation_r
 		base = LWM2M_INSTANCE(base.object, (uint16_t)instance);
 	if (err == ERR_NONE)
 		err = json_object_get(body, "value") != NULL
-		              ? read_single(request, body, operation, fault)
-		              : read_items(request, json_object_get(body, "resources"), base, operation, fault);
+			      ? read_single(request, body, operation, fault)
+			      : read_items(request, json_object_get(body, "resources"), base, operation,
+					   fault);
 	json_decref(body);
 	return err;
 }
 
-enum err lwm2m_body(const struct http_request *request, struct operation_request *operation, struct fault *fault)
+enum err lwm2m_body(const struct http_request *request, struct operation_request *operation,
+		    struct fault *fault)
 {
 	const char *type = http_header(request, "Content-Type");
 	if (type == NULL || strncasecmp(type, "application/json", 16) == 0)

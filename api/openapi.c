@@ -1,4 +1,5 @@
-/* OpenAPI 3.1 printed from the table of routes, the plugins' operations and the schemas in openapi_schemas.json. */
+/* OpenAPI 3.1 printed from the table of routes, the plugins' operations and the schemas in
+ * openapi_schemas.json. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,8 +15,8 @@ static const char schemas_text[] =
 
 static json_t *parameter(const char *name, size_t len, const char *in, bool is_required)
 {
-	return json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", name, len, "in", in, "required", is_required, "schema", "type",
-	                 "string");
+	return json_pack("{s:s%, s:s, s:b, s:{s:s}}", "name", name, len, "in", in, "required", is_required,
+			 "schema", "type", "string");
 }
 
 static json_t *parameters_of(const struct route *route)
@@ -49,11 +50,12 @@ static json_t *operation_of(const struct route *route)
 	if (route->result[0] != 0)
 		json_object_set_new(success, "content", content_of(route->result));
 	json_t *operation =
-		json_pack("{s:s, s:s, s:o, s:{s:o, s:{s:s}}}", "operationId", route->operation_id, "summary", route->summary,
-	                  "parameters", parameters_of(route), "responses", status, success, "default", "$ref",
-	                  "#/components/responses/Problem");
+		json_pack("{s:s, s:s, s:o, s:{s:o, s:{s:s}}}", "operationId", route->operation_id, "summary",
+			  route->summary, "parameters", parameters_of(route), "responses", status, success,
+			  "default", "$ref", "#/components/responses/Problem");
 	if (route->body[0] != 0)
-		json_object_set_new(operation, "requestBody", json_pack("{s:o}", "content", content_of(route->body)));
+		json_object_set_new(operation, "requestBody",
+				    json_pack("{s:o}", "content", content_of(route->body)));
 	if (route->scope == SCOPE_NONE)
 		json_object_set_new(operation, "security", json_array());
 	else
@@ -86,11 +88,12 @@ static json_t *order_schema(const struct plugin_host *plugins)
 	json_t *variants = json_array();
 	const struct loaded_operation *loaded;
 	for (size_t i = 0; (loaded = plugin_host_operation_at(plugins, i)) != NULL; i++)
-		json_array_append_new(variants, json_pack("{s:s, s:s, s:{s:{s:s}, s:o}, s:[s]}", "type", "object", "title",
-		                                          loaded->operation->summary, "properties", "operation", "const",
-		                                          loaded->operation->name, "params",
-		                                          json_text(loaded->operation->params_schema), "required",
-		                                          "operation"));
+		json_array_append_new(variants,
+				      json_pack("{s:s, s:s, s:{s:{s:s}, s:o}, s:[s]}", "type", "object",
+						"title", loaded->operation->summary, "properties",
+						"operation", "const", loaded->operation->name, "params",
+						json_text(loaded->operation->params_schema), "required",
+						"operation"));
 	return json_pack("{s:o}", "oneOf", variants);
 }
 
@@ -99,10 +102,12 @@ void openapi_get(struct http_request *request)
 	json_t *schemas = json_text(schemas_text);
 	json_object_set_new(schemas, "Order", order_schema(request->api->parts.plugins));
 	http_reply_json(request, 200,
-	                json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:o, s:{s:{s:s, s:{s:{s:{s:s}}}}}, s:{s:{s:s, s:s}}}, s:[{s:[]}]}",
-	                          "openapi", "3.1.0", "info", "title", "Cardea", "version", "1", "paths", paths(),
-	                          "components", "schemas", schemas, "responses", "Problem", "description",
-	                          "What went wrong (RFC 9457)", "content", "application/problem+json", "schema", "$ref",
-	                          "#/components/schemas/Problem", "securitySchemes", "token", "type", "http", "scheme",
-	                          "bearer", "security", "token"));
+			json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:o, s:{s:{s:s, s:{s:{s:{s:s}}}}}, s:{s:{s:s, "
+				  "s:s}}}, s:[{s:[]}]}",
+				  "openapi", "3.1.0", "info", "title", "Cardea", "version", "1", "paths",
+				  paths(), "components", "schemas", schemas, "responses", "Problem",
+				  "description", "What went wrong (RFC 9457)", "content",
+				  "application/problem+json", "schema", "$ref",
+				  "#/components/schemas/Problem", "securitySchemes", "token", "type", "http",
+				  "scheme", "bearer", "security", "token"));
 }

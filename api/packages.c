@@ -10,19 +10,21 @@
 
 static json_t *package_json(const struct package_row *row)
 {
-	return json_pack("{s:o, s:s, s:s, s:I, s:s, s:o, s:o}", "id", json_id(row->id), "kind", row->kind, "name", row->name,
-	                 "size", (json_int_t)row->size, "sha256Hex", row->sha256, "description", json_text(row->description),
-	                 "createdAt", json_time(row->created_ms));
+	return json_pack("{s:o, s:s, s:s, s:I, s:s, s:o, s:o}", "id", json_id(row->id), "kind", row->kind,
+			 "name", row->name, "size", (json_int_t)row->size, "sha256Hex", row->sha256,
+			 "description", json_text(row->description), "createdAt", json_time(row->created_ms));
 }
 
 /* ---- upload: the request's own is the upload while it is under way ---- */
 
-static enum err begin_upload(struct http_request *request, struct package_upload **ret_upload, struct fault *fault)
+static enum err begin_upload(struct http_request *request, struct package_upload **ret_upload,
+			     struct fault *fault)
 {
 	const char *kind = http_query(request, "kind"), *name = http_query(request, "name");
 	if (kind == NULL)
 		return fault_set(fault, ERR_MALFORMED, "kind: is required in the query");
-	return package_upload_begin(request->api->parts.packages, kind, name != NULL ? name : "", ret_upload, fault);
+	return package_upload_begin(request->api->parts.packages, kind, name != NULL ? name : "", ret_upload,
+				    fault);
 }
 
 bool package_add_body(struct http_request *request, struct bytes part, size_t *ret_taken)
@@ -57,7 +59,7 @@ static enum err read_added(struct http_request *request, struct fault *fault)
 	return err;
 }
 
-struct waiting {                        /* for a package to be durable */
+struct waiting { /* for a package to be durable */
 	struct api *api;
 	uint64_t request;
 };
@@ -82,7 +84,9 @@ void package_post(struct http_request *request)
 	struct fault fault = { .kind = ERR_NONE };
 	struct package_upload *upload = request->own;
 	struct waiting *waiting = malloc(sizeof *waiting);
-	enum err err = waiting == NULL ? ERR_NOMEM : upload == NULL ? begin_upload(request, &upload, &fault) : ERR_NONE;
+	enum err err = waiting == NULL  ? ERR_NOMEM
+		       : upload == NULL ? begin_upload(request, &upload, &fault)
+					: ERR_NONE;
 	if (err == ERR_NONE) {
 		*waiting = (struct waiting){ request->api, request->id };
 		err = package_upload_end(upload, package_added, waiting);
@@ -104,8 +108,9 @@ static enum err read_list(struct http_request *request, struct fault *fault)
 	size_t count;
 	enum err err = page_of(request, &page, fault);
 	if (err == ERR_NONE)
-		err = store_read_packages(request->api->parts.store, request->arena, http_query(request, "kind"), page.before,
-		                          page.limit, &rows, &count);
+		err = store_read_packages(request->api->parts.store, request->arena,
+					  http_query(request, "kind"), page.before, page.limit, &rows,
+					  &count);
 	if (err != ERR_NONE)
 		return err;
 	json_t *items = json_array();
@@ -120,7 +125,8 @@ void packages_list(struct http_request *request)
 	http_defer(request, read_list);
 }
 
-static enum err read_package(const struct http_request *request, struct package_row *ret_row, struct fault *fault)
+static enum err read_package(const struct http_request *request, struct package_row *ret_row,
+			     struct fault *fault)
 {
 	uint64_t id;
 	enum err err = item_id(request, &id, fault);

@@ -98,34 +98,40 @@ enum err page_of(const struct http_request *request, struct page *ret_page, stru
 	return err;
 }
 
-const char *page_next(const struct http_request *request, const struct page *page, size_t count, uint64_t last_id)
+const char *page_next(const struct http_request *request, const struct page *page, size_t count,
+		      uint64_t last_id)
 {
 	if (count < page->limit)
 		return NULL;
 	return arena_printf(request->arena, "%llu", (unsigned long long)last_id);
 }
 
-enum err body_text(const json_t *body, const char *name, size_t max_len, const char **ret_text, struct fault *fault)
+enum err body_text(const json_t *body, const char *name, size_t max_len, const char **ret_text,
+		   struct fault *fault)
 {
 	const json_t *member = json_object_get(body, name);
 	if (!json_is_string(member))
-		return fault_set(fault, ERR_MALFORMED, "%s: %s", name, member == NULL ? "is required" : "must be a string");
+		return fault_set(fault, ERR_MALFORMED, "%s: %s", name,
+				 member == NULL ? "is required" : "must be a string");
 	size_t len = json_string_length(member);
 	if (len == 0 || len > max_len || strlen(json_string_value(member)) != len)
-		return fault_set(fault, ERR_MALFORMED, "%s: 1 to %zu characters, none of them 0", name, max_len);
+		return fault_set(fault, ERR_MALFORMED, "%s: 1 to %zu characters, none of them 0", name,
+				 max_len);
 	*ret_text = json_string_value(member);
 	return ERR_NONE;
 }
 
-enum err body_number(const json_t *body, const char *name, json_int_t min, json_int_t max, json_int_t *ret_number,
-                     struct fault *fault)
+enum err body_number(const json_t *body, const char *name, json_int_t min, json_int_t max,
+		     json_int_t *ret_number, struct fault *fault)
 {
 	const json_t *member = json_object_get(body, name);
 	if (!json_is_integer(member))
-		return fault_set(fault, ERR_MALFORMED, "%s: %s", name, member == NULL ? "is required" : "must be an integer");
+		return fault_set(fault, ERR_MALFORMED, "%s: %s", name,
+				 member == NULL ? "is required" : "must be an integer");
 	json_int_t number = json_integer_value(member);
 	if (number < min || number > max)
-		return fault_set(fault, ERR_MALFORMED, "%s: %lld to %lld", name, (long long)min, (long long)max);
+		return fault_set(fault, ERR_MALFORMED, "%s: %lld to %lld", name, (long long)min,
+				 (long long)max);
 	*ret_number = number;
 	return ERR_NONE;
 }
@@ -134,7 +140,8 @@ enum err body_members(const json_t *body, const char *const *names, struct fault
 {
 	const char *member;
 	json_t *value;
-	json_object_foreach ((json_t *)body, member, value) {
+	json_object_foreach((json_t *)body, member, value)
+	{
 		size_t i = 0;
 		while (names[i] != NULL && strcmp(names[i], member) != 0)
 			i++;

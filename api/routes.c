@@ -112,7 +112,8 @@ const struct route *route_at(size_t i)
 }
 
 static const char *const method_names[HTTP_METHOD_COUNT] = {
-	[HTTP_GET] = "GET", [HTTP_PUT] = "PUT", [HTTP_POST] = "POST", [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
+	[HTTP_GET] = "GET",     [HTTP_PUT] = "PUT",       [HTTP_POST] = "POST",
+	[HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
 };
 
 const char *http_method_name(enum http_method method)
@@ -121,7 +122,10 @@ const char *http_method_name(enum http_method method)
 }
 
 static const char *const scope_names[] = {
-	[SCOPE_NONE] = "none", [SCOPE_READ] = "read", [SCOPE_WRITE] = "write", [SCOPE_ADMIN] = "admin",
+	[SCOPE_NONE] = "none",
+	[SCOPE_READ] = "read",
+	[SCOPE_WRITE] = "write",
+	[SCOPE_ADMIN] = "admin",
 };
 
 const char *scope_name(enum scope scope)
@@ -180,7 +184,7 @@ static bool matches(const struct http_request *request, const char *pattern, str
 		} else if (bytes_equal_text(segment, "{id}")) {
 			match.item = request->segments[at++];
 		} else if (bytes_equal_text(segment, "{path}")) {
-			size_t fixed = in_pattern - i - 1;      /* segments that follow */
+			size_t fixed = in_pattern - i - 1; /* segments that follow */
 			if (request->segment_count < at + 1 + fixed)
 				return false;
 			match.rest = at;

@@ -16,20 +16,20 @@
 #include "reply.h"
 #include "store.h"
 
-#define TOKEN_BYTES   32
-#define TOKEN_PREFIX  "cardea_"                 /* lets secret scanners find a leaked one */
-#define MAX_NAME      128
-#define READ_BYTES    (16u << 20)
+#define TOKEN_BYTES  32
+#define TOKEN_PREFIX "cardea_" /* lets secret scanners find a leaked one */
+#define MAX_NAME     128
+#define READ_BYTES   (16u << 20)
 
 struct token {
 	uint64_t id;
 	uint8_t hash[SHA256_SIZE];
 	enum scope scope;
-	int64_t created_ms, expires_ms;         /* 0: never */
+	int64_t created_ms, expires_ms; /* 0: never */
 	char name[MAX_NAME];
 	bool is_durable;
-	uint64_t request;                       /* that waits for it to be durable */
-	char *text;                             /* the token itself, until it was told */
+	uint64_t request; /* that waits for it to be durable */
+	char *text;       /* the token itself, until it was told */
 	UT_hash_handle hh;
 };
 
@@ -51,9 +51,9 @@ static void token_free(struct token_table *tokens, struct token *token)
 static struct token *token_by_id(struct token_table *tokens, uint64_t id)
 {
 	struct token *token, *next;
-	HASH_ITER (hh, tokens->by_hash, token, next)
-		if (token->id == id)
-			return token;
+	HASH_ITER(hh, tokens->by_hash, token, next)
+	if (token->id == id)
+		return token;
 	return NULL;
 }
 
@@ -83,13 +83,14 @@ enum err token_check(struct http_request *request, enum scope *ret_granted, stru
 
 /* A new token in the table, not yet stored; its text is in it. */
 static enum err token_make(struct token_table *tokens, const char *name, enum scope scope, int64_t expires_ms,
-                           struct token **ret_token)
+			   struct token **ret_token)
 {
 	uint8_t random[TOKEN_BYTES];
 	struct token *token = calloc(1, sizeof *token);
 	struct arena *arena = arena_create(4096);
 	enum err err = token != NULL && arena != NULL ? random_bytes(random, sizeof random) : ERR_NOMEM;
-	const char *encoded = err == ERR_NONE ? bytes_to_base64url(arena, bytes_of(random, sizeof random)) : NULL;
+	const char *encoded =
+		err == ERR_NONE ? bytes_to_base64url(arena, bytes_of(random, sizeof random)) : NULL;
 	wipe(random, sizeof random);
 	if (encoded == NULL || asprintf(&token->text, "%s%s", TOKEN_PREFIX, encoded) < 0)
 		err = err != ERR_NONE ? err : ERR_NOMEM;
@@ -114,9 +115,12 @@ static enum err token_make(struct token_table *tokens, const char *name, enum sc
 
 static enum err token_store(struct token_table *tokens, const struct token *token, struct store_done done)
 {
-	const struct token_row row = { .id = token->id, .name = token->name, .scopes = scope_name(token->scope),
-		.hash = bytes_of(token->hash, sizeof token->hash), .created_ms = token->created_ms,
-		.expires_ms = token->expires_ms };
+	const struct token_row row = { .id = token->id,
+				       .name = token->name,
+				       .scopes = scope_name(token->scope),
+				       .hash = bytes_of(token->hash, sizeof token->hash),
+				       .created_ms = token->created_ms,
+				       .expires_ms = token->expires_ms };
 	return store_put_token(tokens->api->parts.store, &row, done);
 }
 
@@ -127,7 +131,8 @@ static enum err write_admin_file(const char *data_dir, const char *text, struct 
 	snprintf(next, sizeof next, "%s/admin.token.new", data_dir);
 	int fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	size_t len = strlen(text);
-	bool written = fd >= 0 && write(fd, text, len) == (ssize_t)len && write(fd, "\n", 1) == 1 && fsync(fd) == 0;
+	bool written =
+		fd >= 0 && write(fd, text, len) == (ssize_t)len && write(fd, "\n", 1) == 1 && fsync(fd) == 0;
 	if (fd >= 0)
 		close(fd);
 	if (!written || rename(next, path) != 0)
@@ -220,8 +225,9 @@ void tokens_free(struct token_table *tokens)
 
 static json_t *token_json(const struct token *token)
 {
-	json_t *json = json_pack("{s:o, s:s, s:s, s:o}", "id", json_id(token->id), "name", token->name, "scope",
-	                         scope_name(token->scope), "createdAt", json_time(token->created_ms));
+	json_t *json =
+		json_pack("{s:o, s:s, s:s, s:o}", "id", json_id(token->id), "name", token->name, "scope",
+			  scope_name(token->scope), "createdAt", json_time(token->created_ms));
 	if (json != NULL && token->expires_ms != 0)
 		json_object_set_new(json, "expiresAt", json_time(token->expires_ms));
 	return json;
@@ -231,8 +237,8 @@ void tokens_list(struct http_request *request)
 {
 	json_t *items = json_array();
 	struct token *token, *next;
-	HASH_ITER (hh, request->api->tokens->by_hash, token, next)
-		json_array_append_new(items, token_json(token));
+	HASH_ITER(hh, request->api->tokens->by_hash, token, next)
+	json_array_append_new(items, token_json(token));
 	http_reply_list(request, items, NULL);
 }
 
@@ -281,7 +287,9 @@ void token_post(struct http_request *request)
 		err = body_number(body, "lifetime", 1, INT32_MAX, &lifetime_s, &fault);
 	if (err == ERR_NONE)
 		err = token_make(tokens, name, scope,
-		                 lifetime_s == 0 ? 0 : loop_wall_ms(request->api->parts.loop) + 1000 * lifetime_s, &token);
+				 lifetime_s == 0 ? 0
+						 : loop_wall_ms(request->api->parts.loop) + 1000 * lifetime_s,
+				 &token);
 	if (err == ERR_NONE) {
 		token->request = request->id;
 		err = token_store(tokens, token, (struct store_done){ created, tokens, token->id });
@@ -308,5 +316,5 @@ void token_delete(struct http_request *request)
 		http_reply_fault_or(request, &fault, err);
 		return;
 	}
-	token_free(tokens, token);              /* void at once, whatever the store says later */
+	token_free(tokens, token); /* void at once, whatever the store says later */
 }

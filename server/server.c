@@ -182,6 +182,7 @@ static void end_endpoint(struct server *server)
 	if (server->registry != NULL)
 		registry_attach(server->registry, NULL);
 	endpoint_free(server->endpoint);
+	server->endpoint = NULL;
 }
 
 static enum err begin_packages(struct server *server, struct fault *fault)
@@ -309,7 +310,8 @@ void server_free(struct server *server)
 {
 	if (server == NULL)
 		return;
-	/* Whoever waits for a write or a worker is told while he is still there. */
+	/* Whoever waits for a device, a write or a worker is told while he is still there. */
+	end_endpoint(server);
 	if (server->store != NULL)
 		store_finish(server->store);
 	end_workers(server);

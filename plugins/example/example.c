@@ -1,4 +1,5 @@
-/* The smallest complete plugin: one operation that reads who made a device and reports it. README.md walks through it. */
+/* The smallest complete plugin: one operation that reads who made a device and reports it. README.md walks
+ * through it. */
 #include <cardea/plugin.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,8 @@ static enum cardea_result identify(void *plugin, const struct cardea_step *step,
 	return step->event == CARDEA_ANSWER ? tell(plugin, step, out) : ask(plugin, out);
 }
 
-static enum err example_open(const struct cardea_host_api *host, cardea_host *view, const char *config, void **ret_self)
+static enum err example_open(const struct cardea_host_api *host, cardea_host *view, const char *config,
+			     void **ret_self)
 {
 	struct example *example = calloc(1, sizeof *example);
 	if (example == NULL)
@@ -84,7 +86,8 @@ static const struct cardea_operation operations[] = {
 	{
 		.name = "example.identify",
 		.summary = "Reads manufacturer, model and serial number of the device",
-		.params_schema = "{\"type\": \"object\", \"properties\": {}, \"additionalProperties\": false}",
+		.params_schema =
+			"{\"type\": \"object\", \"properties\": {}, \"additionalProperties\": false}",
 		.step = identify,
 	},
 	{ .name = NULL },

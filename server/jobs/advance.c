@@ -1,9 +1,9 @@
 /* How a job moves: one table of what it waits for and what comes.
  *
- *   RESTING -turn-> PREPARING -prepared-> step -> STORING -stored-> ASKING | LISTENING | WORKING -> step -> ...
+ *   RESTING -turn-> PREPARING -prepared-> step -> STORING -stored-> ASKING | LISTENING | WORKING -> step
  *
- * A step is run, its answer is stored together with the trace, and only then is it acted on. A break at any point leads
- * back to RESTING; the next step is then CARDEA_RESUME. */
+ * A step is run, its answer is stored together with the trace, and only then is it acted on. A break at any
+ * point leads back to RESTING; the next step is then CARDEA_RESUME. */
 #include "job.h"
 
 #include <stdio.h>
@@ -17,208 +17,26 @@
 #include "path.h"
 #include "work.h"
 
-#define STORE_AGAIN_MS   1000
-#define RETRY_FIRST_MS   2000           /* after a request without an answer; doubles */
-#define RETRY_LIMIT_MS   300000
-#define MAX_WAIT_MS      3600000
-#define TRACE_TEXT_SIZE  160
-
-static void store_step(struct job *job);
-static void end_job(struct job *job, enum job_state state);
-
-/* ---- running a step ---- */
-
-static void run_step(struct job *job, enum cardea_event event, const struct answer *answer)
-{
-	struct orchestrator *orchestrator = job->orchestrator;
-	struct cardea_step step = {
-		.endpoint = job->endpoint, .params = job->params, .package = materials_package(job->materials),
-		.state = bytes_of(job->kept, job->kept_len), .arena = orchestrator->scratch, .event = event,
-		.format = FORMAT_NONE, .now_ms = loop_wall_ms(orchestrator->parts.loop),
-	};
-	if (answer != NULL) {
-		step.fault = answer->fault;
-		step.code = answer->code;
-		step.format = answer->format;
-		step.payload = answer->payload;
-		step.records = answer->records;
-		step.path = answer->path;
-	}
-	job->outcome = job->operation->operation->step(job->operation->self, &step, &job->out);
-	arena_reset(orchestrator->scratch);
-	job->steps++;
-	job->state = event == CARDEA_RESUME ? JOB_VERIFYING : JOB_RUNNING;
-	store_step(job);
-}
-
-/* A step begins with an empty answer; what the server itself has to say to the trace comes first. */
-static void begin_step(struct job *job)
-{
-	step_out_end(&job->out);
-	arena_reset(job->step_arena);
-	step_out_begin(&job->out, job->step_arena, job->materials);
-}
-
-static void trace_line(struct job *job, const char *direction, const char *text)
-{
-	if (step_out_trace(&job->out, "lwm2m", direction, text, bytes_of(NULL, 0)) != ERR_NONE)
-		log_warn("job.trace_lost", "id=%llu", (unsigned long long)job->id);
-}
-
-static const char *const operation_texts[] = {
-	[LWM2M_READ] = "Read", [LWM2M_DISCOVER] = "Discover", [LWM2M_WRITE_REPLACE] = "Write (replace)",
-	[LWM2M_WRITE_PARTIAL] = "Write (partial)", [LWM2M_WRITE_ATTRIBUTES] = "Write-Attributes",
-	[LWM2M_EXECUTE] = "Execute", [LWM2M_CREATE] = "Create", [LWM2M_DELETE] = "Delete", [LWM2M_OBSERVE] = "Observe",
-	[LWM2M_CANCEL_OBSERVE] = "Cancel Observation",
-};
-
-static void trace_request(struct job *job, const struct cardea_request *request)
-{
-	char path[PATH_TEXT_SIZE], text[TRACE_TEXT_SIZE];
-	int length = snprintf(text, sizeof text, "%s %s", operation_texts[request->operation], path_print(request->path, path));
-	if (request->records.count > 0)
-		snprintf(text + length, sizeof text - (size_t)length, ", %zu values", request->records.count);
-	else if (request->arguments != NULL)
-		snprintf(text + length, sizeof text - (size_t)length, " with %s", request->arguments);
-	trace_line(job, "command", text);
-}
-
-/* ---- storing what it answered ---- */
-
-static void stored(void *self, uint64_t ticket, enum err result)
-{
-	struct job *job = orchestrator_by_ticket(self, ticket);
-	if (job == NULL)
-		return;
-	if (result == ERR_NONE) {
-		job_advance(job, SIGNAL_STORED, NULL);
-		return;
-	}
-	log_error("job.not_stored", "id=%llu error=%s", (unsigned long long)job->id, err_name(result));
-	loop_start_timer(job->orchestrator->parts.loop, &job->timer, STORE_AGAIN_MS);
-}
-
-static enum err trace_rows(const struct job *job, struct arena *arena, struct trace_row **ret_rows)
-{
-	struct trace_row *rows = arena_alloc_array(arena, job->out.trace_count + 1, sizeof *rows);
-	size_t count = 0;
-	if (rows == NULL)
-		return ERR_NOMEM;
-	for (const struct trace_line *line = job->out.trace; line != NULL; line = line->next)
-		rows[count++] = (struct trace_row){ .job_id = job->id, .step = job->steps, .at_ms = job->updated_ms,
-			.layer = line->layer, .direction = line->direction, .text = line->text, .raw = line->raw };
-	*ret_rows = rows;
-	return ERR_NONE;
-}
-
-static enum err put_learned(struct job *job)
-{
-	struct store *store = job->orchestrator->parts.store;
-	for (const struct learned *learned = job->out.learned; learned != NULL; learned = learned->next) {
-		struct inventory_row row = { .endpoint = job->endpoint, .section = learned->section,
-			.key = learned->key, .json = learned->json, .learned_ms = job->updated_ms };
-		enum err err = store_put_inventory(store, &row, (struct store_done){ 0 });
-		if (err != ERR_NONE)
-			return err;
-	}
-	return ERR_NONE;
-}
-
-static enum err put_job(struct job *job)
-{
-	struct orchestrator *orchestrator = job->orchestrator;
-	struct job_row row;
-	struct trace_row *trace;
-	job->updated_ms = loop_wall_ms(orchestrator->parts.loop);
-	enum err err = put_learned(job);
-	if (err == ERR_NONE)
-		err = trace_rows(job, orchestrator->scratch, &trace);
-	if (err == ERR_NONE)
-		err = job_to_row(job, orchestrator->scratch, &row);
-	if (err == ERR_NONE)
-		err = store_put_job(orchestrator->parts.store, &row, trace, job->out.trace_count,
-		                    (struct store_done){ stored, orchestrator, job_ticket(job) });
-	arena_reset(orchestrator->scratch);
-	return err;
-}
-
-/* Stores the row; when the queue is full the timer brings us back. */
-void job_store(struct job *job)
-{
-	enum err err = put_job(job);
-	if (err == ERR_NONE)
-		return;
-	log_warn("job.store_again", "id=%llu error=%s", (unsigned long long)job->id, err_name(err));
-	loop_start_timer(job->orchestrator->parts.loop, &job->timer, STORE_AGAIN_MS);
-}
-
-static void store_step(struct job *job)
-{
-	struct cardea_out *out = &job->out;
-	if (out->broken != ERR_NONE || (job->outcome == CARDEA_NEXT && out->next == STEP_NOTHING)) {
-		job->outcome = CARDEA_FAILED;
-		fault_set(&job->failure, out->broken != ERR_NONE ? out->broken : ERR_INTERNAL,
-		          "the plugin's step asked for too much, or for nothing");
-	}
-	if (out->failure.kind != ERR_NONE && job->outcome != CARDEA_NEXT && job->outcome != CARDEA_DONE)
-		job->failure = out->failure;
-	if (out->has_progress) {
-		job->progress_done = out->progress_done;
-		job->progress_total = out->progress_total;
-	}
-	if (json_object_update(job->result, out->result) != 0)
-		log_warn("job.result_lost", "id=%llu", (unsigned long long)job->id);
-	if (out->has_state && job_replace_kept(job, out->state) != ERR_NONE) {
-		job->outcome = CARDEA_FAILED;
-		fault_set(&job->failure, ERR_NOMEM, "no memory for the state of the job");
-	}
-	switch (job->outcome) {
-	case CARDEA_NEXT:
-		if (out->next == STEP_SEND)
-			trace_request(job, &out->request);
-		job->phase = PHASE_STORING;
-		job_store(job);
-		break;
-	case CARDEA_DONE:
-		end_job(job, JOB_SUCCEEDED);
-		break;
-	case CARDEA_FAILED:
-		end_job(job, JOB_FAILED);
-		break;
-	case CARDEA_UNKNOWN:
-		end_job(job, JOB_UNKNOWN);
-		break;
-	}
-}
+#define RETRY_FIRST_MS  2000 /* after a request without an answer; doubles */
+#define RETRY_LIMIT_MS  300000
+#define MAX_WAIT_MS     3600000
+#define TRACE_TEXT_SIZE 160
 
 /* ---- the end ---- */
-
-static void end_job(struct job *job, enum job_state state)
-{
-	bool needs_reason = state == JOB_FAILED || state == JOB_UNKNOWN;
-	if (needs_reason && job->failure.kind == ERR_NONE)
-		fault_set(&job->failure, ERR_INTERNAL, "no reason was given");
-	loop_stop_timer(job->orchestrator->parts.loop, &job->timer);
-	if (job->steps > 0)
-		operation_end_job(job->orchestrator->parts.registry, job->endpoint, job->id);
-	job->state = state;
-	job->phase = PHASE_ENDING;
-	job_drop_kept(job);
-	job_store(job);
-}
 
 /* Cancelled or past its deadline, at a moment when no step is under way. */
 static void stop_now(struct job *job)
 {
 	if (!job->is_overdue) {
 		fault_set(&job->failure, ERR_CONFLICT, "cancelled%s",
-		          job->steps > 0 ? " after it had begun; what was done is not undone" : "");
-		end_job(job, JOB_CANCELLED);
+			  job->steps > 0 ? " after it had begun; what was done is not undone" : "");
+		job_end(job, JOB_CANCELLED);
 		return;
 	}
 	fault_set(&job->failure, ERR_TIMEOUT, "not ended in time%s",
-	          job->steps > 0 ? "; the device was not there to say how far it got" : ", the device was not there");
-	end_job(job, job->steps > 0 ? JOB_UNKNOWN : JOB_FAILED);
+		  job->steps > 0 ? "; the device was not there to say how far it got"
+				 : ", the device was not there");
+	job_end(job, job->steps > 0 ? JOB_UNKNOWN : JOB_FAILED);
 }
 
 static void ended(struct job *job, const void *with)
@@ -240,8 +58,8 @@ static enum err prepare(void *arg)
 {
 	struct preparation *preparation = arg;
 	const struct orchestrator_parts *parts = &preparation->orchestrator->parts;
-	return materials_read(parts->store, parts->vault, parts->packages, preparation->endpoint, preparation->package_id,
-	                      &preparation->materials);
+	return materials_read(parts->store, parts->vault, parts->packages, preparation->endpoint,
+			      preparation->package_id, &preparation->materials);
 }
 
 static void preparation_free(struct preparation *preparation)
@@ -276,7 +94,8 @@ static void rest_awhile(struct job *job)
 	unsigned doublings = job->rests < 8 ? job->rests++ : 8;
 	int64_t after_ms = (int64_t)RETRY_FIRST_MS << doublings;
 	job->phase = PHASE_RESTING;
-	loop_start_timer(job->orchestrator->parts.loop, &job->timer, after_ms < RETRY_LIMIT_MS ? after_ms : RETRY_LIMIT_MS);
+	loop_start_timer(job->orchestrator->parts.loop, &job->timer,
+			 after_ms < RETRY_LIMIT_MS ? after_ms : RETRY_LIMIT_MS);
 }
 
 static void take_turn(struct job *job, const void *with)
@@ -308,16 +127,16 @@ static void first_step(struct job *job, const void *with)
 		stop_now(job);
 		return;
 	}
-	begin_step(job);
+	job_begin_step(job);
 	if (result != ERR_NONE) {
-		fault_set(&job->failure, result, "its package or the key sets of the device cannot be read: %s",
-		          err_name(result));
-		end_job(job, job->steps > 0 ? JOB_UNKNOWN : JOB_FAILED);
+		fault_set(&job->failure, result,
+			  "its package or the key sets of the device cannot be read: %s", err_name(result));
+		job_end(job, job->steps > 0 ? JOB_UNKNOWN : JOB_FAILED);
 		return;
 	}
 	job_drop_notifications(job);
 	job->is_broken = false;
-	run_step(job, job->steps > 0 ? CARDEA_RESUME : CARDEA_START, NULL);
+	job_run_step(job, job->steps > 0 ? CARDEA_RESUME : CARDEA_START, NULL);
 }
 
 /* ---- breaks ---- */
@@ -331,10 +150,11 @@ static void park(struct job *job, const void *with)
 	job->attempts++;
 	job->state = JOB_WAITING;
 	job->is_broken = false;
-	materials_free(job->materials);         /* read again when it goes on */
+	materials_free(job->materials); /* read again when it goes on */
 	job->materials = NULL;
 	rest_awhile(job);
-	enum err err = put_job(job);            /* for those who look; the job itself loses nothing without it */
+	/* For those who look: the job itself loses nothing without it. */
+	enum err err = job_put(job);
 	if (err != ERR_NONE)
 		log_warn("job.not_stored", "id=%llu error=%s", (unsigned long long)job->id, err_name(err));
 	job_publish(job);
@@ -354,12 +174,13 @@ static void trace_answer(struct job *job, const struct operation_answer *answer)
 {
 	char text[TRACE_TEXT_SIZE];
 	if (answer->code != 0)
-		snprintf(text, sizeof text, "%u.%02u, %zu bytes%s%.80s", answer->code >> 5, answer->code & 31u,
-		         answer->payload.len, answer->fault.kind != ERR_NONE ? ", not understood: " : "",
-		         answer->fault.kind != ERR_NONE ? answer->fault.text : "");
+		snprintf(text, sizeof text, "%u.%02u, %zu bytes%s%.80s", answer->code >> 5,
+			 answer->code & 31u, answer->payload.len,
+			 answer->fault.kind != ERR_NONE ? ", not understood: " : "",
+			 answer->fault.kind != ERR_NONE ? answer->fault.text : "");
 	else
 		snprintf(text, sizeof text, "no answer: %s", err_name(answer->fault.kind));
-	trace_line(job, "answer", text);
+	job_note(job, "answer", text);
 }
 
 static void answered(void *self, uint64_t ticket, const struct operation_answer *answer)
@@ -368,9 +189,10 @@ static void answered(void *self, uint64_t ticket, const struct operation_answer 
 	if (job == NULL)
 		return;
 	struct lwm2m_path path = job->out.request.path;
-	begin_step(job);
+	job_begin_step(job);
 	trace_answer(job, answer);
-	const struct answer with = { path, answer->format, answer->payload, answer->records, answer->fault, answer->code };
+	const struct answer with = { path,          answer->format, answer->payload, answer->records,
+				     answer->fault, answer->code };
 	job_advance(job, answer->code != 0 ? SIGNAL_ANSWERED : SIGNAL_LOST, &with);
 }
 
@@ -379,13 +201,18 @@ static void send_request(struct job *job)
 	struct orchestrator *orchestrator = job->orchestrator;
 	const struct cardea_request *from = &job->out.request;
 	const struct operation_request request = {
-		.operation = from->operation, .path = from->path, .records = from->records, .payload_format = FORMAT_NONE,
-		.accept = FORMAT_NONE, .arguments = from->arguments, .job_id = job->id,
+		.operation = from->operation,
+		.path = from->path,
+		.records = from->records,
+		.payload_format = FORMAT_NONE,
+		.accept = FORMAT_NONE,
+		.arguments = from->arguments,
+		.job_id = job->id,
 	};
 	struct fault fault = { .kind = ERR_NONE };
 	job->phase = PHASE_ASKING;
-	enum err err = operation_start(orchestrator->parts.registry, job->endpoint, &request, answered, orchestrator,
-	                               job_ticket(job), &fault);
+	enum err err = operation_start(orchestrator->parts.registry, job->endpoint, &request, answered,
+				       orchestrator, job_ticket(job), &fault);
 	if (err == ERR_NONE)
 		return;
 	if (err == ERR_NOT_FOUND || err == ERR_UNAVAILABLE) {
@@ -393,10 +220,10 @@ static void send_request(struct job *job)
 		return;
 	}
 	fault_set(&job->failure, err, "the request cannot be sent: %s", fault.text);
-	end_job(job, JOB_FAILED);
+	job_end(job, JOB_FAILED);
 }
 
-struct errand {                         /* a worker's, on behalf of a step */
+struct errand { /* a worker's, on behalf of a step */
 	struct orchestrator *orchestrator;
 	uint64_t ticket;
 	enum err (*run)(void *);
@@ -431,26 +258,27 @@ static void start_work(struct job *job)
 		return;
 	}
 	*errand = (struct errand){ orchestrator, job_ticket(job), job->out.work.run, job->out.work.arg,
-		                   job->out.work.free_arg };
+				   job->out.work.free_arg };
 	if (work_submit(orchestrator->parts.workers, run_errand, errand_done, errand) != ERR_NONE) {
 		free(errand);
 		job_advance(job, SIGNAL_LOST, NULL);
 		return;
 	}
-	job->out.next = STEP_NOTHING;           /* the errand owns the argument now */
+	job->out.next = STEP_NOTHING; /* the errand owns the argument now */
 }
 
 static void deliver_notification(struct job *job, const struct notification *note)
 {
 	struct orchestrator *orchestrator = job->orchestrator;
-	struct answer with = { .path = note->path, .format = note->format,
-		               .payload = bytes_of(note->payload, note->payload_len) };
+	struct answer with = { .path = note->path,
+			       .format = note->format,
+			       .payload = bytes_of(note->payload, note->payload_len) };
 	const struct format *format = format_find(note->format);
 	if (format == NULL)
 		fault_set(&with.fault, ERR_UNSUPPORTED, "content format %u", note->format);
 	else
-		with.fault.kind = format->read(orchestrator->scratch, orchestrator->parts.model, note->path, with.payload,
-		                               &with.records, &with.fault);
+		with.fault.kind = format->read(orchestrator->scratch, orchestrator->parts.model, note->path,
+					       with.payload, &with.records, &with.fault);
 	job_advance(job, SIGNAL_NOTIFIED, &with);
 }
 
@@ -513,7 +341,7 @@ static void created(struct job *job, const void *with)
 static void step_on_answer(struct job *job, const void *with)
 {
 	job->rests = 0;
-	run_step(job, CARDEA_ANSWER, with);
+	job_run_step(job, CARDEA_ANSWER, with);
 }
 
 static void step_on_notification(struct job *job, const void *with)
@@ -521,23 +349,24 @@ static void step_on_notification(struct job *job, const void *with)
 	char path[PATH_TEXT_SIZE], text[TRACE_TEXT_SIZE];
 	const struct answer *answer = with;
 	loop_stop_timer(job->orchestrator->parts.loop, &job->timer);
-	begin_step(job);
-	snprintf(text, sizeof text, "Notify %s, %zu bytes", path_print(answer->path, path), answer->payload.len);
-	trace_line(job, "answer", text);
-	run_step(job, CARDEA_NOTIFY, answer);
+	job_begin_step(job);
+	snprintf(text, sizeof text, "Notify %s, %zu bytes", path_print(answer->path, path),
+		 answer->payload.len);
+	job_note(job, "answer", text);
+	job_run_step(job, CARDEA_NOTIFY, answer);
 }
 
 static void step_on_timeout(struct job *job, const void *with)
 {
-	begin_step(job);
-	run_step(job, CARDEA_TIMEOUT, NULL);
+	job_begin_step(job);
+	job_run_step(job, CARDEA_TIMEOUT, NULL);
 }
 
 static void step_on_work(struct job *job, const void *with)
 {
 	const struct answer answer = { .fault.kind = *(const enum err *)with, .format = FORMAT_NONE };
-	begin_step(job);
-	run_step(job, CARDEA_WORK_DONE, &answer);
+	job_begin_step(job);
+	job_run_step(job, CARDEA_WORK_DONE, &answer);
 }
 
 static void store_again(struct job *job, const void *with)
@@ -555,8 +384,8 @@ static void stop(struct job *job, const void *with)
 	stop_now(job);
 }
 
-/* What comes, while we wait for what, and what is done then. What is not in the table is of no interest: an answer to
- * an older request, a turn while a step is under way. */
+/* What comes, while we wait for what, and what is done then. What is not in the table is of no interest: an
+ * answer to an older request, a turn while a step is under way. */
 static const struct {
 	enum job_phase phase;
 	enum job_signal signal;

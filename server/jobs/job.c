@@ -14,7 +14,7 @@
 #define CONTEXT_SIZE    32
 
 static const char *const state_names[] = {
-	[JOB_QUEUED] = "queued",       [JOB_RUNNING] = "running", [JOB_WAITING] = "waiting",
+	[JOB_QUEUED] = "queued",       [JOB_RUNNING] = "running",     [JOB_WAITING] = "waiting",
 	[JOB_VERIFYING] = "verifying", [JOB_SUCCEEDED] = "succeeded", [JOB_FAILED] = "failed",
 	[JOB_UNKNOWN] = "unknown",     [JOB_CANCELLED] = "cancelled",
 };
@@ -45,8 +45,8 @@ static enum err open_kept(struct job *job, struct bytes sealed)
 	if (sealed.len == 0)
 		return ERR_NONE;
 	arena_reset(job->step_arena);
-	enum err err = vault_open_sealed(job->orchestrator->parts.vault, job->step_arena, seal_context(job->id, context),
-	                                 sealed, &state);
+	enum err err = vault_open_sealed(job->orchestrator->parts.vault, job->step_arena,
+					 seal_context(job->id, context), sealed, &state);
 	if (err != ERR_NONE)
 		return err;
 	err = job_replace_kept(job, state);
@@ -60,27 +60,40 @@ static enum err copy_order(struct job *job, const struct job_row *row)
 	job->params = arena_strdup(job->order_arena, row->params);
 	job->idempotency_key = arena_strdup(job->order_arena, row->idempotency_key);
 	if (row->idempotency_key[0] != 0)
-		job->key = arena_printf(job->order_arena, "%llu/%s", (unsigned long long)row->caller, row->idempotency_key);
+		job->key = arena_printf(job->order_arena, "%llu/%s", (unsigned long long)row->caller,
+					row->idempotency_key);
 	bool complete = job->endpoint != NULL && job->params != NULL && job->idempotency_key != NULL &&
-	                (row->idempotency_key[0] == 0 || job->key != NULL);
+			(row->idempotency_key[0] == 0 || job->key != NULL);
 	return complete ? ERR_NONE : ERR_NOMEM;
 }
 
 enum err job_from_row(struct orchestrator *orchestrator, const struct job_row *row, struct job **ret_job,
-                      struct fault *fault)
+		      struct fault *fault)
 {
-	const struct loaded_operation *operation = plugin_host_operation(orchestrator->parts.plugins, row->operation);
+	const struct loaded_operation *operation =
+		plugin_host_operation(orchestrator->parts.plugins, row->operation);
 	if (operation == NULL)
 		return fault_set(fault, ERR_NOT_FOUND, "operation %s: no plugin has it", row->operation);
 	struct job *job = calloc(1, sizeof *job);
 	if (job == NULL)
 		return ERR_NOMEM;
 	*job = (struct job){
-		.orchestrator = orchestrator, .operation = operation, .id = row->id, .caller = row->caller,
-		.package_id = row->package_id, .state = state_of(row->state), .phase = PHASE_RESTING,
-		.progress_done = row->progress_done, .progress_total = row->progress_total, .steps = row->steps,
-		.attempts = row->attempts, .created_ms = row->created_ms, .updated_ms = row->updated_ms,
-		.deadline_ms = row->deadline_ms, .order_arena = arena_create(MAX_ORDER_BYTES), .step_arena = arena_create(0),
+		.orchestrator = orchestrator,
+		.operation = operation,
+		.id = row->id,
+		.caller = row->caller,
+		.package_id = row->package_id,
+		.state = state_of(row->state),
+		.phase = PHASE_RESTING,
+		.progress_done = row->progress_done,
+		.progress_total = row->progress_total,
+		.steps = row->steps,
+		.attempts = row->attempts,
+		.created_ms = row->created_ms,
+		.updated_ms = row->updated_ms,
+		.deadline_ms = row->deadline_ms,
+		.order_arena = arena_create(MAX_ORDER_BYTES),
+		.step_arena = arena_create(0),
 		.result = row->result[0] != 0 ? json_loads(row->result, 0, NULL) : json_object(),
 	};
 	enum err err = ERR_NOMEM;
@@ -90,7 +103,8 @@ enum err job_from_row(struct orchestrator *orchestrator, const struct job_row *r
 		err = open_kept(job, row->sealed_state);
 	if (err != ERR_NONE) {
 		job_free(job);
-		return fault_set(fault, err, "job %llu: its state cannot be read", (unsigned long long)row->id);
+		return fault_set(fault, err, "job %llu: its state cannot be read",
+				 (unsigned long long)row->id);
 	}
 	*ret_job = job;
 	return ERR_NONE;
@@ -138,7 +152,8 @@ static const char *error_text(const struct job *job, struct arena *arena)
 {
 	if (job->failure.kind == ERR_NONE)
 		return "";
-	json_t *error = json_pack("{s:s, s:s}", "code", err_name(job->failure.kind), "reason", job->failure.text);
+	json_t *error =
+		json_pack("{s:s, s:s}", "code", err_name(job->failure.kind), "reason", job->failure.text);
 	char *text = error != NULL ? json_dumps(error, JSON_COMPACT) : NULL;
 	const char *copy = text != NULL ? arena_strdup(arena, text) : NULL;
 	free(text);
@@ -161,16 +176,28 @@ enum err job_to_row(const struct job *job, struct arena *arena, struct job_row *
 	enum err err = ERR_NONE;
 	if (job->kept != NULL)
 		err = vault_seal(job->orchestrator->parts.vault, arena, seal_context(job->id, context),
-		                 bytes_of(job->kept, job->kept_len), &sealed);
+				 bytes_of(job->kept, job->kept_len), &sealed);
 	if (err != ERR_NONE)
 		return err;
 	struct job_row row = {
-		.id = job->id, .endpoint = job->endpoint, .operation = job->operation->operation->name,
-		.params = job->params, .state = job_state_name(job->state), .package_id = job->package_id,
-		.sealed_state = sealed, .result = result_text(job, arena), .error = error_text(job, arena),
-		.progress_done = job->progress_done, .progress_total = job->progress_total, .steps = job->steps,
-		.attempts = job->attempts, .created_ms = job->created_ms, .updated_ms = job->updated_ms,
-		.deadline_ms = job->deadline_ms, .idempotency_key = job->idempotency_key, .caller = job->caller,
+		.id = job->id,
+		.endpoint = job->endpoint,
+		.operation = job->operation->operation->name,
+		.params = job->params,
+		.state = job_state_name(job->state),
+		.package_id = job->package_id,
+		.sealed_state = sealed,
+		.result = result_text(job, arena),
+		.error = error_text(job, arena),
+		.progress_done = job->progress_done,
+		.progress_total = job->progress_total,
+		.steps = job->steps,
+		.attempts = job->attempts,
+		.created_ms = job->created_ms,
+		.updated_ms = job->updated_ms,
+		.deadline_ms = job->deadline_ms,
+		.idempotency_key = job->idempotency_key,
+		.caller = job->caller,
 	};
 	if (row.result == NULL || row.error == NULL)
 		return ERR_NOMEM;
@@ -182,17 +209,18 @@ void job_publish(const struct job *job)
 {
 	char id[24];
 	snprintf(id, sizeof id, "%llu", (unsigned long long)job->id);
-	json_t *event = json_pack("{s:s, s:s, s:s, s:s, s:{s:I, s:I}}", "id", id, "endpoint", job->endpoint, "operation",
-	                          job->operation->operation->name, "state", job_state_name(job->state), "progress",
-	                          "done", (json_int_t)job->progress_done, "total", (json_int_t)job->progress_total);
+	json_t *event = json_pack("{s:s, s:s, s:s, s:s, s:{s:I, s:I}}", "id", id, "endpoint", job->endpoint,
+				  "operation", job->operation->operation->name, "state",
+				  job_state_name(job->state), "progress", "done",
+				  (json_int_t)job->progress_done, "total", (json_int_t)job->progress_total);
 	char *text = event != NULL ? json_dumps(event, JSON_COMPACT) : NULL;
 	if (text != NULL)
-		events_publish(job->orchestrator->parts.events, loop_wall_ms(job->orchestrator->parts.loop), "job.updated",
-		               text);
+		events_publish(job->orchestrator->parts.events, loop_wall_ms(job->orchestrator->parts.loop),
+			       "job.updated", text);
 	free(text);
 	json_decref(event);
 	log_info("job.updated", "id=%s endpoint=%s operation=%s state=%s", id, job->endpoint,
-	         job->operation->operation->name, job_state_name(job->state));
+		 job->operation->operation->name, job_state_name(job->state));
 }
 
 /* ---- notifications that came while a step was under way ---- */

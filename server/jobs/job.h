@@ -115,6 +115,22 @@ void job_note_notification(struct job *job, struct lwm2m_path path, uint16_t for
 MUST_CHECK enum err job_replace_kept(struct job *job, struct bytes state);
 void job_drop_kept(struct job *job);
 
+/* ---- job_step.c ---- */
+
+struct answer;
+
+/* Begins the answer of a step; what the server itself has to say to the trace comes first. */
+void job_begin_step(struct job *job);
+void job_note(struct job *job, const char *direction, const char *text);
+/* Runs the step and stores its answer: SIGNAL_STORED follows, or the job ends. */
+void job_run_step(struct job *job, enum cardea_event event, const struct answer *answer);
+/* Ends the job in one of the last four states: stores the last row. */
+void job_end(struct job *job, enum job_state state);
+/* Stores the row with what the step left; SIGNAL_STORED follows, SIGNAL_TIMER when it has to be tried again. */
+void job_store(struct job *job);
+/* As job_store, once: for a row that nothing depends on. */
+MUST_CHECK enum err job_put(struct job *job);
+
 /* ---- advance.c ---- */
 
 struct answer {                         /* of the device, with SIGNAL_ANSWERED and SIGNAL_NOTIFIED */
@@ -130,10 +146,12 @@ struct answer {                         /* of the device, with SIGNAL_ANSWERED a
  * SIGNAL_WORKED. The job may be gone afterwards. */
 void job_advance(struct job *job, enum job_signal signal, const void *with);
 void job_arm_deadline(struct job *job);
-void job_store(struct job *job);                /* SIGNAL_STORED follows */
 
 /* ---- orchestrator.c ---- */
 
+struct job *job_find(struct orchestrator *orchestrator, uint64_t id);
+/* Puts a new job at the end of its device's lane; the orchestrator owns it then. ERR_NOMEM. */
+MUST_CHECK enum err orchestrator_add(struct job *job);
 /* Takes a finished job out of its lane, frees it, and gives the next one its turn. */
 void orchestrator_drop(struct job *job);
 /* What completions carry: job id and generation. A new ticket makes the older ones void. */

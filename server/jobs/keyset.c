@@ -7,13 +7,13 @@
 
 enum err keyset_context(const struct keyset_row *row, char ret_context[static KEYSET_CONTEXT_SIZE])
 {
-	int length = snprintf(ret_context, KEYSET_CONTEXT_SIZE, "keyset/%s/%s/%s/%u", row->endpoint, row->kind, row->aid,
-	                      row->version);
+	int length = snprintf(ret_context, KEYSET_CONTEXT_SIZE, "keyset/%s/%s/%s/%u", row->endpoint,
+			      row->kind, row->aid, row->version);
 	return length < KEYSET_CONTEXT_SIZE ? ERR_NONE : ERR_LIMIT;
 }
 
 enum err keyset_seal(const struct vault *vault, struct arena *arena, const struct keyset_row *row,
-                     const struct cardea_keyset *keyset, struct bytes *ret_sealed)
+		     const struct cardea_keyset *keyset, struct bytes *ret_sealed)
 {
 	char context[KEYSET_CONTEXT_SIZE];
 	uint8_t record[3 * (1 + SECRET_MAX)];
@@ -33,7 +33,7 @@ enum err keyset_seal(const struct vault *vault, struct arena *arena, const struc
 }
 
 enum err keyset_open(const struct vault *vault, struct arena *arena, const struct keyset_row *row,
-                     struct cardea_keyset *ret_keyset)
+		     struct cardea_keyset *ret_keyset)
 {
 	char context[KEYSET_CONTEXT_SIZE];
 	struct bytes record;

@@ -15,15 +15,15 @@ struct held_keyset {
 };
 
 struct materials {
-	struct arena *rows;                     /* names of the key sets */
+	struct arena *rows; /* names of the key sets */
 	struct arena *content;
 	struct bytes package;
-	struct held_keyset *keysets;            /* in rows; wiped */
+	struct held_keyset *keysets; /* in rows; wiped */
 	size_t keyset_count;
 };
 
 static enum err read_keysets(struct materials *materials, struct store *store, const struct vault *vault,
-                             const char *endpoint)
+			     const char *endpoint)
 {
 	struct keyset_row *rows;
 	size_t count;
@@ -46,8 +46,8 @@ static enum err read_keysets(struct materials *materials, struct store *store, c
 	return ERR_NONE;
 }
 
-enum err materials_read(struct store *store, const struct vault *vault, struct packages *packages, const char *endpoint,
-                        uint64_t package_id, struct materials **ret_materials)
+enum err materials_read(struct store *store, const struct vault *vault, struct packages *packages,
+			const char *endpoint, uint64_t package_id, struct materials **ret_materials)
 {
 	struct materials *materials = calloc(1, sizeof *materials);
 	if (materials == NULL)
@@ -85,15 +85,15 @@ struct bytes materials_package(const struct materials *materials)
 	return materials->package;
 }
 
-enum err materials_keyset(const struct materials *materials, const char *kind, struct bytes aid, uint8_t version,
-                          struct cardea_keyset *ret_keyset)
+enum err materials_keyset(const struct materials *materials, const char *kind, struct bytes aid,
+			  uint8_t version, struct cardea_keyset *ret_keyset)
 {
 	const struct held_keyset *best = NULL;
 	for (size_t i = 0; i < materials->keyset_count; i++) {
 		const struct held_keyset *held = &materials->keysets[i];
 		bool fits = strcmp(held->kind, kind) == 0 &&
-		            (held->aid.len == 0 || aid.len == 0 || bytes_equal(held->aid, aid)) &&
-		            (version == 0 || held->keyset.version == version);
+			    (held->aid.len == 0 || aid.len == 0 || bytes_equal(held->aid, aid)) &&
+			    (version == 0 || held->keyset.version == version);
 		if (fits && (best == NULL || held->keyset.version < best->keyset.version))
 			best = held;
 	}

@@ -1,24 +1,19 @@
-/* Which job runs next on which device: intake, lanes, and the way in of everything that happens elsewhere. */
+/* Which job runs next on which device: lanes, and the way in of everything that happens elsewhere. */
 #include "orchestrator.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "job.h"
 #include "log.h"
 #include "loop.h"
 #include "operation.h"
-#include "schema.h"
-#include "work.h"
 
-#define MAX_UNFINISHED    100000
 #define MAX_SCRATCH_BYTES (64u << 20)
-#define INTAKE_BYTES      (1u << 20)
 #define PAGE              256
 
 /* ---- finding jobs ---- */
 
-static struct job *job_find(struct orchestrator *orchestrator, uint64_t id)
+struct job *job_find(struct orchestrator *orchestrator, uint64_t id)
 {
 	struct job *job;
 	HASH_FIND(by_id, orchestrator->by_id, &id, sizeof id, job);
@@ -63,7 +58,7 @@ static struct lane *lane_of(struct orchestrator *orchestrator, const char *endpo
 	return lane;
 }
 
-static enum err line_up(struct job *job)
+enum err orchestrator_add(struct job *job)
 {
 	struct orchestrator *orchestrator = job->orchestrator;
 	struct lane *lane = lane_of(orchestrator, job->endpoint);
@@ -125,282 +120,7 @@ void orchestrator_drop(struct job *job)
 		job_advance(lane->first, SIGNAL_TURN, NULL);
 }
 
-/* ---- intake ---- */
-
-struct intake {
-	struct orchestrator *orchestrator;
-	struct arena *arena;                    /* the order's texts, then the rows that are read */
-	struct job_row row;
-	const char *package_kind;
-	bool is_registered;
-	uint64_t existing_id;                   /* the job that the idempotency key made before */
-	uint64_t retry_of;
-	job_created *created;
-	void *self;
-	struct fault fault;
-};
-
-static void intake_free(struct intake *intake)
-{
-	arena_free(intake->arena);
-	free(intake);
-}
-
-static bool same_order(const struct job_row *a, const char *endpoint, const char *operation, const char *params)
-{
-	return strcmp(a->endpoint, endpoint) == 0 && strcmp(a->operation, operation) == 0 &&
-	       strcmp(a->params, params) == 0;
-}
-
-static enum err key_conflict(struct fault *fault)
-{
-	return fault_set(fault, ERR_CONFLICT, "Idempotency-Key: it was used for another order");
-}
-
-static enum err check_key(struct intake *intake)
-{
-	struct job_row old;
-	if (intake->row.idempotency_key[0] == 0)
-		return ERR_NONE;
-	enum err err = store_read_job_by_key(intake->orchestrator->parts.store, intake->arena, intake->row.caller,
-	                                     intake->row.idempotency_key, &old);
-	if (err == ERR_NOT_FOUND)
-		return ERR_NONE;
-	if (err != ERR_NONE)
-		return err;
-	if (!same_order(&old, intake->row.endpoint, intake->row.operation, intake->row.params))
-		return key_conflict(&intake->fault);
-	intake->existing_id = old.id;
-	return ERR_NONE;
-}
-
-static enum err check_package(struct intake *intake)
-{
-	struct package_row package;
-	if (intake->row.package_id == 0)
-		return ERR_NONE;
-	enum err err = store_read_package(intake->orchestrator->parts.store, intake->arena, intake->row.package_id, &package);
-	if (err == ERR_NOT_FOUND)
-		return fault_set(&intake->fault, err, "package: there is none with id %llu",
-		                 (unsigned long long)intake->row.package_id);
-	if (err == ERR_NONE && strcmp(package.kind, intake->package_kind) != 0)
-		return fault_set(&intake->fault, ERR_MALFORMED, "package: it is a %s, not a %s", package.kind,
-		                 intake->package_kind);
-	return err;
-}
-
-static enum err check_device(struct intake *intake)
-{
-	struct keyset_row *rows;
-	size_t count;
-	if (intake->is_registered)
-		return ERR_NONE;
-	enum err err = store_read_keysets(intake->orchestrator->parts.store, intake->arena, intake->row.endpoint, &rows,
-	                                  &count);
-	if (err == ERR_NONE && count == 0)
-		return fault_set(&intake->fault, ERR_NOT_FOUND, "device %s: not registered, and nothing is known of it",
-		                 intake->row.endpoint);
-	return err;
-}
-
-/* On a worker: all that has to be read before an order becomes a job. */
-static enum err check_order(void *arg)
-{
-	struct intake *intake = arg;
-	static enum err (*const checks[])(struct intake *) = { check_key, check_device, check_package };
-	for (size_t i = 0; i < sizeof checks / sizeof checks[0] && intake->existing_id == 0; i++) {
-		enum err err = checks[i](intake);
-		if (err != ERR_NONE)
-			return fault_set(&intake->fault, err, "%s", err_name(err));
-	}
-	return ERR_NONE;
-}
-
-static enum err job_begin(struct intake *intake)
-{
-	struct orchestrator *orchestrator = intake->orchestrator;
-	struct job *job;
-	int64_t now_ms = loop_wall_ms(orchestrator->parts.loop);
-	intake->row.id = orchestrator->last_id + 1;
-	intake->row.created_ms = intake->row.updated_ms = now_ms;
-	intake->row.deadline_ms = now_ms + 1000LL * orchestrator->parts.job_timeout_s;
-	enum err err = job_from_row(orchestrator, &intake->row, &job, &intake->fault);
-	if (err != ERR_NONE)
-		return err;
-	err = line_up(job);
-	if (err != ERR_NONE) {
-		job_free(job);
-		return err;
-	}
-	orchestrator->last_id++;
-	job->phase = PHASE_CREATING;
-	job->created.call = intake->created;
-	job->created.self = intake->self;
-	job_store(job);
-	return ERR_NONE;
-}
-
-static void order_checked(void *arg, enum err result)
-{
-	struct intake *intake = arg;
-	if (result == ERR_NONE && intake->existing_id == 0)
-		result = job_begin(intake);
-	else if (result == ERR_NONE)
-		intake->created(intake->self, intake->existing_id, false, &intake->fault);
-	if (result != ERR_NONE) {
-		fault_set(&intake->fault, result, "%s", err_name(result));
-		intake->created(intake->self, 0, false, &intake->fault);
-	}
-	intake_free(intake);
-}
-
-/* A package id is a decimal number in a string. */
-static enum err parse_package_id(const char *member, const char *text, uint64_t *ret_id, struct fault *fault)
-{
-	char *end;
-	errno = 0;
-	unsigned long long id = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != 0 || errno != 0 || id == 0)
-		return fault_set(fault, ERR_MALFORMED, "%s: not the id of a package", member);
-	*ret_id = id;
-	return ERR_NONE;
-}
-
-static enum err check_params(struct intake *intake, const struct cardea_operation *operation, struct fault *fault)
-{
-	json_error_t error;
-	const char *kind = NULL;
-	json_t *schema = json_loads(operation->params_schema, 0, &error);
-	json_t *params = json_loads(intake->row.params, JSON_REJECT_DUPLICATES, &error);
-	enum err err = ERR_NONE;
-	if (schema == NULL)
-		err = ERR_NOMEM;
-	else if (params == NULL)
-		err = fault_set(fault, ERR_MALFORMED, "params: %s", error.text);
-	else
-		err = schema_check(schema, params, fault);
-	const char *member = err == ERR_NONE ? schema_package_member(schema, &kind) : NULL;
-	const char *package = member != NULL ? json_string_value(json_object_get(params, member)) : NULL;
-	if (package != NULL) {
-		intake->package_kind = arena_strdup(intake->arena, kind);
-		err = intake->package_kind != NULL ? parse_package_id(member, package, &intake->row.package_id, fault)
-		                                   : ERR_NOMEM;
-	}
-	json_decref(schema);
-	json_decref(params);
-	return err;
-}
-
-static enum err copy_order(struct intake *intake, const struct job_order *order)
-{
-	struct job_row *row = &intake->row;
-	row->endpoint = arena_strdup(intake->arena, order->endpoint);
-	row->operation = arena_strdup(intake->arena, order->operation);
-	row->params = arena_strdup(intake->arena, order->params);
-	row->idempotency_key = arena_strdup(intake->arena, order->idempotency_key);
-	row->state = job_state_name(JOB_QUEUED);
-	row->result = row->error = "";
-	row->caller = order->caller;
-	return row->endpoint != NULL && row->operation != NULL && row->params != NULL && row->idempotency_key != NULL
-	               ? ERR_NONE : ERR_NOMEM;
-}
-
-static struct intake *intake_create(struct orchestrator *orchestrator, job_created *created, void *self)
-{
-	struct intake *intake = calloc(1, sizeof *intake);
-	struct arena *arena = arena_create(INTAKE_BYTES);
-	if (intake == NULL || arena == NULL) {
-		free(intake);
-		arena_free(arena);
-		return NULL;
-	}
-	*intake = (struct intake){ .orchestrator = orchestrator, .arena = arena, .created = created, .self = self };
-	return intake;
-}
-
-static enum err submit(struct intake *take_intake, enum err (*check)(void *), struct fault *fault)
-{
-	enum err err = work_submit(take_intake->orchestrator->parts.workers, check, order_checked, take_intake);
-	if (err == ERR_NONE)
-		return ERR_NONE;
-	intake_free(take_intake);
-	return fault_set(fault, err, "too much waits to be done");
-}
-
-/* The job of an idempotency key while it is not finished: its row may not be durable yet. */
-static enum err find_unfinished(struct intake *intake, struct fault *fault)
-{
-	struct job *job;
-	const struct job_row *row = &intake->row;
-	const char *key = arena_printf(intake->arena, "%llu/%s", (unsigned long long)row->caller, row->idempotency_key);
-	if (key == NULL)
-		return ERR_NOMEM;
-	HASH_FIND(by_key, intake->orchestrator->by_key, key, strlen(key), job);
-	if (row->idempotency_key[0] == 0 || job == NULL)
-		return ERR_NONE;
-	bool same = strcmp(job->endpoint, row->endpoint) == 0 && strcmp(job->params, row->params) == 0 &&
-	            strcmp(job->operation->operation->name, row->operation) == 0;
-	if (!same)
-		return key_conflict(fault);
-	intake->existing_id = job->id;
-	return ERR_NONE;
-}
-
-enum err job_create(struct orchestrator *orchestrator, const struct job_order *order, job_created *created, void *self,
-                    struct fault *fault)
-{
-	const struct loaded_operation *operation = plugin_host_operation(orchestrator->parts.plugins, order->operation);
-	if (operation == NULL)
-		return fault_set(fault, ERR_NOT_FOUND, "operation: no plugin has %s", order->operation);
-	if (orchestrator->unfinished >= MAX_UNFINISHED)
-		return fault_set(fault, ERR_UNAVAILABLE, "%d jobs are unfinished", MAX_UNFINISHED);
-	struct intake *intake = intake_create(orchestrator, created, self);
-	if (intake == NULL)
-		return ERR_NOMEM;
-	enum err err = copy_order(intake, order);
-	if (err == ERR_NONE)
-		err = check_params(intake, operation->operation, fault);
-	if (err == ERR_NONE)
-		err = find_unfinished(intake, fault);
-	if (err != ERR_NONE) {
-		intake_free(intake);
-		return err;
-	}
-	intake->is_registered = registry_find(orchestrator->parts.registry, order->endpoint) != NULL;
-	return submit(intake, check_order, fault);
-}
-
-/* On a worker: the order of a job that has ended otherwise than well. */
-static enum err check_retry(void *arg)
-{
-	struct intake *intake = arg;
-	struct job_row old;
-	unsigned long long id = intake->retry_of;
-	enum err err = store_read_job(intake->orchestrator->parts.store, intake->arena, intake->retry_of, &old);
-	if (err != ERR_NONE)
-		return fault_set(&intake->fault, err, "job %llu: %s", id, err_name(err));
-	bool may_retry = strcmp(old.state, job_state_name(JOB_FAILED)) == 0 ||
-	                 strcmp(old.state, job_state_name(JOB_UNKNOWN)) == 0 ||
-	                 strcmp(old.state, job_state_name(JOB_CANCELLED)) == 0;
-	if (!may_retry)
-		return fault_set(&intake->fault, ERR_CONFLICT, "job %llu is %s", id, old.state);
-	const struct job_order order = { old.endpoint, old.operation, old.params, "", intake->row.caller };
-	intake->row.package_id = old.package_id;
-	return copy_order(intake, &order);
-}
-
-enum err job_retry(struct orchestrator *orchestrator, uint64_t id, uint64_t caller, job_created *created, void *self,
-                   struct fault *fault)
-{
-	if (job_find(orchestrator, id) != NULL)
-		return fault_set(fault, ERR_CONFLICT, "job %llu is not finished", (unsigned long long)id);
-	struct intake *intake = intake_create(orchestrator, created, self);
-	if (intake == NULL)
-		return ERR_NOMEM;
-	intake->retry_of = id;
-	intake->row.caller = caller;
-	return submit(intake, check_retry, fault);
-}
+/* ---- cancelling ---- */
 
 enum err job_cancel(struct orchestrator *orchestrator, uint64_t id)
 {
@@ -436,14 +156,16 @@ static void device_awake(void *self, const struct device *device)
 		job_advance(job, SIGNAL_TURN, NULL);
 }
 
-static void device_notified(void *self, const char *endpoint, uint64_t job_id, struct lwm2m_path path, uint16_t format,
-                            struct bytes payload, struct lwm2m_records records, const struct fault *fault)
+static void device_notified(void *self, const char *endpoint, uint64_t job_id, struct lwm2m_path path,
+			    uint16_t format, struct bytes payload, struct lwm2m_records records,
+			    const struct fault *fault)
 {
 	struct job *job = job_id != 0 ? job_find(self, job_id) : NULL;
 	if (job == NULL)
 		return;
-	const struct answer answer = { .path = path, .format = format, .payload = payload, .records = records,
-		                       .fault = *fault };
+	const struct answer answer = {
+		.path = path, .format = format, .payload = payload, .records = records, .fault = *fault
+	};
 	job_advance(job, SIGNAL_NOTIFIED, &answer);
 }
 
@@ -454,7 +176,7 @@ static enum err restore(struct orchestrator *orchestrator, const struct job_row 
 	struct job *job;
 	struct fault fault = { .kind = ERR_NONE };
 	enum err err = job_from_row(orchestrator, row, &job, &fault);
-	if (err == ERR_NOT_FOUND) {             /* its plugin is not loaded now: it waits in the store */
+	if (err == ERR_NOT_FOUND) { /* its plugin is not loaded now: it waits in the store */
 		log_warn("job.left", "id=%llu reason=%s", (unsigned long long)row->id, fault.text);
 		return ERR_NONE;
 	}
@@ -462,7 +184,7 @@ static enum err restore(struct orchestrator *orchestrator, const struct job_row 
 		log_error("job.unreadable", "id=%llu reason=%s", (unsigned long long)row->id, fault.text);
 		return err;
 	}
-	err = line_up(job);
+	err = orchestrator_add(job);
 	if (err != ERR_NONE)
 		job_free(job);
 	return err;
@@ -491,8 +213,8 @@ static void give_turns(void *self)
 {
 	struct orchestrator *orchestrator = self;
 	struct lane *lane, *next;
-	HASH_ITER (hh, orchestrator->lanes, lane, next)
-		job_advance(lane->first, SIGNAL_TURN, NULL);
+	HASH_ITER(hh, orchestrator->lanes, lane, next)
+	job_advance(lane->first, SIGNAL_TURN, NULL);
 }
 
 enum err orchestrator_create(const struct orchestrator_parts *parts, struct orchestrator **ret_orchestrator)
@@ -502,7 +224,8 @@ enum err orchestrator_create(const struct orchestrator_parts *parts, struct orch
 		return ERR_NOMEM;
 	orchestrator->parts = *parts;
 	orchestrator->scratch = arena_create(MAX_SCRATCH_BYTES);
-	enum err err = orchestrator->scratch != NULL ? store_last_job_id(parts->store, &orchestrator->last_id) : ERR_NOMEM;
+	enum err err = orchestrator->scratch != NULL ? store_last_job_id(parts->store, &orchestrator->last_id)
+						     : ERR_NOMEM;
 	if (err == ERR_NONE)
 		err = restore_all(orchestrator);
 	if (err != ERR_NONE) {
@@ -510,7 +233,10 @@ enum err orchestrator_create(const struct orchestrator_parts *parts, struct orch
 		return err;
 	}
 	const struct registry_listener listener = {
-		.registered = device_registered, .awake = device_awake, .notified = device_notified, .self = orchestrator,
+		.registered = device_registered,
+		.awake = device_awake,
+		.notified = device_notified,
+		.self = orchestrator,
 	};
 	registry_listen(parts->registry, &listener);
 	orchestrator->first_turns = timer_of(give_turns, orchestrator);
@@ -524,7 +250,8 @@ void orchestrator_free(struct orchestrator *orchestrator)
 	struct lane *lane, *next;
 	if (orchestrator == NULL)
 		return;
-	HASH_ITER (hh, orchestrator->lanes, lane, next) {
+	HASH_ITER(hh, orchestrator->lanes, lane, next)
+	{
 		while (lane->first != NULL)
 			job_remove(lane->first);
 		lane_free(orchestrator, lane);

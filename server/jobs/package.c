@@ -15,7 +15,7 @@
 #define KEY_BYTES    32
 #define NAME_BYTES   256
 #define CONTEXT_SIZE 48
-#define INSPECT_ROOM (16u << 20)        /* what a plugin may allocate while it inspects, beside the content */
+#define INSPECT_ROOM (16u << 20) /* what a plugin may allocate while it inspects, beside the content */
 
 struct packages {
 	struct packages_parts parts;
@@ -27,9 +27,9 @@ struct package_upload {
 	const struct loaded_package_kind *kind;
 	uint64_t id, size;
 	char name[NAME_BYTES];
-	struct secret key;                      /* of the content */
+	struct secret key; /* of the content */
 	struct arena *arena;
-	uint8_t *pending;                       /* the chunk being filled, in the clear */
+	uint8_t *pending; /* the chunk being filled, in the clear */
 	size_t pending_len;
 	uint32_t chunk_count;
 
@@ -85,7 +85,7 @@ static void upload_free(struct package_upload *upload)
 }
 
 enum err package_upload_begin(struct packages *packages, const char *kind, const char *name,
-                              struct package_upload **ret_upload, struct fault *fault)
+			      struct package_upload **ret_upload, struct fault *fault)
 {
 	const struct loaded_package_kind *loaded = plugin_host_package_kind(packages->parts.plugins, kind);
 	if (loaded == NULL)
@@ -95,12 +95,15 @@ enum err package_upload_begin(struct packages *packages, const char *kind, const
 	struct package_upload *upload = calloc(1, sizeof *upload);
 	if (upload == NULL)
 		return ERR_NOMEM;
-	*upload = (struct package_upload){ .packages = packages, .kind = loaded, .id = packages->last_id + 1 };
+	*upload =
+		(struct package_upload){ .packages = packages, .kind = loaded, .id = packages->last_id + 1 };
 	memcpy(upload->name, name, strlen(name) + 1);
 	upload->pending = malloc(CHUNK_BYTES);
 	upload->arena = arena_create(0);
 	upload->key.len = KEY_BYTES;
-	enum err err = upload->pending != NULL && upload->arena != NULL ? random_bytes(upload->key.at, KEY_BYTES) : ERR_NOMEM;
+	enum err err = upload->pending != NULL && upload->arena != NULL
+			       ? random_bytes(upload->key.at, KEY_BYTES)
+			       : ERR_NOMEM;
 	if (err != ERR_NONE) {
 		upload_free(upload);
 		return err;
@@ -118,11 +121,11 @@ static enum err flush(struct package_upload *upload)
 	if (sealed == NULL)
 		return ERR_NOMEM;
 	enum err err = aes_gcm_seal(secret_bytes(&upload->key),
-	                            bytes_of_text(chunk_context(upload->id, upload->chunk_count, context)),
-	                            bytes_of(upload->pending, upload->pending_len), sealed);
+				    bytes_of_text(chunk_context(upload->id, upload->chunk_count, context)),
+				    bytes_of(upload->pending, upload->pending_len), sealed);
 	if (err == ERR_NONE)
 		err = store_put_package_chunk(upload->packages->parts.store, upload->id, upload->chunk_count,
-		                              bytes_of(sealed, sealed_len), (struct store_done){ 0 });
+					      bytes_of(sealed, sealed_len), (struct store_done){ 0 });
 	free(sealed);
 	if (err != ERR_NONE)
 		return err;
@@ -131,11 +134,13 @@ static enum err flush(struct package_upload *upload)
 	return ERR_NONE;
 }
 
-enum err package_upload_add(struct package_upload *upload, struct bytes chunk, size_t *ret_taken, struct fault *fault)
+enum err package_upload_add(struct package_upload *upload, struct bytes chunk, size_t *ret_taken,
+			    struct fault *fault)
 {
 	struct reader r = reader_of(chunk);
 	if (chunk.len > upload->packages->parts.max_package_bytes - upload->size)
-		return fault_set(fault, ERR_LIMIT, "a package may have %u bytes", upload->packages->parts.max_package_bytes);
+		return fault_set(fault, ERR_LIMIT, "a package may have %u bytes",
+				 upload->packages->parts.max_package_bytes);
 	while (reader_left(&r) > 0) {
 		enum err err = upload->pending_len == CHUNK_BYTES ? flush(upload) : ERR_NONE;
 		if (err == ERR_UNAVAILABLE)
@@ -154,9 +159,11 @@ enum err package_upload_add(struct package_upload *upload, struct bytes chunk, s
 
 static void remove_chunks(const struct package_upload *upload)
 {
-	enum err err = store_remove_package(upload->packages->parts.store, upload->id, (struct store_done){ 0 });
-	if (err != ERR_NONE)                    /* the store removes it when it is opened next */
-		log_warn("package.left_over", "id=%llu error=%s", (unsigned long long)upload->id, err_name(err));
+	enum err err =
+		store_remove_package(upload->packages->parts.store, upload->id, (struct store_done){ 0 });
+	if (err != ERR_NONE) /* the store removes it when it is opened next */
+		log_warn("package.left_over", "id=%llu error=%s", (unsigned long long)upload->id,
+			 err_name(err));
 }
 
 void package_upload_abort(struct package_upload *upload)
@@ -170,7 +177,8 @@ void package_upload_abort(struct package_upload *upload)
 
 /* ---- content ---- */
 
-static enum err open_chunk(const struct secret *key, uint64_t id, uint32_t index, struct bytes sealed, struct builder *content)
+static enum err open_chunk(const struct secret *key, uint64_t id, uint32_t index, struct bytes sealed,
+			   struct builder *content)
 {
 	char context[CONTEXT_SIZE];
 	if (sealed.len < SEAL_OVERHEAD)
@@ -179,12 +187,13 @@ static enum err open_chunk(const struct secret *key, uint64_t id, uint32_t index
 	build_zeros(content, sealed.len - SEAL_OVERHEAD);
 	if (content->bad)
 		return ERR_NOMEM;
-	return aes_gcm_open(secret_bytes(key), bytes_of_text(chunk_context(id, index, context)), sealed, content->at + at);
+	return aes_gcm_open(secret_bytes(key), bytes_of_text(chunk_context(id, index, context)), sealed,
+			    content->at + at);
 }
 
 /* `size` bytes from the chunks of the store. */
 static enum err read_content(struct store *store, struct arena *arena, uint64_t id, uint64_t size,
-                             const struct secret *key, struct bytes *ret_content)
+			     const struct secret *key, struct bytes *ret_content)
 {
 	struct arena *chunk_arena = arena_create(2 * CHUNK_BYTES);
 	uint8_t *room = arena_alloc(arena, size + 1);
@@ -209,7 +218,8 @@ enum err package_read(struct packages *packages, struct arena *arena, uint64_t i
 	struct secret key;
 	enum err err = store_read_package(packages->parts.store, arena, id, &row);
 	if (err == ERR_NONE)
-		err = vault_open_sealed(packages->parts.vault, arena, key_context(id, context), row.sealed_key, &key_bytes);
+		err = vault_open_sealed(packages->parts.vault, arena, key_context(id, context),
+					row.sealed_key, &key_bytes);
 	if (err != ERR_NONE)
 		return err;
 	err = secret_from(key_bytes, &key);
@@ -228,18 +238,22 @@ static enum err describe(struct package_upload *upload, struct bytes content)
 	char context[CONTEXT_SIZE];
 	struct package_row *row = &upload->row;
 	const char *json = NULL;
-	enum err err = upload->kind->kind->inspect(upload->kind->self, content, upload->arena, &json, &upload->fault);
+	enum err err = upload->kind->kind->inspect(upload->kind->self, content, upload->arena, &json,
+						   &upload->fault);
 	if (err == ERR_NONE)
 		err = sha256(content, digest);
 	if (err != ERR_NONE)
 		return err;
-	*row = (struct package_row){ .id = upload->id, .kind = upload->kind->kind->name, .name = upload->name,
-		.size = upload->size, .sha256 = bytes_to_hex(upload->arena, bytes_of(digest, sizeof digest)),
-		.description = json };
+	*row = (struct package_row){ .id = upload->id,
+				     .kind = upload->kind->kind->name,
+				     .name = upload->name,
+				     .size = upload->size,
+				     .sha256 = bytes_to_hex(upload->arena, bytes_of(digest, sizeof digest)),
+				     .description = json };
 	if (row->sha256 == NULL)
 		return ERR_NOMEM;
 	return vault_seal(upload->packages->parts.vault, upload->arena, key_context(upload->id, context),
-	                  secret_bytes(&upload->key), &row->sealed_key);
+			  secret_bytes(&upload->key), &row->sealed_key);
 }
 
 /* On a worker, after all chunks are durable. */
@@ -250,7 +264,8 @@ static enum err inspect(void *arg)
 	struct arena *arena = arena_create(upload->size + INSPECT_ROOM);
 	if (arena == NULL)
 		return ERR_NOMEM;
-	enum err err = read_content(upload->packages->parts.store, arena, upload->id, upload->size, &upload->key, &content);
+	enum err err = read_content(upload->packages->parts.store, arena, upload->id, upload->size,
+				    &upload->key, &content);
 	if (err == ERR_NONE)
 		err = describe(upload, content);
 	if (content.len > 0)
@@ -273,14 +288,15 @@ static void publish(const struct package_upload *upload)
 {
 	char id[24];
 	snprintf(id, sizeof id, "%llu", (unsigned long long)upload->id);
-	json_t *event = json_pack("{s:s, s:s, s:s, s:I}", "id", id, "kind", upload->row.kind, "name", upload->name, "size",
-	                          (json_int_t)upload->size);
+	json_t *event = json_pack("{s:s, s:s, s:s, s:I}", "id", id, "kind", upload->row.kind, "name",
+				  upload->name, "size", (json_int_t)upload->size);
 	char *text = event != NULL ? json_dumps(event, JSON_COMPACT) : NULL;
 	if (text != NULL)
 		events_publish(upload->packages->parts.events, upload->row.created_ms, "package.added", text);
 	free(text);
 	json_decref(event);
-	log_info("package.added", "id=%s kind=%s size=%llu", id, upload->row.kind, (unsigned long long)upload->size);
+	log_info("package.added", "id=%s kind=%s size=%llu", id, upload->row.kind,
+		 (unsigned long long)upload->size);
 }
 
 static void completed(void *self, uint64_t id, enum err result)
@@ -297,7 +313,7 @@ static void inspected(void *arg, enum err result)
 	if (result == ERR_NONE) {
 		upload->row.created_ms = loop_wall_ms(upload->packages->parts.loop);
 		result = store_complete_package(upload->packages->parts.store, &upload->row,
-		                                (struct store_done){ completed, upload, upload->id });
+						(struct store_done){ completed, upload, upload->id });
 	}
 	if (result != ERR_NONE)
 		finish(upload, result);
@@ -313,12 +329,13 @@ static void chunks_stored(void *self, uint64_t id, enum err result)
 }
 
 enum err package_upload_end(struct package_upload *take_upload,
-                            void (*done)(void *self, uint64_t id, const struct fault *fault), void *self)
+			    void (*done)(void *self, uint64_t id, const struct fault *fault), void *self)
 {
 	enum err err = take_upload->pending_len > 0 ? flush(take_upload) : ERR_NONE;
 	if (err != ERR_NONE)
 		return err;
 	take_upload->done = done;
 	take_upload->self = self;
-	return store_sync(take_upload->packages->parts.store, (struct store_done){ chunks_stored, take_upload, 0 });
+	return store_sync(take_upload->packages->parts.store,
+			  (struct store_done){ chunks_stored, take_upload, 0 });
 }

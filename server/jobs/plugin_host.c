@@ -19,7 +19,7 @@ struct plugin {
 	void *library;
 	const struct cardea_plugin *table;
 	void *self;
-	struct cardea_host {                    /* the server as this plugin sees it */
+	struct cardea_host { /* the server as this plugin sees it */
 		struct plugin_host *host;
 		const char *plugin_name;
 	} view;
@@ -82,27 +82,29 @@ static void log_line(cardea_host *view, int level, const char *event, const char
 /* ---- loading ---- */
 
 static enum err check_operation(const struct plugin_host *host, const struct cardea_operation *operation,
-                                struct fault *fault)
+				struct fault *fault)
 {
 	if (operation->summary == NULL || operation->params_schema == NULL || operation->step == NULL)
-		return fault_set(fault, ERR_MALFORMED, "operation %s: summary, params_schema or step is missing",
-		                 operation->name);
+		return fault_set(fault, ERR_MALFORMED,
+				 "operation %s: summary, params_schema or step is missing", operation->name);
 	if (plugin_host_operation(host, operation->name) != NULL)
 		return fault_set(fault, ERR_CONFLICT, "operation %s exists already", operation->name);
 	json_error_t error;
 	json_t *schema = json_loads(operation->params_schema, 0, &error);
 	if (schema == NULL)
-		return fault_set(fault, ERR_MALFORMED, "operation %s: its schema is not JSON: %s", operation->name,
-		                 error.text);
+		return fault_set(fault, ERR_MALFORMED, "operation %s: its schema is not JSON: %s",
+				 operation->name, error.text);
 	struct fault reason = { .kind = ERR_NONE };
 	enum err err = schema_verify(schema, &reason);
 	json_decref(schema);
-	return err == ERR_NONE ? ERR_NONE : fault_set(fault, err, "operation %s: %s", operation->name, reason.text);
+	return err == ERR_NONE ? ERR_NONE
+			       : fault_set(fault, err, "operation %s: %s", operation->name, reason.text);
 }
 
 static enum err add_operations(struct plugin_host *host, const struct plugin *plugin, struct fault *fault)
 {
-	for (const struct cardea_operation *row = plugin->table->operations; row != NULL && row->name != NULL; row++) {
+	for (const struct cardea_operation *row = plugin->table->operations; row != NULL && row->name != NULL;
+	     row++) {
 		enum err err = check_operation(host, row, fault);
 		if (err != ERR_NONE)
 			return err;
@@ -111,17 +113,20 @@ static enum err add_operations(struct plugin_host *host, const struct plugin *pl
 		if (grown == NULL)
 			return ERR_NOMEM;
 		host->operations = grown;
-		grown[host->operation_count++] = (struct loaded_operation){ row, plugin->table, plugin->self };
+		grown[host->operation_count++] =
+			(struct loaded_operation){ row, plugin->table, plugin->self };
 	}
 	return ERR_NONE;
 }
 
 static enum err add_package_kinds(struct plugin_host *host, const struct plugin *plugin, struct fault *fault)
 {
-	for (const struct cardea_package_kind *row = plugin->table->packages; row != NULL && row->name != NULL; row++) {
+	for (const struct cardea_package_kind *row = plugin->table->packages;
+	     row != NULL && row->name != NULL; row++) {
 		if (plugin_host_package_kind(host, row->name) != NULL)
 			return fault_set(fault, ERR_CONFLICT, "package kind %s exists already", row->name);
-		struct loaded_package_kind *grown = realloc(host->kinds, (host->kind_count + 1) * sizeof *grown);
+		struct loaded_package_kind *grown =
+			realloc(host->kinds, (host->kind_count + 1) * sizeof *grown);
 		if (grown == NULL)
 			return ERR_NOMEM;
 		host->kinds = grown;
@@ -140,11 +145,12 @@ static enum err add_objects(const struct plugin *plugin, struct model *model, st
 	return ERR_NONE;
 }
 
-static enum err check_table(const struct plugin_host *host, const struct cardea_plugin *table, struct fault *fault)
+static enum err check_table(const struct plugin_host *host, const struct cardea_plugin *table,
+			    struct fault *fault)
 {
 	if (table->abi != CARDEA_PLUGIN_ABI || table->size < sizeof(struct cardea_plugin))
-		return fault_set(fault, ERR_UNSUPPORTED, "it is built for plugin ABI %u, this server has %u", table->abi,
-		                 CARDEA_PLUGIN_ABI);
+		return fault_set(fault, ERR_UNSUPPORTED, "it is built for plugin ABI %u, this server has %u",
+				 table->abi, CARDEA_PLUGIN_ABI);
 	if (table->name == NULL || table->summary == NULL || table->open == NULL || table->close == NULL)
 		return fault_set(fault, ERR_MALFORMED, "name, summary, open or close is missing");
 	for (size_t i = 0; i < host->plugin_count; i++)
@@ -153,7 +159,8 @@ static enum err check_table(const struct plugin_host *host, const struct cardea_
 	return ERR_NONE;
 }
 
-static enum err open_plugin(struct plugin_host *host, struct plugin *plugin, const json_t *config, struct fault *fault)
+static enum err open_plugin(struct plugin_host *host, struct plugin *plugin, const json_t *config,
+			    struct fault *fault)
 {
 	const json_t *section = json_object_get(config, plugin->table->name);
 	char *text = section != NULL ? json_dumps(section, 0) : strdup("{}");
@@ -166,7 +173,7 @@ static enum err open_plugin(struct plugin_host *host, struct plugin *plugin, con
 }
 
 static enum err load(struct plugin_host *host, const char *path, const json_t *config, struct model *model,
-                     struct fault *fault)
+		     struct fault *fault)
 {
 	if (host->plugin_count == MAX_PLUGINS)
 		return fault_set(fault, ERR_LIMIT, "more than %d plugins", MAX_PLUGINS);
@@ -175,8 +182,9 @@ static enum err load(struct plugin_host *host, const char *path, const json_t *c
 	if (plugin->library == NULL)
 		return fault_set(fault, ERR_IO, "%s", dlerror());
 	plugin->table = dlsym(plugin->library, "cardea_plugin");
-	enum err err = plugin->table != NULL ? check_table(host, plugin->table, fault)
-	                                     : fault_set(fault, ERR_MALFORMED, "it has no symbol cardea_plugin");
+	enum err err = plugin->table != NULL
+			       ? check_table(host, plugin->table, fault)
+			       : fault_set(fault, ERR_MALFORMED, "it has no symbol cardea_plugin");
 	if (err == ERR_NONE)
 		err = open_plugin(host, plugin, config, fault);
 	if (err != ERR_NONE) {
@@ -198,8 +206,8 @@ static int is_plugin_file(const struct dirent *entry)
 	return length > 3 && strcmp(entry->d_name + length - 3, ".so") == 0;
 }
 
-static enum err load_folder(struct plugin_host *host, const char *folder, const json_t *config, struct model *model,
-                            struct fault *fault)
+static enum err load_folder(struct plugin_host *host, const char *folder, const json_t *config,
+			    struct model *model, struct fault *fault)
 {
 	struct dirent **entries;
 	int count = scandir(folder, &entries, is_plugin_file, alphasort);
@@ -212,7 +220,7 @@ static enum err load_folder(struct plugin_host *host, const char *folder, const 
 		snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
 		if (err == ERR_NONE && (err = load(host, path, config, model, &reason)) != ERR_NONE)
 			fault_set(fault, err, "plugin %s: %s", entries[i]->d_name,
-			          reason.text[0] != 0 ? reason.text : err_name(err));
+				  reason.text[0] != 0 ? reason.text : err_name(err));
 		free(entries[i]);
 	}
 	free(entries);
@@ -220,7 +228,7 @@ static enum err load_folder(struct plugin_host *host, const char *folder, const 
 }
 
 enum err plugin_host_create(const char *plugin_dir, const char *config_text, struct model *model,
-                            struct plugin_host **ret_host, struct fault *fault)
+			    struct plugin_host **ret_host, struct fault *fault)
 {
 	json_error_t error;
 	json_t *config = json_loads(config_text[0] != 0 ? config_text : "{}", 0, &error);

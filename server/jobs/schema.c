@@ -9,13 +9,14 @@
 #define NAME_SIZE 96
 #define MAX_DEPTH 8
 
-struct place {                          /* where in the value we are, for the fault */
+struct place { /* where in the value we are, for the fault */
 	char name[NAME_SIZE];
 	unsigned depth;
 };
 
 /* A name too long for a fault is cut. */
-static struct place place_in(const struct place *place, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static struct place place_in(const struct place *place, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 static struct place place_in(const struct place *place, const char *format, ...)
 {
@@ -41,10 +42,12 @@ static struct place place_item(const struct place *place, size_t i)
 
 static enum err refuse(const struct place *place, struct fault *fault, const char *reason)
 {
-	return fault_set(fault, ERR_MALFORMED, "%s: %s", place->name[0] != 0 ? place->name : "parameters", reason);
+	return fault_set(fault, ERR_MALFORMED, "%s: %s", place->name[0] != 0 ? place->name : "parameters",
+			 reason);
 }
 
-static enum err check_value(const json_t *schema, const json_t *value, const struct place *place, struct fault *fault);
+static enum err check_value(const json_t *schema, const json_t *value, const struct place *place,
+			    struct fault *fault);
 
 /* ---- keywords ---- */
 
@@ -66,15 +69,18 @@ static bool has_type(const json_t *value, const char *type)
 	};
 	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
 		if (strcmp(types[i].name, type) == 0)
-			return (types[i].object && json_is_object(value)) || (types[i].array && json_is_array(value)) ||
+			return (types[i].object && json_is_object(value)) ||
+			       (types[i].array && json_is_array(value)) ||
 			       (types[i].string && json_is_string(value)) ||
-			       (types[i].integer && json_is_integer(value)) || (types[i].real && json_is_real(value)) ||
-			       (types[i].boolean && json_is_boolean(value)) || (types[i].null && json_is_null(value));
+			       (types[i].integer && json_is_integer(value)) ||
+			       (types[i].real && json_is_real(value)) ||
+			       (types[i].boolean && json_is_boolean(value)) ||
+			       (types[i].null && json_is_null(value));
 	return false;
 }
 
 static enum err check_type(const json_t *keyword, const json_t *schema, const json_t *value,
-                           const struct place *place, struct fault *fault)
+			   const struct place *place, struct fault *fault)
 {
 	char reason[64];
 	if (has_type(value, json_string_value(keyword)))
@@ -84,23 +90,25 @@ static enum err check_type(const json_t *keyword, const json_t *schema, const js
 }
 
 static enum err check_enum(const json_t *keyword, const json_t *schema, const json_t *value,
-                           const struct place *place, struct fault *fault)
+			   const struct place *place, struct fault *fault)
 {
 	char reason[FAULT_TEXT_SIZE] = "must be one of";
 	size_t i;
 	json_t *choice;
-	json_array_foreach (keyword, i, choice) {
+	json_array_foreach(keyword, i, choice)
+	{
 		if (json_equal(choice, value))
 			return ERR_NONE;
 		size_t used = strlen(reason);
 		if (json_is_string(choice))
-			snprintf(reason + used, sizeof reason - used, "%s %s", i > 0 ? "," : "", json_string_value(choice));
+			snprintf(reason + used, sizeof reason - used, "%s %s", i > 0 ? "," : "",
+				 json_string_value(choice));
 	}
 	return refuse(place, fault, reason);
 }
 
 static enum err check_pattern(const json_t *keyword, const json_t *schema, const json_t *value,
-                              const struct place *place, struct fault *fault)
+			      const struct place *place, struct fault *fault)
 {
 	regex_t pattern;
 	if (!json_is_string(value))
@@ -132,8 +140,8 @@ static bool measure_of(const json_t *value, enum measure measure, double *ret_nu
 	return true;
 }
 
-static enum err check_bound(const json_t *keyword, const json_t *value, const struct place *place, enum measure measure,
-                            bool is_minimum, struct fault *fault)
+static enum err check_bound(const json_t *keyword, const json_t *value, const struct place *place,
+			    enum measure measure, bool is_minimum, struct fault *fault)
 {
 	static const char *const what[] = { "must be", "its length must be", "its number of items must be" };
 	double number, bound = json_number_value(keyword);
@@ -144,11 +152,11 @@ static enum err check_bound(const json_t *keyword, const json_t *value, const st
 	return refuse(place, fault, reason);
 }
 
-#define BOUND(name, measure, is_minimum)                                                                             \
-	static enum err check_##name(const json_t *keyword, const json_t *schema, const json_t *value,               \
-	                             const struct place *place, struct fault *fault)                                 \
-	{                                                                                                            \
-		return check_bound(keyword, value, place, measure, is_minimum, fault);                               \
+#define BOUND(name, measure, is_minimum)                                                                     \
+	static enum err check_##name(const json_t *keyword, const json_t *schema, const json_t *value,       \
+				     const struct place *place, struct fault *fault)                         \
+	{                                                                                                    \
+		return check_bound(keyword, value, place, measure, is_minimum, fault);                       \
 	}
 BOUND(minimum, OF_NUMBER, true)
 BOUND(maximum, OF_NUMBER, false)
@@ -158,11 +166,12 @@ BOUND(min_items, OF_ARRAY, true)
 BOUND(max_items, OF_ARRAY, false)
 
 static enum err check_required(const json_t *keyword, const json_t *schema, const json_t *value,
-                               const struct place *place, struct fault *fault)
+			       const struct place *place, struct fault *fault)
 {
 	size_t i;
 	json_t *member;
-	json_array_foreach (keyword, i, member) {
+	json_array_foreach(keyword, i, member)
+	{
 		if (json_is_object(value) && json_object_get(value, json_string_value(member)) == NULL) {
 			struct place below = place_below(place, json_string_value(member));
 			return refuse(&below, fault, "is required");
@@ -172,14 +181,16 @@ static enum err check_required(const json_t *keyword, const json_t *schema, cons
 }
 
 static enum err check_properties(const json_t *keyword, const json_t *schema, const json_t *value,
-                                 const struct place *place, struct fault *fault)
+				 const struct place *place, struct fault *fault)
 {
 	const char *name;
 	json_t *member;
-	json_object_foreach ((json_t *)keyword, name, member) {
+	json_object_foreach((json_t *)keyword, name, member)
+	{
 		const json_t *below_value = json_object_get(value, name);
 		struct place below = place_below(place, name);
-		enum err err = below_value != NULL ? check_value(member, below_value, &below, fault) : ERR_NONE;
+		enum err err =
+			below_value != NULL ? check_value(member, below_value, &below, fault) : ERR_NONE;
 		if (err != ERR_NONE)
 			return err;
 	}
@@ -187,14 +198,15 @@ static enum err check_properties(const json_t *keyword, const json_t *schema, co
 }
 
 static enum err check_additional(const json_t *keyword, const json_t *schema, const json_t *value,
-                                 const struct place *place, struct fault *fault)
+				 const struct place *place, struct fault *fault)
 {
 	const json_t *properties = json_object_get(schema, "properties");
 	const char *name;
 	json_t *member;
 	if (!json_is_false(keyword))
 		return ERR_NONE;
-	json_object_foreach ((json_t *)value, name, member) {
+	json_object_foreach((json_t *)value, name, member)
+	{
 		if (json_object_get(properties, name) == NULL) {
 			struct place below = place_below(place, name);
 			return refuse(&below, fault, "is not a parameter");
@@ -204,11 +216,12 @@ static enum err check_additional(const json_t *keyword, const json_t *schema, co
 }
 
 static enum err check_items(const json_t *keyword, const json_t *schema, const json_t *value,
-                            const struct place *place, struct fault *fault)
+			    const struct place *place, struct fault *fault)
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach (value, i, item) {
+	json_array_foreach(value, i, item)
+	{
 		struct place below = place_item(place, i);
 		enum err err = check_value(keyword, item, &below, fault);
 		if (err != ERR_NONE)
@@ -220,8 +233,8 @@ static enum err check_items(const json_t *keyword, const json_t *schema, const j
 /* The keyword, the JSON type that it must have itself, and its check (NULL: it is only shown). */
 static const struct keyword {
 	const char *name, *type;
-	enum err (*check)(const json_t *keyword, const json_t *schema, const json_t *value, const struct place *place,
-	                  struct fault *fault);
+	enum err (*check)(const json_t *keyword, const json_t *schema, const json_t *value,
+			  const struct place *place, struct fault *fault);
 } keywords[] = {
 	/* clang-format off */
 	{ "type",                 "string",  check_type },
@@ -252,7 +265,8 @@ static const struct keyword *keyword_find(const char *name)
 	return NULL;
 }
 
-static enum err check_value(const json_t *schema, const json_t *value, const struct place *place, struct fault *fault)
+static enum err check_value(const json_t *schema, const json_t *value, const struct place *place,
+			    struct fault *fault)
 {
 	for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++) {
 		const json_t *keyword = json_object_get(schema, keywords[i].name);
@@ -270,13 +284,17 @@ static enum err verify_schema(const json_t *schema, const struct place *place, s
 	const char *name;
 	json_t *value;
 	if (!json_is_object(schema) || place->depth > MAX_DEPTH)
-		return fault_set(fault, ERR_UNSUPPORTED, "schema %s: not an object, or too deep", place->name);
-	json_object_foreach ((json_t *)schema, name, value) {
+		return fault_set(fault, ERR_UNSUPPORTED, "schema %s: not an object, or too deep",
+				 place->name);
+	json_object_foreach((json_t *)schema, name, value)
+	{
 		const struct keyword *keyword = keyword_find(name);
 		if (keyword == NULL || (keyword->type != NULL && !has_type(value, keyword->type)))
-			return fault_set(fault, ERR_UNSUPPORTED, "schema %s: keyword %s is not supported", place->name, name);
+			return fault_set(fault, ERR_UNSUPPORTED, "schema %s: keyword %s is not supported",
+					 place->name, name);
 	}
-	json_object_foreach (json_object_get(schema, "properties"), name, value) {
+	json_object_foreach(json_object_get(schema, "properties"), name, value)
+	{
 		struct place below = place_below(place, name);
 		enum err err = verify_schema(value, &below, fault);
 		if (err != ERR_NONE)
@@ -303,7 +321,8 @@ const char *schema_package_member(const json_t *schema, const char **ret_kind)
 {
 	const char *name;
 	json_t *member;
-	json_object_foreach (json_object_get(schema, "properties"), name, member) {
+	json_object_foreach(json_object_get(schema, "properties"), name, member)
+	{
 		const json_t *kind = json_object_get(member, "x-cardea-package");
 		if (kind != NULL) {
 			*ret_kind = json_string_value(kind);

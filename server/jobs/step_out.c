@@ -2,8 +2,8 @@
 
 #include "materials.h"
 
-#define MAX_STATE_BYTES (64u << 10)
-#define MAX_TRACE_LINES 512
+#define MAX_STATE_BYTES  (64u << 10)
+#define MAX_TRACE_LINES  512
 #define MAX_RESULT_BYTES (256u << 10)
 
 void step_out_begin(struct cardea_out *out, struct arena *arena, const struct materials *materials)
@@ -58,7 +58,7 @@ static enum err copy_record(struct cardea_out *out, const struct lwm2m_record *f
 {
 	*to = *from;
 	bool has_bytes = from->value.type == LWM2M_STRING || from->value.type == LWM2M_OPAQUE ||
-	                 from->value.type == LWM2M_CORELNK;
+			 from->value.type == LWM2M_CORELNK;
 	return has_bytes ? bytes_copy(out->arena, from->value.bytes, &to->value.bytes) : ERR_NONE;
 }
 
@@ -93,7 +93,8 @@ static enum err wait_for(struct cardea_out *out, uint32_t timeout_ms)
 	return ERR_NONE;
 }
 
-static enum err start_work(struct cardea_out *out, enum err (*run)(void *), void *take_arg, void (*free_arg)(void *))
+static enum err start_work(struct cardea_out *out, enum err (*run)(void *), void *take_arg,
+			   void (*free_arg)(void *))
 {
 	if (out->next != STEP_NOTHING) {
 		if (free_arg != NULL)
@@ -147,7 +148,7 @@ static enum err learn(struct cardea_out *out, const char *section, const char *k
 }
 
 enum err step_out_trace(struct cardea_out *out, const char *layer, const char *direction, const char *text,
-                        struct bytes raw)
+			struct bytes raw)
 {
 	if (out->trace_count >= MAX_TRACE_LINES)
 		return noted(out, ERR_LIMIT);
@@ -167,7 +168,7 @@ enum err step_out_trace(struct cardea_out *out, const char *layer, const char *d
 }
 
 static enum err find_keyset(struct cardea_out *out, const char *kind, struct bytes aid, uint8_t version,
-                            struct cardea_keyset *ret_keyset)
+			    struct cardea_keyset *ret_keyset)
 {
 	return materials_keyset(out->materials, kind, aid, version, ret_keyset);
 }

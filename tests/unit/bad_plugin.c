@@ -1,4 +1,5 @@
-/* A plugin that is wrong in one way: BAD_ABI, BAD_KEYWORD or BAD_OPEN is the value, or the default that is right. */
+/* A plugin that is wrong in one way: BAD_ABI, BAD_KEYWORD or BAD_OPEN is the value, or the default that is
+ * right. */
 #include <cardea/plugin.h>
 
 #ifndef BAD_ABI
@@ -16,7 +17,8 @@ static enum cardea_result step(void *self, const struct cardea_step *step, carde
 	return CARDEA_DONE;
 }
 
-static enum err bad_open(const struct cardea_host_api *host, cardea_host *view, const char *config, void **ret_self)
+static enum err bad_open(const struct cardea_host_api *host, cardea_host *view, const char *config,
+			 void **ret_self)
 {
 	*ret_self = NULL;
 	return BAD_OPEN;
@@ -27,7 +29,10 @@ static void bad_close(void *self)
 }
 
 static const struct cardea_operation operations[] = {
-	{ .name = "bad.operation", .summary = "does nothing", .params_schema = "{\"" BAD_KEYWORD "\": \"\"}", .step = step },
+	{ .name = "bad.operation",
+	  .summary = "does nothing",
+	  .params_schema = "{\"" BAD_KEYWORD "\": \"\"}",
+	  .step = step },
 	{ .name = NULL },
 };
 

@@ -1,4 +1,5 @@
-/* The orchestrator with a real store and vault, a scripted plugin, and a registry whose device the test plays. */
+/* The orchestrator with a real store and vault, a scripted plugin, and a registry whose device the test
+ * plays. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,8 +69,10 @@ static enum cardea_result play(void *self, const struct cardea_step *step, carde
 }
 
 static const struct cardea_operation operation = {
-	.name = "test.play", .summary = "plays",
-	.params_schema = "{\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\"}}, \"additionalProperties\": false}",
+	.name = "test.play",
+	.summary = "plays",
+	.params_schema = "{\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\"}}, "
+			 "\"additionalProperties\": false}",
 	.step = play,
 };
 static const struct loaded_operation loaded = { .operation = &operation };
@@ -107,8 +110,9 @@ void registry_listen(struct registry *registry, const struct registry_listener *
 	device_play.listener = *listener;
 }
 
-enum err operation_start(struct registry *registry, const char *endpoint, const struct operation_request *request,
-                         operation_done *done, void *self, uint64_t id, struct fault *fault)
+enum err operation_start(struct registry *registry, const char *endpoint,
+			 const struct operation_request *request, operation_done *done, void *self,
+			 uint64_t id, struct fault *fault)
 {
 	device_play.done = done;
 	device_play.done_self = self;
@@ -148,8 +152,14 @@ static void turn(struct stage *stage)
 static void start_orchestrator(struct stage *stage)
 {
 	const struct orchestrator_parts parts = {
-		.loop = stage->loop, .store = stage->store, .model = stage->model, .vault = stage->vault,
-		.events = stage->events, .packages = stage->packages, .workers = stage->workers, .job_timeout_s = 3600,
+		.loop = stage->loop,
+		.store = stage->store,
+		.model = stage->model,
+		.vault = stage->vault,
+		.events = stage->events,
+		.packages = stage->packages,
+		.workers = stage->workers,
+		.job_timeout_s = 3600,
 	};
 	assert_int_equal(orchestrator_create(&parts, &stage->orchestrator), ERR_NONE);
 }
@@ -168,8 +178,12 @@ static int set_up(void **state)
 	assert_int_equal(events_create(1, &stage->events), ERR_NONE);
 	assert_int_equal(model_create(&stage->model), ERR_NONE);
 	assert_int_equal(work_pool_create(stage->loop, 1, 16, NULL, &stage->workers), ERR_NONE);
-	const struct packages_parts parts = { .loop = stage->loop, .store = stage->store, .vault = stage->vault,
-		.workers = stage->workers, .events = stage->events, .max_package_bytes = 1000 };
+	const struct packages_parts parts = { .loop = stage->loop,
+					      .store = stage->store,
+					      .vault = stage->vault,
+					      .workers = stage->workers,
+					      .events = stage->events,
+					      .max_package_bytes = 1000 };
 	assert_int_equal(packages_create(&parts, &stage->packages), ERR_NONE);
 	struct cardea_host_api *host = calloc(1, sizeof *host);
 	assert_non_null(host);
@@ -271,7 +285,8 @@ static void tells_failure_and_uncertainty_with_their_reason(void **state)
 	plugin.next = 0;
 	begin(*state, nothing);
 	assert_job(*state, "failed",
-	           "{\"code\":\"internal\",\"reason\":\"the plugin's step asked for too much, or for nothing\"}");
+		   "{\"code\":\"internal\",\"reason\":\"the plugin's step asked for too much, or for "
+		   "nothing\"}");
 }
 
 static void resumes_after_a_request_without_an_answer(void **state)
@@ -327,8 +342,8 @@ static void hears_a_notification_that_came_too_early(void **state)
 	struct stage *stage = *state;
 	const struct fault none = { .kind = ERR_NONE };
 	begin(stage, moves);
-	device_play.listener.notified(device_play.listener.self, ENDPOINT, stage->id, LWM2M_RESOURCE(3, 0, 9), FORMAT_TEXT,
-	                              bytes_of_text("4"), (struct lwm2m_records){ 0 }, &none);
+	device_play.listener.notified(device_play.listener.self, ENDPOINT, stage->id, LWM2M_RESOURCE(3, 0, 9),
+				      FORMAT_TEXT, bytes_of_text("4"), (struct lwm2m_records){ 0 }, &none);
 	assert_int_equal(plugin.count, 1);
 	answer(stage, 0x45, ERR_NONE);
 	assert_int_equal(plugin.events[2], CARDEA_NOTIFY);
@@ -371,7 +386,8 @@ static void cancels_at_the_boundary_of_a_step(void **state)
 	assert_job(stage, "running", "");
 	answer(stage, 0x45, ERR_NONE);
 	assert_job(stage, "cancelled",
-	           "{\"code\":\"conflict\",\"reason\":\"cancelled after it had begun; what was done is not undone\"}");
+		   "{\"code\":\"conflict\",\"reason\":\"cancelled after it had begun; what was done is not "
+		   "undone\"}");
 	assert_int_equal(device_play.requests, 1);
 	assert_int_equal(job_cancel(stage->orchestrator, stage->id), ERR_NOT_FOUND);
 }

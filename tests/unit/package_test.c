@@ -19,7 +19,8 @@
 #define MAX_BYTES 300000
 
 /* A kind that wants its content to begin with 'C'. */
-static enum err inspect(void *self, struct bytes content, struct arena *arena, const char **ret_json, struct fault *fault)
+static enum err inspect(void *self, struct bytes content, struct arena *arena, const char **ret_json,
+			struct fault *fault)
 {
 	if (content.len == 0 || content.at[0] != 'C')
 		return fault_set(fault, ERR_MALFORMED, "it does not begin with C");
@@ -62,8 +63,12 @@ static int set_up(void **state)
 	assert_int_equal(vault_open("", KEK, &stage->vault, &fault), ERR_NONE);
 	assert_int_equal(events_create(1, &stage->events), ERR_NONE);
 	assert_int_equal(work_pool_create(stage->loop, 1, 16, NULL, &stage->workers), ERR_NONE);
-	const struct packages_parts parts = { .loop = stage->loop, .store = stage->store, .vault = stage->vault,
-		.workers = stage->workers, .events = stage->events, .max_package_bytes = MAX_BYTES };
+	const struct packages_parts parts = { .loop = stage->loop,
+					      .store = stage->store,
+					      .vault = stage->vault,
+					      .workers = stage->workers,
+					      .events = stage->events,
+					      .max_package_bytes = MAX_BYTES };
 	assert_int_equal(packages_create(&parts, &stage->packages), ERR_NONE);
 	*state = stage;
 	return 0;

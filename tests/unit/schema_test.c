@@ -8,13 +8,15 @@
 
 #include "schema.h"
 
-#define SCHEMA                                                                                                       \
-	"{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"package\"], \"properties\": {"     \
-	"\"package\": {\"type\": \"string\", \"x-cardea-package\": \"se-load-file\"},"                               \
-	"\"se\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 7},"                                           \
-	"\"aidHex\": {\"type\": \"string\", \"pattern\": \"^([0-9A-Fa-f]{2}){5,16}$\"},"                             \
-	"\"level\": {\"type\": \"string\", \"enum\": [\"auto\", \"full\"]},"                                         \
-	"\"privileges\": {\"type\": \"array\", \"maxItems\": 2, \"items\": {\"type\": \"string\", \"minLength\": 1}}}}"
+#define SCHEMA                                                                                               \
+	"{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"package\"], "              \
+	"\"properties\": {"                                                                                  \
+	"\"package\": {\"type\": \"string\", \"x-cardea-package\": \"se-load-file\"},"                       \
+	"\"se\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 7},"                                   \
+	"\"aidHex\": {\"type\": \"string\", \"pattern\": \"^([0-9A-Fa-f]{2}){5,16}$\"},"                     \
+	"\"level\": {\"type\": \"string\", \"enum\": [\"auto\", \"full\"]},"                                 \
+	"\"privileges\": {\"type\": \"array\", \"maxItems\": 2, \"items\": {\"type\": \"string\", "          \
+	"\"minLength\": 1}}}}"
 
 static json_t *parse(const char *text)
 {
@@ -36,7 +38,8 @@ static void assert_refused(const char *value, const char *expected_text)
 static void accepts_what_the_schema_describes(void **state)
 {
 	json_t *schema = parse(SCHEMA);
-	json_t *json = parse("{\"package\": \"3\", \"se\": 7, \"aidHex\": \"A000000151\", \"privileges\": [\"x\", \"y\"]}");
+	json_t *json = parse("{\"package\": \"3\", \"se\": 7, \"aidHex\": \"A000000151\", \"privileges\": "
+			     "[\"x\", \"y\"]}");
 	struct fault fault = { .kind = ERR_NONE };
 	assert_int_equal(schema_verify(schema, &fault), ERR_NONE);
 	assert_int_equal(schema_check(schema, json, &fault), ERR_NONE);
@@ -53,10 +56,12 @@ static void names_the_member_and_the_reason(void **state)
 	assert_refused("{\"package\": \"3\", \"se\": 1.5}", "se: must be of type integer");
 	assert_refused("{\"package\": \"3\", \"colour\": 1}", "colour: is not a parameter");
 	assert_refused("{\"package\": \"3\", \"level\": \"none\"}", "level: must be one of auto, full");
-	assert_refused("{\"package\": \"3\", \"aidHex\": \"A0\"}", "aidHex: must match ^([0-9A-Fa-f]{2}){5,16}$");
-	assert_refused("{\"package\": \"3\", \"privileges\": [\"\"]}", "privileges[0]: its length must be at least 1");
+	assert_refused("{\"package\": \"3\", \"aidHex\": \"A0\"}",
+		       "aidHex: must match ^([0-9A-Fa-f]{2}){5,16}$");
+	assert_refused("{\"package\": \"3\", \"privileges\": [\"\"]}",
+		       "privileges[0]: its length must be at least 1");
 	assert_refused("{\"package\": \"3\", \"privileges\": [\"a\", \"b\", \"c\"]}",
-	               "privileges: its number of items must be at most 2");
+		       "privileges: its number of items must be at most 2");
 }
 
 static void refuses_a_schema_with_a_keyword_it_would_not_honour(void **state)

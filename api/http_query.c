@@ -1,0 +1,84 @@
+/* What a request says: headers, query, body. */
+#include "http_exchange.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->exchange->connection, MHD_HEADER_KIND, name);
+}
+
+const char *http_query(const struct http_request *request, const char *name)
+{
+	const char *raw =
+		MHD_lookup_connection_value(request->exchange->connection, MHD_GET_ARGUMENT_KIND, name);
+	char *copy = raw != NULL ? arena_strdup(request->arena, raw) : NULL;
+	if (copy != NULL)
+		MHD_http_unescape(copy);
+	return copy;
+}
+
+enum err http_query_number(const struct http_request *request, const char *name, uint64_t fallback,
+			   uint64_t max, uint64_t *ret_number, struct fault *fault)
+{
+	const char *text = http_query(request, name);
+	char *end;
+	if (text == NULL) {
+		*ret_number = fallback;
+		return ERR_NONE;
+	}
+	errno = 0;
+	unsigned long long number = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != 0)
+		return fault_set(fault, ERR_MALFORMED, "%s: not a number", name);
+	if (errno != 0 || number > max)
+		return fault_set(fault, ERR_MALFORMED, "%s: at most %llu", name, (unsigned long long)max);
+	*ret_number = number;
+	return ERR_NONE;
+}
+
+struct query_text {
+	const struct http_request *request;
+	struct builder *builder;
+};
+
+static enum MHD_Result add_query(void *self, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct query_text *query = self;
+	char *text = value != NULL ? arena_printf(query->request->arena, "%s=%s", name, value)
+				   : arena_strdup(query->request->arena, name);
+	if (text == NULL)
+		return MHD_NO;
+	MHD_http_unescape(text);
+	if (query->builder->len > 0)
+		build_u8(query->builder, '&');
+	build_text(query->builder, text);
+	return MHD_YES;
+}
+
+void http_build_query(const struct http_request *request, struct builder *b)
+{
+	struct query_text query = { request, b };
+	MHD_get_connection_values(request->exchange->connection, MHD_GET_ARGUMENT_KIND, add_query, &query);
+}
+
+enum err http_body_object(const struct http_request *request, json_t **ret_object, struct fault *fault)
+{
+	json_error_t error;
+	const char *type = http_header(request, "Content-Type");
+	if (type == NULL || strncasecmp(type, "application/json", 16) != 0)
+		return fault_set(fault, ERR_UNSUPPORTED, "Content-Type: application/json is needed");
+	json_t *object =
+		json_loadb((const char *)request->body.at, request->body.len, JSON_REJECT_DUPLICATES, &error);
+	if (object == NULL)
+		return fault_set(fault, ERR_MALFORMED, "body: line %d column %d: %s", error.line,
+				 error.column, error.text);
+	if (!json_is_object(object)) {
+		json_decref(object);
+		return fault_set(fault, ERR_MALFORMED, "body: not a JSON object");
+	}
+	*ret_object = object;
+	return ERR_NONE;
+}
