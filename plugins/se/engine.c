@@ -13,302 +13,25 @@
 #include <inttypes.h>
 
 #include "channel.h"
-#include "script.h"
-#include "seram.h"
+#include "exchange.h"
 
 #define MAX_REFUSALS 4
 
 static const uint8_t default_domain_aid[] = { 0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00 };
 
-/* ---- what is asked of the host ---- */
-
-static struct lwm2m_path instance_path(const struct task *task)
-{
-	return LWM2M_INSTANCE(SERAM_OBJECT, task->instance);
-}
-
-static struct lwm2m_path resource_path(const struct task *task, enum seram_resource resource)
-{
-	return LWM2M_RESOURCE(SERAM_OBJECT, task->instance, (uint16_t)resource);
-}
-
-static void ask(struct task *task, enum phase phase, const struct cardea_request *request)
-{
-	task->kept.phase = phase;
-	task_is_good(task, task->plugin->api->send(task->out, request));
-}
-
-static void ask_read(struct task *task)
-{
-	ask(task, PHASE_READ,
-	    &(struct cardea_request){ .operation = LWM2M_READ, .path = instance_path(task) });
-}
-
-static void ask_execute(struct task *task, enum phase phase, enum seram_resource resource,
-			const char *arguments)
-{
-	ask(task, phase,
-	    &(struct cardea_request){ .operation = LWM2M_EXECUTE,
-				      .path = resource_path(task, resource),
-				      .arguments = arguments });
-}
-
-static void ask_observe(struct task *task)
-{
-	ask(task, PHASE_OBSERVE,
-	    &(struct cardea_request){ .operation = LWM2M_OBSERVE,
-				      .path = resource_path(task, SERAM_AGENT_STATE) });
-}
-
-static void wait_for(struct task *task, enum phase phase, int64_t timeout_ms)
-{
-	task->kept.phase = phase;
-	task_is_good(task, task->plugin->api->wait(task->out, timeout_ms > 0 ? (uint32_t)timeout_ms : 0));
-}
-
 /* ---- the end ---- */
-
-static const char *clear_argument(struct task *task)
-{
-	return arena_printf(task->arena, "0='%" PRIu32 "'", task->kept.request_id);
-}
 
 /* Before the result is told the agent gets its memory and the card its channel back. */
 static void tidy_up(struct task *task)
 {
-	const char *argument = clear_argument(task);
-
 	task->kept.script_in_flight = false;
-	if (task->kept.has_session && task_is_good(task, argument == NULL ? ERR_NOMEM : ERR_NONE))
-		ask_execute(task, PHASE_CLEAR, SERAM_CLEAR_RESPONSE, argument);
-}
-
-static void end_session(struct task *task)
-{
-	ask_execute(task, PHASE_END, SERAM_END_SESSION, NULL);
+	if (task->kept.has_session)
+		ask_clear(task);
 }
 
 static void session_ended(struct task *task)
 {
 	task->kept.has_session = false;
-}
-
-/* ---- sending a script ---- */
-
-static void pause(struct task *task, enum err kind, const char *reason)
-{
-	struct kept *kept = &task->kept;
-
-	if (kept->retries >= SERAM_MAX_RETRIES) {
-		task_break(task, kind, "%s, after %d tries", reason, SERAM_MAX_RETRIES + 1);
-		return;
-	}
-	int64_t pause_ms = (int64_t)SERAM_RETRY_MS << kept->retries++;
-	kept->deadline_ms = task->step->now_ms + pause_ms;
-	wait_for(task, PHASE_PAUSE, pause_ms);
-}
-
-/* The same for the same kept state, so that it may be repeated as long as it did not arrive. */
-static void write_batch(struct task *task, const struct batch *batch)
-{
-	struct kept *kept = &task->kept;
-	struct fault fault = { 0 };
-	struct seram_request request = {
-		.id = kept->request_id,
-		.target_aid = task->domain_aid,
-		.has_stop_on_error = kept->can_go_on_after_error,
-		.stop_on_error = batch->has_change, /* a look is harmless whatever failed before it */
-		.sets_body_format = kept->has_body_format,
-	};
-	struct lwm2m_records records;
-	enum err err = batch_script(batch, &request.script, &fault);
-
-	if (err == ERR_NONE)
-		err = seram_request_records(task->arena, task->instance, &request, &records);
-	if (!task_is_good(task, err))
-		return;
-	ask(task, PHASE_WRITE,
-	    &(struct cardea_request){
-		    .operation = LWM2M_WRITE_PARTIAL, .path = instance_path(task), .records = records });
-}
-
-static void compose_script(struct task *task, struct batch *batch)
-{
-	channel_restore(task);
-	if (task->kept.ending == ENDING_NONE)
-		batch_compose(batch, task);
-}
-
-static void next_script(struct task *task)
-{
-	struct kept *kept = &task->kept;
-	struct batch batch;
-
-	if (kept->channel == CHANNEL_NONE)
-		channel_prepare(task);
-	if (kept->ending == ENDING_NONE)
-		compose_script(task, &batch);
-	if (kept->ending != ENDING_NONE || task->broken != ERR_NONE)
-		return;
-	kept->request_id++;
-	kept->script_in_flight = kept->has_session = true;
-	kept->was_unproven = kept->is_unproven;
-	kept->is_unproven = kept->is_unproven || batch.has_change;
-	kept->scripts++;
-	kept->executed = 0;
-	kept->poll_ms = SERAM_FIRST_POLL_MS;
-	kept->deadline_ms = task->step->now_ms + SERAM_SCRIPT_PATIENCE_MS;
-	batch_trace(&batch);
-	write_batch(task, &batch);
-}
-
-static void write_again(struct task *task)
-{
-	struct batch batch;
-
-	compose_script(task, &batch);
-	if (task->kept.ending == ENDING_NONE && task->broken == ERR_NONE)
-		write_batch(task, &batch);
-}
-
-/* ---- taking a response ---- */
-
-static void lose_channel(struct task *task)
-{
-	if (task->kept.channel != CHANNEL_NONE)
-		task_reopen(task, task->kept.key_version);
-	task->operation->lost(task);
-}
-
-/* One answer. The chains stand where this command left them, whatever was planned after it. */
-static void take_answer(struct task *task, const struct planned *planned, const struct response *wire)
-{
-	const enum channel channel = task->kept.channel;
-	struct card_answer answer = { .response = *wire, .is_cut = wire->sw == SW_CUT };
-	struct fault fault = { 0 };
-
-	if (channel == CHANNEL_OPEN && !answer.is_cut) {
-		enum err err = scp03_unwrap(&task->session, &planned->mark, wire, task->arena,
-					    &answer.response, &fault);
-		if (err != ERR_NONE) {
-			answer_trace(task, planned, wire, wire);
-			task_break(task, err, "%s", fault.text);
-			return;
-		}
-	}
-	answer_trace(task, planned, wire, &answer.response);
-	if (channel == CHANNEL_NONE) {
-		channel_take_opening(task, &answer.response);
-		return;
-	}
-	task->kept.mark = planned->mark;
-	if (channel == CHANNEL_VERIFIED)
-		channel_take_authentication(task, &answer.response);
-	else
-		task->operation->take(task, planned, &answer);
-}
-
-static void take_answers(struct task *task, const struct script_response *script, struct batch *batch)
-{
-	if (script->response_count > batch->count) {
-		task_break(task, ERR_MALFORMED, "%zu answers to a script of %zu commands",
-			   script->response_count, batch->count);
-		return;
-	}
-	for (size_t i = 0; i < script->response_count && task->kept.ending == ENDING_NONE; i++)
-		take_answer(task, &batch->planned[i], &script->responses[i]);
-}
-
-/* The command after the last answer may have run, those after it did not. */
-static void forget_what_did_not_run(struct task *task, const struct batch *batch, size_t answered)
-{
-	bool has_change = false;
-
-	for (size_t i = 0; i <= answered && i < batch->count; i++)
-		has_change = has_change || batch->planned[i].is_change;
-	if (!has_change)
-		task->kept.is_unproven = task->kept.was_unproven;
-}
-
-/* Parses and takes what the agent holds. False when the response itself is not to be understood. */
-static bool take_response(struct task *task, const struct seram_instance *instance, size_t *ret_missing)
-{
-	struct batch batch;
-	struct script_response script = { 0 };
-	struct fault fault = { 0 };
-
-	compose_script(task, &batch);
-	if (task->kept.ending != ENDING_NONE || task->broken != ERR_NONE)
-		return false;
-	if (instance->response.len > 0) {
-		enum err err = script_response_parse(instance->response, task->arena, &script, &fault);
-		if (err != ERR_NONE) {
-			task_break(task, err, "the response of the agent: %s", fault.text);
-			return false;
-		}
-	}
-	forget_what_did_not_run(task, &batch, script.response_count);
-	take_answers(task, &script, &batch);
-	if (script_refusal_text(&script) != NULL)
-		task_break(task, ERR_MALFORMED, "the script was refused: %s", script_refusal_text(&script));
-	*ret_missing =
-		batch.count - (script.response_count < batch.count ? script.response_count : batch.count);
-	if (script.response_count == 0 && instance->script_status == SERAM_STATUS_OK &&
-	    instance->agent_state == SERAM_RESPONSE_READY)
-		task_break(task, ERR_MALFORMED, "the agent reports success and gives no answer");
-	return task->kept.ending == ENDING_NONE;
-}
-
-static const char *error_text(struct task *task, const struct seram_instance *instance)
-{
-	struct bytes text = bytes_first(instance->error_text, 80);
-
-	return text.len == 0 ? ""
-			     : arena_printf(task->arena, " (%.*s)", (int)text.len, (const char *)text.at);
-}
-
-static void script_failed(struct task *task, const struct seram_instance *instance)
-{
-	const struct seram_status_row *row = seram_status_row(instance->script_status);
-	const char *reason =
-		arena_printf(task->arena, "the agent reports %s for %s%s", row->spelling,
-			     seram_target(task->arena, task->domain_aid), error_text(task, instance));
-
-	if (!task_is_good(task, reason == NULL ? ERR_NOMEM : ERR_NONE))
-		return;
-	if (row->is_worth_retrying)
-		pause(task, row->kind, reason);
-	else
-		task_break(task, row->kind, "%s", reason);
-}
-
-/* A response is there: what it means, and what comes next. */
-static void script_ended(struct task *task, const struct seram_instance *instance)
-{
-	struct kept *kept = &task->kept;
-	const bool was_interrupted = instance->agent_state == SERAM_INTERRUPTED;
-	const bool is_ok = instance->script_status == SERAM_STATUS_OK && !was_interrupted;
-	/* an agent that does not tell is believed, but not after a break */
-	const bool has_channel = instance->has_channel_state ? instance->is_channel_open : !kept->is_resuming;
-	size_t missing = 0;
-
-	kept->is_resuming = false;
-	if (!take_response(task, instance, &missing))
-		return;
-	kept->script_in_flight = false;
-	if (is_ok && kept->channel == CHANNEL_OPEN)
-		task->operation->advance(task);
-	if (kept->ending != ENDING_NONE)
-		return;
-	if (!is_ok || !has_channel)
-		lose_channel(task);
-	if (!is_ok && !was_interrupted) {
-		script_failed(task, instance);
-		return;
-	}
-	kept->retries = 0;
-	if (task->broken == ERR_NONE)
-		next_script(task);
 }
 
 /* ---- the instance was read ---- */
@@ -345,7 +68,7 @@ static void script_missing(struct task *task, const struct seram_instance *insta
 	kept->is_resuming = false;
 	if (has_channel && instance->request_id == kept->request_id &&
 	    instance->agent_state == SERAM_REQUEST_STORED) {
-		ask_execute(task, PHASE_RUN, SERAM_RUN, NULL);
+		ask_run(task);
 		return;
 	}
 	if (has_channel && instance->request_id != kept->request_id &&
@@ -382,11 +105,11 @@ static void first_script(struct task *task, const struct seram_instance *instanc
 						     [SERAM_SE_BUSY] =
 							     "the secure element is in use by others",
 						     [SERAM_SE_ERROR] = "the secure element has an error" };
-		pause(task, ERR_UNAVAILABLE, texts[instance->se_state]);
+		pause_task(task, ERR_UNAVAILABLE, texts[instance->se_state]);
 		return;
 	}
 	if (instance->agent_state == SERAM_RUNNING) {
-		pause(task, ERR_UNAVAILABLE, "the agent runs a script of somebody else");
+		pause_task(task, ERR_UNAVAILABLE, "the agent runs a script of somebody else");
 		return;
 	}
 	if (kept->channel != CHANNEL_NONE && !has_channel)
@@ -487,8 +210,7 @@ static void on_observe(struct task *task)
 static void on_write(struct task *task)
 {
 	if (succeeded(task)) {
-		task->kept.refusals = 0;
-		ask_execute(task, PHASE_RUN, SERAM_RUN, NULL);
+		ask_run(task);
 		return;
 	}
 	if (task->step->code == 0x8D &&
@@ -502,20 +224,18 @@ static void on_write(struct task *task)
 
 static void on_run(struct task *task)
 {
-	if (succeeded(task)) {
-		task->kept.refusals = 0;
+	if (succeeded(task))
 		keep_waiting(task, task->kept.executed);
-	} else {
+	else
 		refused(task, "Run");
-	}
 }
 
 static void on_answer(struct task *task)
 {
 	static void (*const actions[PHASE_COUNT])(struct task *) = {
-		[PHASE_READ] = on_read,      [PHASE_OBSERVE] = on_observe, [PHASE_WRITE] = on_write,
-		[PHASE_RUN] = on_run,        [PHASE_WAIT] = ask_read,      [PHASE_PAUSE] = ask_read,
-		[PHASE_CLEAR] = end_session, [PHASE_END] = session_ended,
+		[PHASE_READ] = on_read,  [PHASE_OBSERVE] = on_observe, [PHASE_WRITE] = on_write,
+		[PHASE_RUN] = on_run,    [PHASE_WAIT] = ask_read,      [PHASE_PAUSE] = ask_read,
+		[PHASE_CLEAR] = ask_end, [PHASE_END] = session_ended,
 	};
 
 	actions[task->kept.phase](task);
@@ -523,8 +243,7 @@ static void on_answer(struct task *task)
 
 static void on_notify(struct task *task)
 {
-	const int64_t state = lwm2m_integer(task->step->records, resource_path(task, SERAM_AGENT_STATE),
-					    SERAM_RESPONSE_READY);
+	const int64_t state = notified_state(task);
 
 	if (task->kept.phase == PHASE_PAUSE)
 		wait_for(task, PHASE_PAUSE, task->kept.deadline_ms - task->step->now_ms);
