@@ -19,49 +19,30 @@ struct dtls {
 	size_t half_open;
 };
 
-/* ---- records (RFC 6347 4.1, 4.2.2) ---- */
+/* ---- what a datagram begins with (RFC 6347 4.2.2) ---- */
 
-enum { RECORD_CHANGE_CIPHER_SPEC = 20, RECORD_HANDSHAKE = 22, RECORD_APPLICATION = 23 };
-enum { HANDSHAKE_CLIENT_HELLO = 1 };
-#define RANDOM_BYTES 32
+#define HANDSHAKE_CLIENT_HELLO 1
+#define RANDOM_BYTES           32
 
-/* What the first record of a datagram tells before it is decrypted. */
-struct record {
-	uint8_t type;
-	uint16_t epoch;
-	bool is_hello;
-	struct bytes random; /* of a ClientHello */
-};
-
-static bool record_read(struct bytes datagram, struct record *ret_record)
+/* Of a ClientHello in the clear: its random bytes. Empty: it is none. */
+static struct bytes hello_random(const struct record *record)
 {
-	struct reader r = reader_of(datagram);
-	struct record record = { .type = read_u8(&r) };
-	uint16_t version = read_u16(&r);
+	struct reader r = reader_of(record->content);
 
-	record.epoch = read_u16(&r);
-	(void)read_bytes(&r, 6); /* sequence number */
-	struct reader content = reader_of(read_bytes(&r, read_u16(&r)));
-	if (r.bad || version >> 8 != 0xFE || record.type < RECORD_CHANGE_CIPHER_SPEC ||
-	    record.type > RECORD_APPLICATION)
-		return false;
-	if (record.type == RECORD_HANDSHAKE && record.epoch == 0 &&
-	    read_u8(&content) == HANDSHAKE_CLIENT_HELLO) {
-		(void)read_bytes(&content, 3 + 2 + 3 + 3 + 2); /* length, message number, fragment, version */
-		record.random = read_bytes(&content, RANDOM_BYTES);
-		record.is_hello = !content.bad;
-	}
-	*ret_record = record;
-	return true;
+	if (record->type != RECORD_HANDSHAKE || record->number >> 48 != 0 ||
+	    read_u8(&r) != HANDSHAKE_CLIENT_HELLO)
+		return bytes_of(NULL, 0);
+	(void)read_bytes(&r, 3 + 2 + 3 + 3 + 2); /* length, message number, fragment, version */
+	return read_bytes(&r, RANDOM_BYTES);
 }
 
-static bool began_with(const struct session *session, const struct record *record)
+static bool began_with(const struct session *session, struct bytes hello)
 {
 	uint8_t random[RANDOM_BYTES];
 
-	return session != NULL &&
+	return session != NULL && session->ssl != NULL &&
 	       SSL_get_client_random(session->ssl, random, sizeof(random)) == sizeof(random) &&
-	       bytes_equal(record->random, bytes_of(random, sizeof(random)));
+	       bytes_equal(hello, bytes_of(random, sizeof(random)));
 }
 
 /* ---- the end of sessions ---- */
@@ -123,9 +104,17 @@ static void replace_session(struct peer *peer, struct session *session)
 /* The device is reached by this session from now on. False: without memory. */
 static bool take_name(struct dtls *dtls, struct session *session, const char *name)
 {
+	struct bytes kept = dtls_context_kept(session->ssl);
+
 	session->name = strdup(name);
-	if (session->name == NULL)
+	session->kept = malloc(kept.len);
+	if (session->name == NULL || session->kept == NULL) {
+		free(session->name);
+		session->name = NULL;
 		return false;
+	}
+	memcpy(session->kept, kept.at, kept.len);
+	session->kept_len = kept.len;
 	HASH_ADD_KEYPTR(hh, dtls->open, session->name, strlen(session->name), session);
 	if (session->hh.tbl != NULL)
 		return true;
@@ -154,7 +143,7 @@ static void session_opened(struct session *session)
 	struct dtls *dtls = session->endpoint->dtls;
 	const struct endpoint_handlers *handlers = &dtls->endpoint->handlers;
 	const struct coap_address address = peer_key_address(&session->route.key);
-	const char *name = dtls_context_endpoint(dtls->context, session->ssl);
+	const char *name = dtls_context_endpoint(dtls->context, dtls_context_kept(session->ssl));
 	struct peer *peer = session->peer;
 
 	if (name == NULL) {
@@ -242,7 +231,7 @@ static bool is_allowed(struct dtls *dtls, struct session *session)
 	if (session->checked == changes)
 		return true;
 	session->checked = changes;
-	const char *name = dtls_context_endpoint(dtls->context, session->ssl);
+	const char *name = dtls_context_endpoint(dtls->context, bytes_of(session->kept, session->kept_len));
 	return name != NULL && strcmp(name, session->name) == 0;
 }
 
@@ -252,9 +241,10 @@ void dtls_receive(struct endpoint *endpoint, const struct route *from, struct pe
 	struct dtls *dtls = endpoint->dtls;
 	struct session *session = peer != NULL ? peer->session : NULL;
 	struct session *successor = session != NULL ? session->successor : NULL;
+	struct reader r = reader_of(datagram);
 	struct record record;
 
-	if (!record_read(datagram, &record)) {
+	if (!record_read(&r, &record)) {
 		endpoint->counts.malformed++;
 		return;
 	}
@@ -262,9 +252,10 @@ void dtls_receive(struct endpoint *endpoint, const struct route *from, struct pe
 		session->route = *from; /* our address may be another */
 	if (successor != NULL)
 		successor->route = *from;
-	if (record.is_hello && began_with(successor, &record)) {
+	const struct bytes hello = hello_random(&record);
+	if (hello.len > 0 && began_with(successor, hello)) {
 		go_on(successor, datagram);
-	} else if (record.is_hello && (session == NULL || !began_with(session, &record))) {
+	} else if (hello.len > 0 && !began_with(session, hello)) {
 		hello_arrived(dtls, from, datagram);
 	} else if (successor != NULL && record.type != RECORD_APPLICATION) {
 		go_on(successor, datagram);

@@ -96,19 +96,30 @@ static bool remember_key(const struct dtls_context *context, SSL *ssl, const cha
 	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), kept, PRINT_BYTES + len + 1) == 1;
 }
 
-static const char *endpoint_of(const struct dtls_context *context, SSL_SESSION *ssl_session)
+static struct bytes kept_by(SSL_SESSION *ssl_session)
 {
 	void *kept;
 	size_t len;
+
+	if (ssl_session == NULL || SSL_SESSION_get0_ticket_appdata(ssl_session, &kept, &len) != 1)
+		return bytes_of(NULL, 0);
+	return bytes_of(kept, len);
+}
+
+struct bytes dtls_context_kept(SSL *ssl)
+{
+	return kept_by(SSL_get_session(ssl));
+}
+
+const char *dtls_context_endpoint(const struct dtls_context *context, struct bytes kept)
+{
+	struct reader r = reader_of(kept);
+	struct bytes old_print = read_bytes(&r, PRINT_BYTES);
+	struct bytes identity = read_rest(&r); /* ends with a 0 byte: remember_key */
 	const char *endpoint;
 	const struct secret *key;
 	uint8_t print[SHA256_SIZE];
 
-	if (SSL_SESSION_get0_ticket_appdata(ssl_session, &kept, &len) != 1)
-		return NULL;
-	struct reader r = reader_of(bytes_of(kept, len));
-	struct bytes old_print = read_bytes(&r, PRINT_BYTES);
-	struct bytes identity = read_rest(&r); /* ends with a 0 byte: remember_key */
 	if (r.bad || identity.len == 0 ||
 	    credentials_find_psk(context->credentials, (const char *)identity.at, &endpoint, &key) !=
 		    ERR_NONE ||
@@ -116,13 +127,6 @@ static const char *endpoint_of(const struct dtls_context *context, SSL_SESSION *
 	    !bytes_equal_constant_time(old_print, bytes_of(print, PRINT_BYTES)))
 		return NULL;
 	return endpoint;
-}
-
-const char *dtls_context_endpoint(const struct dtls_context *context, SSL *ssl)
-{
-	SSL_SESSION *ssl_session = SSL_get_session(ssl);
-
-	return ssl_session != NULL ? endpoint_of(context, ssl_session) : NULL;
 }
 
 /* 0 lets OpenSSL say unknown_psk_identity. */
@@ -145,7 +149,7 @@ static SSL_TICKET_RETURN judge_ticket(SSL *ssl, SSL_SESSION *ssl_session, const 
 {
 	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
-	if (endpoint_of(self, ssl_session) == NULL)
+	if (dtls_context_endpoint(self, kept_by(ssl_session)) == NULL)
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
@@ -187,6 +191,8 @@ enum err dtls_context_create(const struct credentials *credentials, const struct
 	context->bio_method = session_bio_method();
 	context->ssl = SSL_CTX_new(DTLS_server_method());
 	if (context->bio_method != NULL && context->ssl != NULL)
+		err = record_ciphers_create(&context->ciphers);
+	if (err == ERR_NONE)
 		err = random_bytes(context->cookie_key, sizeof(context->cookie_key));
 	if (err == ERR_NONE)
 		err = random_bytes(context->print_key, sizeof(context->print_key));
@@ -208,6 +214,7 @@ void dtls_context_free(struct dtls_context *context)
 		return;
 	SSL_CTX_free(context->ssl);
 	BIO_meth_free(context->bio_method);
+	record_ciphers_free(context->ciphers);
 	wipe(context, sizeof(*context));
 	free(context);
 }

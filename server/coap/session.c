@@ -29,8 +29,13 @@ static int bio_write(BIO *bio, const char *at, int len)
 {
 	struct session *session = BIO_get_data(bio);
 	struct udp_socket *udp = session->endpoint->sockets[session->route.key.socket];
+	struct reader r = reader_of(bytes_of(at, (size_t)len));
+	struct record record;
 
 	BIO_clear_retry_flags(bio);
+	while (record_read(&r, &record))
+		if (record.number > session->newest_out)
+			session->newest_out = record.number;
 	if (len <= UDP_DATAGRAM_MAX) {
 		memcpy(udp_begin(udp), at, (size_t)len);
 		udp_end(udp, &session->route, (size_t)len);
@@ -82,6 +87,7 @@ enum err session_create(struct endpoint *endpoint, const struct dtls_context *co
 		return ERR_NOMEM;
 	}
 	session->endpoint = endpoint;
+	session->context = context;
 	session->timer = timer_of(handshake_due, session);
 	BIO_set_data(bio, session);
 	BIO_set_init(bio, 1);
@@ -91,20 +97,6 @@ enum err session_create(struct endpoint *endpoint, const struct dtls_context *co
 	SSL_set_mtu(session->ssl, SESSION_MTU);
 	*ret_session = session;
 	return ERR_NONE;
-}
-
-void session_free(struct session *session)
-{
-	if (session == NULL)
-		return;
-	if (session->endpoint != NULL)
-		loop_stop_timer(session->endpoint->loop, &session->timer);
-	if (session->is_open && !session->is_quiet && SSL_alloc_buffers(session->ssl) == 1)
-		(void)SSL_shutdown(session->ssl);
-	SSL_free(session->ssl);
-	ERR_clear_error();
-	free(session->name);
-	free(session);
 }
 
 const char *session_name(const struct session *session)
@@ -180,52 +172,132 @@ enum session_event session_handshake(struct session *session, struct bytes datag
 
 /* ---- data ---- */
 
-/* At rest a session holds no buffers. Reading makes new ones; writing does not, and would fail without. */
-static void rest(struct session *session)
+/* Ends OpenSSL's part once it has taken a message: `datagram` was that message alone, so that its number is
+ * genuine. */
+static void take_over(struct session *session, struct bytes datagram)
 {
-	if (!session->is_reading)
-		(void)SSL_free_buffers(session->ssl);
-	ERR_clear_error();
+	struct reader r = reader_of(datagram);
+	struct record record;
+
+	if (!record_read(&r, &record) || !reader_done(&r) || record.type != RECORD_APPLICATION ||
+	    record_take_over(session->context->ciphers, session->ssl, record.number, session->newest_out,
+			     &session->records) != ERR_NONE)
+		return;
+	SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* else it could not be resumed */
+	SSL_free(session->ssl);
+	session->ssl = NULL;
 }
 
-/* Each message of a datagram; answers leave on the way. False when one of them has ended the session. */
-static bool read_messages(struct session *session, int *ret_reason)
+/* With OpenSSL; false when the session has ended. Answers leave on the way. */
+static bool read_with_openssl(struct session *session, struct bytes datagram)
 {
 	struct endpoint *endpoint = session->endpoint;
 	struct peer *peer = session->peer;
 	const uint64_t handle = peer->handle;
 	uint8_t message[UDP_DATAGRAM_MAX];
+	bool is_heard = false;
 	int len;
 
+	session->incoming = datagram;
 	while ((len = SSL_read(session->ssl, message, sizeof(message))) > 0) {
+		is_heard = true;
 		message_receive(endpoint, &session->route, peer, bytes_of(message, (size_t)len));
 		if (peers_by_handle(&endpoint->peers, handle) == NULL || peer->session != session)
-			return false;
+			return true; /* the message has replaced it */
 	}
-	*ret_reason = SSL_get_error(session->ssl, len);
+	const int reason = SSL_get_error(session->ssl, len);
+	session->incoming = bytes_of(NULL, 0);
+	ERR_clear_error();
+	if (reason != SSL_ERROR_WANT_READ && reason != SSL_ERROR_WANT_WRITE)
+		return false;
+	(void)SSL_free_buffers(session->ssl);
+	if (is_heard)
+		take_over(session, datagram);
+	return true;
+}
+
+enum { ALERT_WARNING = 1, ALERT_FATAL = 2, CLOSE_NOTIFY = 0 };
+
+/* Without OpenSSL. Handshake messages are late copies, or ask for a renegotiation, which we do not have. */
+static bool read_records(struct session *session, struct bytes datagram)
+{
+	struct endpoint *endpoint = session->endpoint;
+	struct peer *peer = session->peer;
+	const uint64_t handle = peer->handle;
+	struct reader r = reader_of(datagram);
+	struct record record;
+	uint8_t message[UDP_DATAGRAM_MAX];
+	size_t len;
+
+	while (record_read(&r, &record)) {
+		if (!record_open(&session->records, &record, message, &len))
+			continue;
+		if (record.type == RECORD_ALERT && len == 2 &&
+		    (message[0] == ALERT_FATAL || message[1] == CLOSE_NOTIFY))
+			return false;
+		if (record.type != RECORD_APPLICATION)
+			continue;
+		message_receive(endpoint, &session->route, peer, bytes_of(message, len));
+		if (peers_by_handle(&endpoint->peers, handle) == NULL || peer->session != session)
+			return true;
+	}
 	return true;
 }
 
 bool session_read(struct session *session, struct bytes datagram)
 {
-	int reason;
+	return session->ssl != NULL ? read_with_openssl(session, datagram) : read_records(session, datagram);
+}
 
-	session->incoming = datagram;
-	session->is_reading = true;
-	if (!read_messages(session, &reason))
-		return true;
-	session->is_reading = false;
-	session->incoming = bytes_of(NULL, 0);
-	rest(session);
-	return reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE;
+static void send_record(struct session *session, uint8_t type, struct bytes plain)
+{
+	struct udp_socket *udp = session->endpoint->sockets[session->route.key.socket];
+
+	if (plain.len > UDP_DATAGRAM_MAX - RECORD_OVERHEAD_MAX)
+		return;
+	size_t len = record_seal(&session->records, type, plain, udp_begin(udp));
+	if (len > 0)
+		udp_end(udp, &session->route, len);
 }
 
 void session_send(struct session *session, struct bytes message)
 {
-	if (!session->is_open || SSL_alloc_buffers(session->ssl) != 1)
+	if (!session->is_open)
 		return;
-	(void)SSL_write(session->ssl, message.at, (int)message.len);
-	rest(session);
+	if (session->ssl == NULL) {
+		send_record(session, RECORD_APPLICATION, message);
+		return;
+	}
+	/* Reading makes buffers that SSL_free_buffers has taken; writing would fail without. */
+	if (SSL_alloc_buffers(session->ssl) == 1)
+		(void)SSL_write(session->ssl, message.at, (int)message.len);
+	ERR_clear_error();
+}
+
+static void say_close_notify(struct session *session)
+{
+	static const uint8_t alert[] = { ALERT_WARNING, CLOSE_NOTIFY };
+
+	if (session->ssl == NULL)
+		send_record(session, RECORD_ALERT, bytes_of(alert, sizeof(alert)));
+	else if (SSL_alloc_buffers(session->ssl) == 1)
+		(void)SSL_shutdown(session->ssl);
+}
+
+void session_free(struct session *session)
+{
+	if (session == NULL)
+		return;
+	if (session->endpoint != NULL)
+		loop_stop_timer(session->endpoint->loop, &session->timer);
+	if (session->is_open && !session->is_quiet)
+		say_close_notify(session);
+	SSL_free(session->ssl);
+	ERR_clear_error();
+	free(session->name);
+	free(session->kept);
+	wipe(session, sizeof(*session));
+	free(session);
 }
 
 bool session_is_open(const struct session *session)

@@ -1,5 +1,5 @@
-/* One DTLS session: OpenSSL with a BIO that takes the datagram at hand and sends at once, so that a session at rest
- * holds no buffers. */
+/* One DTLS session. OpenSSL makes the handshake, through a BIO that takes the datagram at hand and sends at once; after
+ * the first message of the device, which shows that it has our last flight, record.c goes on without OpenSSL. */
 #ifndef CARDEA_COAP_SESSION_H
 #define CARDEA_COAP_SESSION_H
 
@@ -17,17 +17,21 @@
 struct session {
 	UT_hash_handle hh;              /* open ones, by endpoint name: dtls.c */
 	struct endpoint *endpoint;
+	const struct dtls_context *context;
 	struct peer *peer;              /* NULL: it listens */
 	struct session *successor;      /* a later handshake of the same address; NULL: none */
 	struct route route;
-	SSL *ssl;
+	SSL *ssl;                       /* NULL: records.cipher has taken over */
+	struct record_state records;
+	uint64_t newest_out;            /* record sent by OpenSSL */
 	struct bytes incoming;          /* what the BIO reads next */
 	struct timer timer;             /* of the handshake */
 	int64_t begun_ms;
 	char *name;                     /* endpoint name of the credential; NULL until the handshake has completed */
+	uint8_t *kept;                  /* of key and identity: dtls_context_kept */
+	size_t kept_len;
 	uint64_t checked;               /* credentials_changes when the key was looked up */
-	bool is_open, is_reading;
-	bool is_quiet;                  /* ends without a word */
+	bool is_open, is_quiet;         /* quiet: ends without a word */
 };
 
 /* A handshake that fails or takes too long, and what waits for it: dtls.c. */
