@@ -6,6 +6,7 @@
 
 #include <cardea/crypto.h>
 
+#include "answer.h"
 #include "block.h"
 #include "exchange.h"
 #include "message.h"
@@ -52,6 +53,13 @@ void endpoint_end(struct endpoint *endpoint, const struct route *to, struct sess
 		udp_end(endpoint->sockets[to->key.socket], to, len);
 }
 
+void endpoint_send(struct endpoint *endpoint, const struct route *to, struct session *session,
+		   struct bytes message)
+{
+	memcpy(endpoint_begin(endpoint, to, session), message.at, message.len);
+	endpoint_end(endpoint, to, session, message.len);
+}
+
 /* ---- peers ---- */
 
 static uint32_t peer_lifetime_s(const struct peer *peer)
@@ -70,7 +78,7 @@ static void peer_idled(void *self)
 		endpoint_remove_peer(peer);
 		return;
 	}
-	message_forget_expired(peer);
+	answers_forget_expired(peer);
 	uint32_t rest_s = silent_s < lifetime_s ? lifetime_s - silent_s : lifetime_s;
 	loop_start_timer(peer->endpoint->loop, &peer->idle, (int64_t)rest_s * 1000);
 }

@@ -57,6 +57,8 @@ void endpoint_receive(void *endpoint, const struct route *from, struct bytes dat
  * security. */
 uint8_t *endpoint_begin(struct endpoint *endpoint, const struct route *to, const struct session *session);
 void endpoint_end(struct endpoint *endpoint, const struct route *to, struct session *session, size_t len);
+/* Both, for a message that has been built before. */
+void endpoint_send(struct endpoint *endpoint, const struct route *to, struct session *session, struct bytes message);
 
 /* The peer at the other end, from now on kept if it was not. NULL when there are too many. */
 struct peer *endpoint_peer(struct endpoint *endpoint, const struct route *route);

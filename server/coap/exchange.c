@@ -7,10 +7,10 @@
 #include <cardea/crypto.h>
 
 #include "block.h"
-#include "message.h"
+#include "exchange_blocks.h"
+#include "transmission.h"
 
 #define HEAD_BYTES_MAX 1024 /* of a request: its options */
-#define RESTARTS_MAX   2    /* of a body that changes while it is fetched */
 
 struct exchange {
 	UT_hash_handle hh;            /* in the endpoint, by token */
@@ -26,14 +26,9 @@ struct exchange {
 	struct timer timer;                /* ends the wait for an answer */
 	enum err failure;
 	bool is_begun;
-	uint8_t size_exponent; /* of blocks that we send */
-	size_t sent;           /* of the payload, as acknowledged by the device */
-	struct body fetched;   /* what has come of the answer */
-	uint8_t fetch_exponent, restarts;
-	uint8_t etag_len, etag[PDU_ETAG_MAX];
-	bool has_observe;
-	uint32_t observe;           /* of the first block */
-	struct bytes head, payload; /* the request as a message without payload; its payload */
+	struct upload upload; /* the payload of the request */
+	struct fetch fetch;   /* the answer, when it comes in blocks */
+	struct bytes head;    /* the request as a message without payload */
 	uint8_t bytes[];
 };
 
@@ -80,13 +75,13 @@ static enum err choose_token(const struct endpoint *endpoint, uint64_t *ret_toke
 
 static size_t exchange_size(const struct exchange *exchange)
 {
-	return sizeof(*exchange) + exchange->head.len + exchange->payload.len;
+	return sizeof(*exchange) + exchange->head.len + exchange->upload.payload.len;
 }
 
 static void exchange_free(struct exchange *exchange)
 {
 	exchange->endpoint->exchange_bytes -= exchange_size(exchange);
-	body_clear(exchange->endpoint, &exchange->fetched);
+	body_clear(exchange->endpoint, &exchange->fetch.body);
 	free(exchange);
 }
 
@@ -172,7 +167,8 @@ static void answer_overdue(void *self)
 void exchange_acknowledged(struct exchange *exchange)
 {
 	exchange->transmission = NULL;
-	loop_start_timer(exchange->endpoint->loop, &exchange->timer, message_max_wait_ms(exchange->endpoint));
+	loop_start_timer(exchange->endpoint->loop, &exchange->timer,
+			 transmission_max_wait_ms(exchange->endpoint));
 }
 
 void exchange_forget(struct peer *peer)
@@ -208,24 +204,6 @@ void exchange_cancel(struct endpoint *endpoint, uint64_t token)
 
 /* ---- sending ---- */
 
-/* The block of the payload that goes now; all of it when it is short. */
-static struct bytes next_payload(const struct exchange *exchange, struct pdu *pdu)
-{
-	const uint32_t size = block_bytes(exchange->size_exponent);
-
-	if (exchange->payload.len <= size)
-		return exchange->payload;
-	pdu->block1 = (struct pdu_block){
-		.is_present = true,
-		.has_more = exchange->sent + size < exchange->payload.len,
-		.size_exponent = exchange->size_exponent,
-		.number = (uint32_t)(exchange->sent / size),
-	};
-	pdu->has_size1 = exchange->sent == 0;
-	pdu->size1 = (uint32_t)exchange->payload.len;
-	return bytes_first(bytes_from(exchange->payload, exchange->sent), size);
-}
-
 /* Whether asking again for a later block, or for all of it, may not do anything twice. */
 static bool is_safe(uint8_t code)
 {
@@ -234,30 +212,25 @@ static bool is_safe(uint8_t code)
 
 static enum err exchange_send(struct exchange *exchange)
 {
-	struct endpoint *endpoint = exchange->endpoint;
-	const uint8_t wanted = block_size_exponent(endpoint);
+	const uint8_t wanted = block_size_exponent(exchange->endpoint);
+	const bool is_fetching = fetch_is_under_way(&exchange->fetch);
 	struct coap_message message;
 	struct pdu pdu;
 	struct bytes payload = { 0 };
 
 	(void)pdu_read(exchange->head, &pdu, &message); /* our own bytes */
 	put_token(&pdu, exchange->wire_token);
-	if (exchange->fetched.len > 0) {
-		pdu.block2 = (struct pdu_block){
-			.is_present = true,
-			.size_exponent = exchange->fetch_exponent,
-			.number = (uint32_t)(exchange->fetched.len / block_bytes(exchange->fetch_exponent)),
-		};
+	if (is_fetching) {
+		fetch_next(&exchange->fetch, &pdu);
 		message.has_observe = false;
-	} else if (is_safe(pdu.code) && wanted < 6) {
+	} else if (is_safe(pdu.code) && wanted < BLOCK_SIZE_EXPONENT_MAX) {
 		pdu.block2 = (struct pdu_block){ .is_present = true, .size_exponent = wanted };
 	}
 	/* Later blocks of an answer are asked for without the payload, except that FETCH means nothing
 	 * without it. */
-	if (exchange->fetched.len == 0 || pdu.code == COAP_FETCH)
-		payload = next_payload(exchange, &pdu);
-	return message_send_confirmable(exchange->peer, &pdu, &message, payload, exchange,
-					&exchange->transmission);
+	if (!is_fetching || pdu.code == COAP_FETCH)
+		payload = upload_next(&exchange->upload, &pdu);
+	return transmission_begin(exchange->peer, &pdu, &message, payload, exchange, &exchange->transmission);
 }
 
 /* The next message of the same exchange, with a token of its own: an answer to the last one must not pass for
@@ -282,91 +255,25 @@ bool exchange_expects(const struct peer *peer, const struct pdu *pdu)
 	       exchange->wire_token == token_of(pdu);
 }
 
-enum step { STEP_GO_ON, STEP_LAST, STEP_BROKEN };
-
-/* What the answer means for a payload in blocks (RFC 7959 2.3, 2.9). */
-static enum step upload_step(struct exchange *exchange, const struct pdu *pdu)
-{
-	const struct pdu_block *block = &pdu->block1;
-	const size_t size = block_bytes(exchange->size_exponent);
-	const bool is_last = exchange->payload.len <= size || exchange->sent + size >= exchange->payload.len;
-	const bool asks_smaller = block->is_present && block->size_exponent < exchange->size_exponent;
-
-	if (pdu->code == COAP_CODE(4, 13) && asks_smaller && exchange->sent == 0) {
-		exchange->size_exponent = block->size_exponent;
-		return STEP_GO_ON;
-	}
-	if (pdu->code >> 5 != 2)
-		return STEP_LAST;
-	if (is_last)
-		return pdu->code == COAP_CODE(2, 31) ? STEP_BROKEN : STEP_LAST;
-	if (!block->is_present || block->number != exchange->sent / size)
-		return STEP_BROKEN;
-	exchange->sent += size;
-	if (asks_smaller)
-		exchange->size_exponent = block->size_exponent;
-	return STEP_GO_ON;
-}
-
-static bool fits_etag(const struct exchange *exchange, const struct pdu *pdu)
-{
-	return bytes_equal(bytes_of(exchange->etag, exchange->etag_len), bytes_of(pdu->etag, pdu->etag_len));
-}
-
-/* The body has changed on the way (RFC 7959 2.4). */
-static enum step fetch_again(struct exchange *exchange, uint8_t code)
-{
-	body_clear(exchange->endpoint, &exchange->fetched);
-	return is_safe(code) && exchange->restarts++ < RESTARTS_MAX ? STEP_GO_ON : STEP_BROKEN;
-}
-
-/* Takes a block of an answer. */
-static enum step fetch_step(struct exchange *exchange, const struct pdu *pdu,
-			    const struct coap_message *message, enum err *ret_err)
-{
-	const struct pdu_block *block = &pdu->block2;
-	const size_t size = block_bytes(block->size_exponent), offset = size * block->number;
-	const uint8_t method = exchange->head.at[1];
-
-	if (exchange->fetched.len == 0) {
-		exchange->etag_len = pdu->etag_len;
-		memcpy(exchange->etag, pdu->etag, pdu->etag_len);
-		exchange->has_observe = message->has_observe;
-		exchange->observe = message->observe;
-	} else if (!fits_etag(exchange, pdu)) {
-		return fetch_again(exchange, method);
-	}
-	if (offset != exchange->fetched.len || message->payload.len > size ||
-	    (block->has_more && message->payload.len != size))
-		return STEP_BROKEN;
-	*ret_err = body_append(exchange->endpoint, &exchange->fetched, message->payload);
-	if (*ret_err != ERR_NONE)
-		return STEP_BROKEN;
-	exchange->fetch_exponent = block->size_exponent;
-	return block->has_more ? STEP_GO_ON : STEP_LAST;
-}
-
 void exchange_answered(struct peer *peer, const struct pdu *pdu, const struct coap_message *message)
 {
 	struct exchange *exchange = peer->exchanges;
+	struct endpoint *endpoint = exchange->endpoint;
+	const uint8_t method = exchange->head.at[1];
 	struct coap_message whole;
 	enum err err = ERR_MALFORMED;
 
 	peer->is_verified = true;
 	transmission_stop(exchange->transmission); /* the answer came before the ACK */
 	exchange->transmission = NULL;
-	loop_stop_timer(exchange->endpoint->loop, &exchange->timer);
+	loop_stop_timer(endpoint->loop, &exchange->timer);
 
-	enum step step = upload_step(exchange, pdu);
-	bool is_part = pdu->block2.is_present && pdu->code >> 5 == 2 &&
-		       (pdu->block2.has_more || pdu->block2.number > 0 || exchange->fetched.len > 0);
-	if (step == STEP_LAST && is_part) {
-		step = fetch_step(exchange, pdu, message, &err);
+	enum step step =
+		fetch_is_under_way(&exchange->fetch) ? STEP_LAST : upload_step(&exchange->upload, pdu);
+	if (step == STEP_LAST && fetch_concerns(&exchange->fetch, pdu)) {
+		step = fetch_step(endpoint, &exchange->fetch, is_safe(method), pdu, message, &err);
 		if (step == STEP_LAST) {
-			whole = *message;
-			whole.payload = bytes_of(exchange->fetched.at, exchange->fetched.len);
-			whole.has_observe = exchange->has_observe;
-			whole.observe = exchange->observe;
+			whole = fetch_whole(&exchange->fetch, message);
 			message = &whole;
 		}
 	}
@@ -397,9 +304,11 @@ static enum err exchange_create(struct endpoint *endpoint, const struct coap_mes
 		return ERR_NOMEM;
 	exchange->endpoint = endpoint;
 	exchange->timer = timer_of(answer_overdue, exchange);
-	exchange->size_exponent = block_size_exponent(endpoint);
 	exchange->head = bytes_of(exchange->bytes, len);
-	exchange->payload = bytes_of(exchange->bytes + len, request->payload.len);
+	exchange->upload = (struct upload){
+		.payload = bytes_of(exchange->bytes + len, request->payload.len),
+		.size_exponent = block_size_exponent(endpoint),
+	};
 	memcpy(exchange->bytes, head, len);
 	if (request->payload.len > 0)
 		memcpy(exchange->bytes + len, request->payload.at, request->payload.len);
@@ -512,7 +421,7 @@ bool exchange_fetch_rest(struct endpoint *endpoint, const struct route *from, ui
 	if (exchange_create(endpoint, &request, &exchange) != ERR_NONE)
 		return false;
 	exchange->observed = token;
-	if (fetch_step(exchange, pdu, first, &err) != STEP_GO_ON) {
+	if (fetch_step(endpoint, &exchange->fetch, true, pdu, first, &err) != STEP_GO_ON) {
 		exchange_free(exchange);
 		return false;
 	}

@@ -1,84 +1,13 @@
 #include "message.h"
 
-#include <stdlib.h>
 #include <utlist.h>
 
-#include <cardea/crypto.h>
-
+#include "answer.h"
 #include "block.h"
 #include "exchange.h"
-
-/* ---- remembered answers ---- */
-
-static struct answer *answer_find(struct peer *peer, uint16_t mid)
-{
-	const uint32_t now_s = endpoint_now_s(peer->endpoint);
-
-	for (size_t i = 0; i < PEER_ANSWERS; i++) {
-		struct answer *answer = &peer->answers[i];
-		if (answer->at_s != 0 && answer->mid == mid && now_s - answer->at_s < EXCHANGE_LIFETIME_S)
-			return answer;
-	}
-	return NULL;
-}
-
-static void answer_clear(struct answer *answer)
-{
-	if (answer->len > ANSWER_INLINE)
-		free(answer->elsewhere);
-	*answer = (struct answer){ 0 };
-}
-
-/* A message has come; its answer, if it gets one, follows by answer_store. */
-static void answer_expect(struct peer *peer, uint16_t mid)
-{
-	struct answer *answer = &peer->answers[peer->next_answer];
-
-	peer->next_answer = (uint8_t)((peer->next_answer + 1) % PEER_ANSWERS);
-	answer_clear(answer);
-	answer->at_s = endpoint_now_s(peer->endpoint);
-	answer->mid = mid;
-}
-
-static void answer_store(struct peer *peer, uint16_t mid, struct bytes bytes)
-{
-	struct answer *answer = answer_find(peer, mid);
-	uint8_t *elsewhere = NULL;
-
-	if (answer == NULL)
-		return;
-	if (bytes.len > ANSWER_INLINE) {
-		elsewhere = malloc(bytes.len);
-		if (elsewhere == NULL)
-			return; /* a duplicate goes without an answer */
-		memcpy(elsewhere, bytes.at, bytes.len);
-	}
-	if (answer->len > ANSWER_INLINE)
-		free(answer->elsewhere);
-	answer->len = (uint16_t)bytes.len;
-	if (elsewhere != NULL)
-		answer->elsewhere = elsewhere;
-	else
-		memcpy(answer->here, bytes.at, bytes.len);
-}
-
-void message_forget_expired(struct peer *peer)
-{
-	const uint32_t now_s = endpoint_now_s(peer->endpoint);
-
-	for (size_t i = 0; i < PEER_ANSWERS; i++)
-		if (now_s - peer->answers[i].at_s >= EXCHANGE_LIFETIME_S)
-			answer_clear(&peer->answers[i]);
-}
+#include "transmission.h"
 
 /* ---- sending ---- */
-
-static void send_bytes(struct endpoint *endpoint, const struct route *to, struct session *session,
-		       struct bytes bytes)
-{
-	memcpy(endpoint_begin(endpoint, to, session), bytes.at, bytes.len);
-	endpoint_end(endpoint, to, session, bytes.len);
-}
 
 /* Writes and sends a message that nobody acknowledges. False when it is too long. */
 static bool send_once(struct endpoint *endpoint, const struct route *to, struct peer *peer,
@@ -128,116 +57,6 @@ static void refuse(struct endpoint *endpoint, const struct route *to, struct pee
 	memcpy(pdu.token, request->token, request->token_len);
 	endpoint->counts.refused++;
 	(void)send_once(endpoint, to, peer, &pdu, &busy, bytes_of(NULL, 0));
-}
-
-/* ---- retransmission ---- */
-
-struct transmission {
-	struct transmission *prev, *next; /* of the peer */
-	struct peer *peer;
-	struct exchange *exchange; /* NULL: an answer of ours */
-	struct timer timer;
-	uint32_t timeout_ms;
-	uint16_t mid;
-	uint8_t repeated;
-	size_t len;
-	uint8_t bytes[];
-};
-
-/* ACK_RANDOM_FACTOR is 1.5 */
-static enum err first_timeout(const struct endpoint *endpoint, uint32_t *ret_timeout_ms)
-{
-	uint8_t random[2];
-	enum err err = random_bytes(random, sizeof(random));
-
-	if (err != ERR_NONE)
-		return err;
-	uint32_t fraction = (uint32_t)random[0] << 8 | random[1];
-	*ret_timeout_ms = endpoint->settings.ack_timeout_ms +
-			  (uint32_t)((uint64_t)endpoint->settings.ack_timeout_ms * fraction / (2 * 65536));
-	return ERR_NONE;
-}
-
-uint32_t message_max_wait_ms(const struct endpoint *endpoint)
-{
-	return endpoint->settings.ack_timeout_ms * ((UINT32_C(2) << endpoint->settings.max_retransmit) - 1) *
-	       3 / 2;
-}
-
-void transmission_stop(struct transmission *transmission)
-{
-	if (transmission == NULL)
-		return;
-	loop_stop_timer(transmission->peer->endpoint->loop, &transmission->timer);
-	DL_DELETE(transmission->peer->transmissions, transmission);
-	free(transmission);
-}
-
-static struct transmission *transmission_find(struct peer *peer, uint16_t mid)
-{
-	struct transmission *transmission;
-
-	DL_FOREACH(peer->transmissions, transmission)
-	if (transmission->mid == mid)
-		return transmission;
-	return NULL;
-}
-
-static void transmission_due(void *self)
-{
-	struct transmission *transmission = self;
-	struct peer *peer = transmission->peer;
-	struct endpoint *endpoint = peer->endpoint;
-
-	if (transmission->repeated == endpoint->settings.max_retransmit) {
-		struct exchange *exchange = transmission->exchange;
-		transmission_stop(transmission);
-		if (exchange != NULL)
-			exchange_failed(exchange, ERR_TIMEOUT);
-		return;
-	}
-	transmission->repeated++;
-	transmission->timeout_ms *= 2;
-	endpoint->counts.retransmissions++;
-	loop_start_timer(endpoint->loop, &transmission->timer, transmission->timeout_ms);
-	send_bytes(endpoint, &peer->route, peer->session, bytes_of(transmission->bytes, transmission->len));
-}
-
-enum err message_send_confirmable(struct peer *peer, struct pdu *pdu, const struct coap_message *message,
-				  struct bytes payload, struct exchange *exchange,
-				  struct transmission **ret_transmission)
-{
-	struct endpoint *endpoint = peer->endpoint;
-	uint32_t timeout_ms;
-	enum err err = first_timeout(endpoint, &timeout_ms);
-
-	if (err != ERR_NONE)
-		return err;
-	if (peer->route.key.is_secure && !session_is_open(peer->session))
-		return ERR_UNAVAILABLE;
-	pdu->type = PDU_CON;
-	pdu->mid = peer->next_mid++;
-	uint8_t *at = endpoint_begin(endpoint, &peer->route, peer->session);
-	size_t len = pdu_write(pdu, message, payload, at, UDP_DATAGRAM_MAX);
-	if (len == 0)
-		return ERR_LIMIT;
-	struct transmission *transmission = malloc(sizeof(*transmission) + len);
-	if (transmission == NULL)
-		return ERR_NOMEM;
-	*transmission = (struct transmission){
-		.peer = peer,
-		.exchange = exchange,
-		.timer = timer_of(transmission_due, transmission),
-		.timeout_ms = timeout_ms,
-		.mid = pdu->mid,
-		.len = len,
-	};
-	memcpy(transmission->bytes, at, len);
-	DL_APPEND(peer->transmissions, transmission);
-	loop_start_timer(endpoint->loop, &transmission->timer, timeout_ms);
-	endpoint_end(endpoint, &peer->route, peer->session, len);
-	*ret_transmission = transmission;
-	return ERR_NONE;
 }
 
 /* ---- requests of devices and our answers ---- */
@@ -295,7 +114,7 @@ static enum err pending_send(struct pending *pending, struct pdu *pdu, const str
 	struct transmission *transmission;
 
 	if (pending->is_confirmable && pending->is_acknowledged)
-		return message_send_confirmable(peer, pdu, response, payload, NULL, &transmission);
+		return transmission_begin(peer, pdu, response, payload, NULL, &transmission);
 	pdu->type = pending->is_confirmable ? PDU_ACK : PDU_NON;
 	pdu->mid = pending->is_confirmable ? pending->mid : peer->next_mid++;
 	return send_once(peer->endpoint, &peer->route, peer, pdu, response, payload) ? ERR_NONE : ERR_LIMIT;
@@ -372,10 +191,8 @@ static void answer_again(struct endpoint *endpoint, const struct route *from, st
 			 struct answer *answer)
 {
 	endpoint->counts.duplicates++;
-	if (answer->len > ANSWER_INLINE)
-		send_bytes(endpoint, from, peer->session, bytes_of(answer->elsewhere, answer->len));
-	else if (answer->len > 0)
-		send_bytes(endpoint, from, peer->session, bytes_of(answer->here, answer->len));
+	if (answer->len > 0)
+		endpoint_send(endpoint, from, peer->session, answer_bytes(answer));
 }
 
 static void request_arrived(struct endpoint *endpoint, const struct route *from, struct peer *peer,
@@ -536,8 +353,7 @@ void message_forget(struct peer *peer)
 		pending_close(peer->pendings);
 	while (peer->transmissions != NULL)
 		transmission_stop(peer->transmissions);
-	for (size_t i = 0; i < PEER_ANSWERS; i++)
-		answer_clear(&peer->answers[i]);
+	answers_forget(peer);
 }
 
 bool message_is_open(const struct peer *peer)

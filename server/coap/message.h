@@ -24,21 +24,9 @@ struct pending {
 /* A message in the clear, from a peer (NULL: not known so far). */
 void message_receive(struct endpoint *endpoint, const struct route *from, struct peer *peer, struct bytes datagram);
 
-/* Sends a confirmable message now, and again until it is acknowledged, reset or given up. The exchange (NULL: it is an
- * answer) hears about that by exchange_acknowledged and exchange_failed. Sets pdu->type and pdu->mid. ERR_NOMEM;
- * ERR_LIMIT when the options are too long for a datagram; ERR_UNAVAILABLE without a session. */
-MUST_CHECK enum err message_send_confirmable(struct peer *peer, struct pdu *pdu, const struct coap_message *message,
-                                             struct bytes payload, struct exchange *exchange,
-                                             struct transmission **ret_transmission);
-void transmission_stop(struct transmission *transmission);      /* accepts NULL */
-
 /* Forgets transmissions, remembered answers and open requests of a peer that goes. */
 void message_forget(struct peer *peer);
-void message_forget_expired(struct peer *peer);
 /* True while something of the peer is open here. */
 bool message_is_open(const struct peer *peer);
-
-/* MAX_TRANSMIT_WAIT (RFC 7252 4.8.2) with the timers of the settings. */
-uint32_t message_max_wait_ms(const struct endpoint *endpoint);
 
 #endif

@@ -91,7 +91,8 @@ static bool store_block(struct pdu_block *block, struct bytes value)
 		.size_exponent = bits & 7,
 		.number = bits >> 4,
 	};
-	return block->size_exponent < 7; /* 7 is for reliable transports (RFC 8323 6) */
+	return block->size_exponent <=
+	       BLOCK_SIZE_EXPONENT_MAX; /* 7 is for reliable transports (RFC 8323 6) */
 }
 
 static bool store_block1(struct target *to, struct bytes value)

@@ -14,10 +14,12 @@ enum pdu_type { PDU_CON, PDU_NON, PDU_ACK, PDU_RST };
 #define PDU_ETAG_MAX 8
 #define PDU_ECHO_MAX 40
 
+#define BLOCK_SIZE_EXPONENT_MAX 6       /* 1024 bytes */
+
 /* RFC 7959 2.2 */
 struct pdu_block {
 	bool is_present, has_more;
-	uint8_t size_exponent;          /* 0 to 6: 16 to 1024 bytes */
+	uint8_t size_exponent;          /* 0 to BLOCK_SIZE_EXPONENT_MAX: 16 to 1024 bytes */
 	uint32_t number;
 };
 

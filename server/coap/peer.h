@@ -22,7 +22,7 @@ struct transmission;
 #define PEER_ANSWERS 4          /* remembered per peer: a device has one request under way, rarely two */
 #define ANSWER_INLINE 16        /* bytes: an empty 2.04 with a token of 8 and 2.31 Continue fit */
 
-/* What a message was answered with, for its duplicates (RFC 7252 4.2). */
+/* What a message was answered with: answer.h */
 struct answer {
 	uint32_t at_s;                  /* 0: free */
 	uint16_t mid;
@@ -40,7 +40,7 @@ struct peer {
 	struct answer answers[PEER_ANSWERS];
 	struct timer idle;
 	struct pending *pendings;               /* its requests without an answer: message.c */
-	struct transmission *transmissions;     /* confirmable messages to it without ACK: message.c */
+	struct transmission *transmissions;     /* confirmable messages to it without ACK */
 	struct exchange *exchanges;             /* requests to it, the first one is under way: exchange.c */
 	struct transfer *transfers;             /* bodies in blocks, from and to it: block.c */
 	struct session *session;                /* dtls.c; NULL without security */

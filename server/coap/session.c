@@ -183,7 +183,8 @@ static void take_over(struct session *session, struct bytes datagram)
 	    record_take_over(session->context->ciphers, session->ssl, record.number, session->newest_out,
 			     &session->records) != ERR_NONE)
 		return;
-	SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* else it could not be resumed */
+	SSL_set_shutdown(session->ssl,
+			 SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* else it could not be resumed */
 	SSL_free(session->ssl);
 	session->ssl = NULL;
 }

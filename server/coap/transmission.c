@@ -1,0 +1,105 @@
+#include "transmission.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include <cardea/crypto.h>
+
+#include "exchange.h"
+
+/* ACK_RANDOM_FACTOR is 1.5 */
+static enum err first_timeout(const struct endpoint *endpoint, uint32_t *ret_timeout_ms)
+{
+	uint8_t random[2];
+	enum err err = random_bytes(random, sizeof(random));
+
+	if (err != ERR_NONE)
+		return err;
+	uint32_t fraction = (uint32_t)random[0] << 8 | random[1];
+	*ret_timeout_ms = endpoint->settings.ack_timeout_ms +
+			  (uint32_t)((uint64_t)endpoint->settings.ack_timeout_ms * fraction / (2 * 65536));
+	return ERR_NONE;
+}
+
+uint32_t transmission_max_wait_ms(const struct endpoint *endpoint)
+{
+	return endpoint->settings.ack_timeout_ms * ((UINT32_C(2) << endpoint->settings.max_retransmit) - 1) *
+	       3 / 2;
+}
+
+void transmission_stop(struct transmission *transmission)
+{
+	if (transmission == NULL)
+		return;
+	loop_stop_timer(transmission->peer->endpoint->loop, &transmission->timer);
+	DL_DELETE(transmission->peer->transmissions, transmission);
+	free(transmission);
+}
+
+struct transmission *transmission_find(struct peer *peer, uint16_t mid)
+{
+	struct transmission *transmission;
+
+	DL_FOREACH(peer->transmissions, transmission)
+	if (transmission->mid == mid)
+		return transmission;
+	return NULL;
+}
+
+static void transmission_due(void *self)
+{
+	struct transmission *transmission = self;
+	struct peer *peer = transmission->peer;
+	struct endpoint *endpoint = peer->endpoint;
+
+	if (transmission->repeated == endpoint->settings.max_retransmit) {
+		struct exchange *exchange = transmission->exchange;
+		transmission_stop(transmission);
+		if (exchange != NULL)
+			exchange_failed(exchange, ERR_TIMEOUT);
+		return;
+	}
+	transmission->repeated++;
+	transmission->timeout_ms *= 2;
+	endpoint->counts.retransmissions++;
+	loop_start_timer(endpoint->loop, &transmission->timer, transmission->timeout_ms);
+	endpoint_send(endpoint, &peer->route, peer->session,
+		      bytes_of(transmission->bytes, transmission->len));
+}
+
+enum err transmission_begin(struct peer *peer, struct pdu *pdu, const struct coap_message *message,
+			    struct bytes payload, struct exchange *exchange,
+			    struct transmission **ret_transmission)
+{
+	struct endpoint *endpoint = peer->endpoint;
+	uint32_t timeout_ms;
+	enum err err = first_timeout(endpoint, &timeout_ms);
+
+	if (err != ERR_NONE)
+		return err;
+	if (peer->route.key.is_secure && !session_is_open(peer->session))
+		return ERR_UNAVAILABLE;
+	pdu->type = PDU_CON;
+	pdu->mid = peer->next_mid++;
+	uint8_t *at = endpoint_begin(endpoint, &peer->route, peer->session);
+	size_t len = pdu_write(pdu, message, payload, at, UDP_DATAGRAM_MAX);
+	if (len == 0)
+		return ERR_LIMIT;
+	struct transmission *transmission = malloc(sizeof(*transmission) + len);
+	if (transmission == NULL)
+		return ERR_NOMEM;
+	*transmission = (struct transmission){
+		.peer = peer,
+		.exchange = exchange,
+		.timer = timer_of(transmission_due, transmission),
+		.timeout_ms = timeout_ms,
+		.mid = pdu->mid,
+		.len = len,
+	};
+	memcpy(transmission->bytes, at, len);
+	DL_APPEND(peer->transmissions, transmission);
+	loop_start_timer(endpoint->loop, &transmission->timer, timeout_ms);
+	endpoint_end(endpoint, &peer->route, peer->session, len);
+	*ret_transmission = transmission;
+	return ERR_NONE;
+}
