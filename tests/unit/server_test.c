@@ -1,5 +1,6 @@
 #include "server.h"
 
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,13 +14,13 @@
 
 /* A folder of its own, with configuration and KEK. */
 struct place {
-	char folder[64];
+	char folder[32];
 	struct config config;
 };
 
 static struct place place_open(void)
 {
-	struct place place = { .folder = "/tmp/cardea-server-test-XXXXXX" };
+	struct place place = { .folder = "/tmp/cardea-test-XXXXXX" };
 	char data_dir[128], model_dir[] = "--model-dir=server/lwm2m/objects", plugin_dir[128];
 	char *arguments[] = { "cardead",
 			      data_dir,
@@ -41,13 +42,15 @@ static struct place place_open(void)
 	return place;
 }
 
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *place)
+{
+	return remove(path);
+}
+
 static void place_close(struct place *place)
 {
-	char command[128];
-
 	config_free(&place->config);
-	snprintf(command, sizeof(command), "rm -r %s", place->folder);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(nftw(place->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static struct server *start(const struct place *place)
@@ -60,15 +63,19 @@ static struct server *start(const struct place *place)
 	return server;
 }
 
-static char *addresses(const struct server *server)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *to = open_memstream(&text, &size);
+struct addresses {
+	char text[512];
+};
 
+static struct addresses addresses(const struct server *server)
+{
+	struct addresses addresses = { "" };
+	FILE *to = fmemopen(addresses.text, sizeof(addresses.text), "w");
+
+	assert_non_null(to);
 	server_print_addresses(server, to);
 	fclose(to);
-	return text;
+	return addresses;
 }
 
 static void two_servers_run_side_by_side(void **state)
@@ -77,13 +84,12 @@ static void two_servers_run_side_by_side(void **state)
 	struct server *servers[2] = { start(&places[0]), start(&places[1]) };
 
 	for (size_t i = 0; i < 2; i++) {
-		char *text = addresses(servers[i]);
+		const struct addresses found = addresses(servers[i]);
 
-		assert_non_null(strstr(text, "listening coap://127.0.0.1:"));
-		assert_non_null(strstr(text, "listening coaps://127.0.0.1:"));
-		assert_non_null(strstr(text, "listening http://127.0.0.1:"));
-		assert_null(strstr(text, ":0\n")); /* as bound */
-		free(text);
+		assert_non_null(strstr(found.text, "listening coap://127.0.0.1:"));
+		assert_non_null(strstr(found.text, "listening coaps://127.0.0.1:"));
+		assert_non_null(strstr(found.text, "listening http://127.0.0.1:"));
+		assert_null(strstr(found.text, ":0\n")); /* as bound */
 		server_stop(servers[i]);
 		assert_int_equal(server_run(servers[i]), ERR_NONE);
 	}
@@ -123,14 +129,14 @@ static void taken_address_is_named(void **state)
 	struct place place = place_open(), other = place_open();
 	struct server *server = start(&place), *second;
 	struct fault fault = { 0 };
-	char *text = addresses(server), *port = strstr(text, "coap://") + strlen("coap://");
+	struct addresses found = addresses(server);
+	char *port = strstr(found.text, "coap://") + strlen("coap://");
 
 	port[strcspn(port, "\n")] = 0;
 	free(other.config.coap_listen);
 	other.config.coap_listen = strdup(port);
 	assert_int_equal(server_start(&other.config, &second, &fault), ERR_CONFLICT);
 	assert_non_null(strstr(fault.text, port));
-	free(text);
 	server_free(server);
 	place_close(&place);
 	place_close(&other);
