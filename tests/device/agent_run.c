@@ -383,25 +383,30 @@ static int64_t begin_script(struct agent *agent, int64_t now_ms)
 	return open_target(agent, now_ms);
 }
 
-int64_t run_step(struct agent *agent, int64_t now_ms)
+static int64_t do_next(struct agent *agent, int64_t now_ms)
 {
 	struct run *run = agent->run;
 	const struct script_command *command;
 
-	if (now_ms < run->due_ms)
-		return run->due_ms;
-	arena_reset(run->step_arena);
-	if (!run->is_connected) {
-		run->due_ms =
-			run->script.count == 0 ? begin_script(agent, now_ms) : open_target(agent, now_ms);
-		return agent->run == NULL ? -1 : run->due_ms;
-	}
+	if (!run->is_connected)
+		return run->script.count == 0 ? begin_script(agent, now_ms) : open_target(agent, now_ms);
 	if (run->script.count == 0)
 		return finish(agent, SCRIPT_OK, "");
 	command = &run->script.commands[run->next];
 	if (command->tag == SCRIPT_COMMAND_APDU)
-		run->due_ms = transmit_next(agent, now_ms, command->value);
-	else
-		run->due_ms = obey_control(agent, now_ms, command);
-	return agent->run == NULL ? -1 : run->due_ms;
+		return transmit_next(agent, now_ms, command->value);
+	return obey_control(agent, now_ms, command);
+}
+
+int64_t run_step(struct agent *agent, int64_t now_ms)
+{
+	int64_t next_ms;
+
+	if (now_ms < agent->run->due_ms)
+		return agent->run->due_ms;
+	arena_reset(agent->run->step_arena);
+	next_ms = do_next(agent, now_ms);
+	if (agent->run != NULL)
+		agent->run->due_ms = next_ms;
+	return next_ms;
 }

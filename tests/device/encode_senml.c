@@ -164,7 +164,7 @@ struct pack {
 struct pack_record {
 	struct bytes name;
 	struct value value;
-	bool has_value;
+	bool has_value, has_name, has_base_name;
 };
 
 static enum err pack_fault(struct pack *pack, const char *reason)
@@ -243,6 +243,23 @@ static enum err read_value(struct pack *pack, enum label label, struct cbor_item
 	return err == ERR_NONE ? err : pack_fault(pack, "a value is not of its label's type");
 }
 
+static enum err read_name(struct pack *pack, enum label label, struct cbor_item item,
+			  struct pack_record *record)
+{
+	bool *has = label == NAME ? &record->has_name : &record->has_base_name;
+
+	if (item.kind != CBOR_TEXT)
+		return pack_fault(pack, "a name is not text");
+	if (*has)
+		return pack_fault(pack, "a record has two names");
+	*has = true;
+	if (label == NAME)
+		record->name = item.bytes;
+	else
+		pack->base_name = item.bytes;
+	return ERR_NONE;
+}
+
 static enum err read_base_value(struct pack *pack, struct cbor_item item)
 {
 	struct value value;
@@ -286,13 +303,7 @@ static enum err read_field(struct pack *pack, const struct cbor_item *key, struc
 		return ERR_NONE;
 	case BASE_NAME:
 	case NAME:
-		if (item.kind != CBOR_TEXT)
-			return pack_fault(pack, "a name is not text");
-		if (label == NAME)
-			record->name = item.bytes;
-		else
-			pack->base_name = item.bytes;
-		return ERR_NONE;
+		return read_name(pack, label, item, record);
 	case BASE_VALUE:
 		return read_base_value(pack, item);
 	case VALUE:

@@ -58,6 +58,22 @@ static void build_integer(struct builder *b, int64_t integer)
 	build_uint(b, (uint64_t)integer & mask, width);
 }
 
+/* Four bytes when they hold the number exactly. */
+static void build_real(struct builder *b, double real)
+{
+	float single = (float)real;
+	uint64_t bits;
+	uint32_t single_bits;
+
+	if ((double)single == real) {
+		memcpy(&single_bits, &single, sizeof(single_bits));
+		build_u32(b, single_bits);
+	} else {
+		memcpy(&bits, &real, sizeof(bits));
+		build_u64(b, bits);
+	}
+}
+
 static size_t unsigned_width(uint64_t whole)
 {
 	return whole <= 0xFF ? 1 : whole <= 0xFFFF ? 2 : whole <= 0xFFFFFFFF ? 4 : 8;
@@ -65,8 +81,6 @@ static size_t unsigned_width(uint64_t whole)
 
 static void build_value(struct builder *b, struct value value)
 {
-	uint64_t bits;
-
 	switch (value.kind) {
 	case KIND_INTEGER:
 	case KIND_TIME:
@@ -76,8 +90,7 @@ static void build_value(struct builder *b, struct value value)
 		build_uint(b, value.whole, unsigned_width(value.whole));
 		break;
 	case KIND_FLOAT:
-		memcpy(&bits, &value.real, sizeof(bits));
-		build_u64(b, bits);
+		build_real(b, value.real);
 		break;
 	case KIND_BOOLEAN:
 		build_u8(b, value.boolean);
@@ -248,6 +261,27 @@ static enum err read_resources(struct bytes bytes, struct path instance, struct 
 			       : fault_set(fault, ERR_MALFORMED, "the payload ends inside an element");
 }
 
+/* Whether an element before this one, in the same list, has the same identifier. */
+static bool is_repeated(struct bytes list, const struct reader *after, const struct element *element)
+{
+	struct reader r = reader_of(list);
+	struct element earlier;
+	size_t count = 0;
+
+	while (r.at < after->at && read_element(&r, &earlier))
+		count += earlier.id == element->id;
+	return count > 1;
+}
+
+static enum err check_instance(const struct element *element, struct path base, struct fault *fault)
+{
+	if (element->what != OBJECT_INSTANCE)
+		return fault_set(fault, ERR_MALFORMED, "resource %u beside an object instance", element->id);
+	if (base.depth >= 2 && element->id != base.id[1])
+		return fault_set(fault, ERR_MALFORMED, "instance %u is not the one addressed", element->id);
+	return ERR_NONE;
+}
+
 /* Elements below an object or an object instance: instances, or the resources of one. */
 static enum err read_tree(struct bytes payload, struct path base, struct records *records,
 			  struct fault *fault)
@@ -259,19 +293,12 @@ static enum err read_tree(struct bytes payload, struct path base, struct records
 		return read_resources(payload, base.depth == 1 ? path_append(base, ID_NONE) : base, records,
 				      fault);
 	while (read_element(&r, &element)) {
-		struct path instance = path_append(OBJECT_PATH(base.id[0]), element.id);
-		enum err err;
-		if (element.what != OBJECT_INSTANCE)
-			return fault_set(fault, ERR_MALFORMED, "resource %u beside an object instance",
-					 element.id);
-		if (base.depth == 2 && element.id != base.id[1])
-			return fault_set(fault, ERR_MALFORMED, "instance %u is not the one addressed",
-					 element.id);
-		for (size_t i = 0; i < records->count; i++)
-			if (path_covers(instance, records->at[i].path))
-				return fault_set(fault, ERR_MALFORMED, "instance %u occurs twice",
-						 element.id);
-		err = read_resources(element.value, instance, records, fault);
+		enum err err = check_instance(&element, base, fault);
+		if (err == ERR_NONE && is_repeated(payload, &r, &element))
+			err = fault_set(fault, ERR_MALFORMED, "instance %u occurs twice", element.id);
+		if (err == ERR_NONE)
+			err = read_resources(element.value, path_append(OBJECT_PATH(base.id[0]), element.id),
+					     records, fault);
 		if (err != ERR_NONE)
 			return err;
 	}
@@ -279,20 +306,30 @@ static enum err read_tree(struct bytes payload, struct path base, struct records
 			       : fault_set(fault, ERR_MALFORMED, "the payload ends inside an element");
 }
 
-/* A resource path takes the resource, or its bare instances as some servers send them. */
+/* A resource path takes the resource; and, as some servers send them, its bare instances, or the resource
+ * wrapped in its object instance. */
 static enum err read_at_resource(struct bytes payload, struct path base, struct records *records,
 				 struct fault *fault)
 {
 	struct reader r = reader_of(payload);
 	struct element element;
+	enum err err;
 
 	if (!read_element(&r, &element) || element.what == RESOURCE_INSTANCE)
 		return r.bad ? fault_set(fault, ERR_MALFORMED, "the payload ends inside an element")
 			     : read_instances(payload, base, records, fault);
-	if (element.id != base.id[2])
-		return fault_set(fault, ERR_MALFORMED, "resource %u is not the one addressed", element.id);
 	if (!reader_done(&r))
 		return fault_set(fault, ERR_MALFORMED, "more than the resource addressed");
+	if (element.what == OBJECT_INSTANCE) {
+		err = check_instance(&element, base, fault);
+		r = reader_of(element.value);
+		if (err != ERR_NONE)
+			return err;
+		if (!read_element(&r, &element) || !reader_done(&r))
+			return fault_set(fault, ERR_MALFORMED, "not exactly the resource addressed");
+	}
+	if (element.id != base.id[2])
+		return fault_set(fault, ERR_MALFORMED, "resource %u is not the one addressed", element.id);
 	return read_resource(&element, records->count, INSTANCE_PATH(base.id[0], base.id[1]), records, fault);
 }
 

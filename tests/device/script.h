@@ -38,9 +38,10 @@ struct script_end {
 
 #define SCRIPT_END_NONE          ((struct script_end){ 0, 0 })
 #define SCRIPT_END_BAD_FORMAT(x) ((struct script_end){ 0x90, (x) })
-#define SCRIPT_END_NO_SUSPENSION ((struct script_end){ 0x81, 0x01 }) /* Immediate Action: suspension error   \
-								      */
-#define SCRIPT_END_NO_PREVIOUS ((struct script_end){ 0x83, 0x01 })   /* Script Chaining: no previous script */
+#define SCRIPT_END_NO_SUSPENSION                                                                             \
+	((struct script_end){ 0x81, 0x01 })                        /* Immediate Action: suspension error     \
+								    */
+#define SCRIPT_END_NO_PREVIOUS ((struct script_end){ 0x83, 0x01 }) /* Script Chaining: no previous script */
 
 /* The whole script is checked before its first command runs. Commands borrow from `bytes`. On ERR_MALFORMED
  * `ret_bad_format` says why in the words of the specification, `fault` in ours. */

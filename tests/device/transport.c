@@ -242,7 +242,7 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
 		       const coap_string_t *query, coap_pdu_t *response)
 {
 	struct line *line = coap_session_get_app_data(session);
-	coap_block_t block = { .szx = BLOCK_SZX };
+	coap_block_t block;
 	struct answer answer = { .code = INTERNAL_ERROR, .format = FORMAT_NONE };
 	const uint32_t first = 0;
 	struct remembered *remembered;
@@ -251,7 +251,8 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
 	if (line == NULL) /* closed, and libcoap still had something for it */
 		return;
 	remembered = recall(line, pdu);
-	coap_get_block(pdu, COAP_OPTION_BLOCK2, &block);
+	if (!coap_get_block(pdu, COAP_OPTION_BLOCK2, &block))
+		block = (coap_block_t){ .szx = BLOCK_SZX };
 	arena_reset(line->transport->arena);
 	if (remembered != NULL) {
 		answer = remembered->answer;

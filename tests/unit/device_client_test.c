@@ -157,7 +157,7 @@ static void gets_through_a_bad_network(void **state)
 {
 	struct world world;
 
-	start(&world, "--drop 15 --duplicate 20 --delay-ms 10 --ack-timeout-ms 100 --retry-ms 50 --seed 7");
+	start(&world, "--drop 10 --duplicate 20 --delay-ms 10 --ack-timeout-ms 1000 --retry-ms 50 --seed 7");
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(world_ask(&world, request_get("/3/0/0", FORMAT_TEXT)).code, CONTENT);
 	world_stop(&world);
@@ -237,11 +237,9 @@ static void gives_large_bodies_in_blocks(void **state)
 	for (int i = 0; i < 8; i++) {
 		struct builder b = builder_in(world.server.arena);
 
-		build_bytes(&b, hex(&world, "89000102"
+		build_bytes(&b, hex(&world, "90000102"
 					    "4800FF"));
-		b.at[1] = 0; /* resource 0, multiple */
 		build_text(&b, text);
-		b.at[0] = 0x90; /* its length needs two bytes */
 		assert_int_equal(world_ask(&world, request_write(METHOD_POST, "/16", FORMAT_TLV,
 								 bytes_of(b.at, b.len)))
 					 .code,
@@ -250,6 +248,163 @@ static void gives_large_bodies_in_blocks(void **state)
 	reply = world_ask(&world, request_get("/16", FORMAT_TLV));
 	assert_int_equal(reply.code, CONTENT);
 	assert_true(reply.payload.len > 8 * 255);
+	world_stop(&world);
+}
+
+static void executes_a_doubled_request_once(void **state)
+{
+	struct world world;
+
+	start(&world, "--duplicate 100");
+	assert_int_equal(
+		world_ask(&world, request_write(METHOD_POST, "/16", FORMAT_TLV, hex(&world, "8300410078")))
+			.code,
+		CREATED);
+	world_linger(&world, 100);
+	assert_int_equal(world_ask(&world, request_get("/16", FORMAT_TLV)).code, CONTENT);
+	assert_payload(&world, world.server.reply,
+		       "0500"
+		       "8300410078");
+	world_stop(&world);
+}
+
+static void answers_nonsense_on_request(void **state)
+{
+	struct world world;
+
+	start(&world, "--nonsense --seed 5");
+	assert_int_equal(world_ask(&world, request_get("/3/0/0", FORMAT_TEXT)).code, CONTENT);
+	assert_false(bytes_equal_text(world.server.reply.payload, "Cardea"));
+	world_stop(&world);
+}
+
+/* ---- notifications ---- */
+
+static void notifies_until_it_is_reset(void **state)
+{
+	struct world world;
+
+	start(&world, "--live-every-ms 20");
+	assert_int_equal(world_ask(&world, request_observe("/3/0/9", FORMAT_TEXT, 0, 7)).code, CONTENT);
+	assert_true(world.server.reply.is_observed);
+	assert_true(world_until(&world, has_notes, 3));
+	assert_int_equal(world.server.notes[0].token[0], 7);
+	assert_true(world.server.notes[0].sequence < world.server.notes[1].sequence);
+	assert_true(world.server.notes[1].sequence < world.server.notes[2].sequence);
+	world.server.refuses_notifications = true;
+	world_linger(&world, 300);
+	world.server.refuses_notifications = false;
+	world.server.note_count = 0;
+	world_linger(&world, 300);
+	assert_int_equal(world.server.note_count, 0);
+	world_stop(&world);
+}
+
+static void notifies_until_it_is_cancelled(void **state)
+{
+	struct world world;
+
+	start(&world, "--live-every-ms 20");
+	world_ask(&world, request_observe("/3/0/9", FORMAT_TEXT, 0, 7));
+	assert_true(world_until(&world, has_notes, 1));
+	assert_int_equal(world_ask(&world, request_observe("/3/0/9", FORMAT_TEXT, 1, 7)).code, CONTENT);
+	world_linger(&world, 50);
+	world.server.note_count = 0;
+	world_linger(&world, 200);
+	assert_int_equal(world.server.note_count, 0);
+	world_stop(&world);
+}
+
+static void forgets_observations_when_it_registers_again(void **state)
+{
+	struct world world;
+
+	start(&world, "--live-every-ms 20");
+	world_ask(&world, request_observe("/3/0/9", FORMAT_TEXT, 0, 7));
+	assert_int_equal(world_ask(&world, request_execute("/3/0/4", NULL)).code, CHANGED);
+	assert_true(world_until(&world, has_registered, 2));
+	world.server.note_count = 0;
+	world_linger(&world, 200);
+	assert_int_equal(world.server.note_count, 0);
+	world_stop(&world);
+}
+
+/* ---- the secure element over the air ---- */
+
+/* Target the issuer security domain, request `id`, with a script of `count` times GET DATA of an unknown tag
+ * that go on after their errors: TLV of the whole instance, sent in blocks when it is long. */
+static struct bytes script_write(struct world *world, uint8_t id, size_t count)
+{
+	struct builder b = builder_in(world->server.arena);
+	size_t script_len = 4 + 7 * count;
+
+	build_bytes(&b, hex(world, "C80617"));
+	build_text(&b, "//aid/A000000151/000000");
+	build_bytes(&b, hex(world, "C107"));
+	build_u8(&b, id);
+	build_bytes(&b, hex(world, "D009"));
+	build_u16(&b, (uint16_t)script_len);
+	build_bytes(&b, hex(world, "AA82"));
+	build_u16(&b, (uint16_t)(7 * count));
+	for (size_t i = 0; i < count; i++)
+		build_bytes(&b, hex(world, "220580CA5F5000"));
+	build_bytes(&b, hex(world, "C11600"));
+	return bytes_of(b.at, b.len);
+}
+
+static bool is_ready(const struct world *world, size_t ignored)
+{
+	const struct test_server *server = &world->server;
+
+	return server->note_count > 0 && bytes_equal_text(server->notes[server->note_count - 1].payload, "4");
+}
+
+static void run_script(struct world *world, uint8_t id, size_t count)
+{
+	struct bytes payload = script_write(world, id, count);
+
+	world->server.note_count = 0;
+	assert_int_equal(world_ask(world, request_write(METHOD_POST, "/30401/0", FORMAT_TLV, payload)).code,
+			 CHANGED);
+	assert_int_equal(world_ask(world, request_execute("/30401/0/17", NULL)).code, CHANGED);
+	assert_true(world_until(world, is_ready, 0));
+}
+
+static void runs_a_long_script_and_gives_its_response(void **state)
+{
+	struct world world;
+	struct reply reply;
+
+	start(&world, "");
+	world_ask(&world, request_observe("/30401/0/15", FORMAT_TEXT, 0, 7));
+	run_script(&world, 1, 500);
+	reply = world_ask(&world, request_get("/30401/0/12", FORMAT_OPAQUE));
+	assert_int_equal(reply.code, CONTENT);
+	assert_int_equal(reply.payload.len, 4 + 4 + 500 * 4);
+	assert_text(world_ask(&world, request_get("/30401/0/18", FORMAT_TEXT)), "500");
+	assert_int_equal(world_ask(&world, request_execute("/30401/0/19", "0='1'")).code, CHANGED);
+	run_script(&world, 2, 1);
+	assert_payload(&world, world_ask(&world, request_get("/30401/0/12", FORMAT_OPAQUE)),
+		       "AB0780010123026A88");
+	world_stop(&world);
+}
+
+static void notifies_of_the_whole_instance_in_blocks(void **state)
+{
+	struct world world;
+	struct bytes last;
+
+	start(&world, "");
+	world_ask(&world, request_observe("/30401/0", FORMAT_TLV, 0, 7));
+	assert_int_equal(world_ask(&world, request_write(METHOD_POST, "/30401/0", FORMAT_TLV,
+							 script_write(&world, 1, 400)))
+				 .code,
+			 CHANGED);
+	assert_true(world_until(&world, has_notes, 1));
+	assert_int_equal(world_ask(&world, request_execute("/30401/0/17", NULL)).code, CHANGED);
+	assert_true(world_until(&world, has_notes, 3));
+	last = world.server.notes[world.server.note_count - 1].payload;
+	assert_true(last.len > 1600);
 	world_stop(&world);
 }
 
@@ -272,6 +427,13 @@ int main(void)
 		cmocka_unit_test(reads_what_is_asked_in_the_format_asked),
 		cmocka_unit_test(takes_large_bodies_in_blocks),
 		cmocka_unit_test(gives_large_bodies_in_blocks),
+		cmocka_unit_test(executes_a_doubled_request_once),
+		cmocka_unit_test(answers_nonsense_on_request),
+		cmocka_unit_test(notifies_until_it_is_reset),
+		cmocka_unit_test(notifies_until_it_is_cancelled),
+		cmocka_unit_test(forgets_observations_when_it_registers_again),
+		cmocka_unit_test(runs_a_long_script_and_gives_its_response),
+		cmocka_unit_test(notifies_of_the_whole_instance_in_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,15 +5,18 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define PATIENCE_MS 8000
+#define PATIENCE_MS 30000
 
 static int64_t clock_ms(void)
 {
@@ -237,22 +240,26 @@ void server_stop(struct test_server *server)
 
 /* ---- the world ---- */
 
-void world_start(struct world *world, int family, struct bytes psk_key, const char *words)
+void world_start_server(struct world *world, int family, struct bytes psk_key)
 {
-	struct fault fault = { .kind = ERR_NONE };
-	bool wants_help;
-	int count = 0;
-	char *copy;
-
 	memset(world, 0, sizeof(*world));
 	server_start(&world->server, family, psk_key);
 	snprintf(world->uri, sizeof(world->uri), "--server=%s://%s:%u", psk_key.len > 0 ? "coaps" : "coap",
 		 family == AF_INET ? "127.0.0.1" : "[::1]", world->server.port);
-	copy = arena_strdup(world->server.arena, words);
+}
+
+static void start_devices(struct world *world, const char *words)
+{
+	struct fault fault = { .kind = ERR_NONE };
+	bool wants_help;
+	int count = 0;
+	char *copy = arena_strdup(world->server.arena, words);
+
 	world->words[count++] = "cardea-device";
 	world->words[count++] = world->uri;
 	for (char *word = strtok(copy, " "); word != NULL; word = strtok(NULL, " "))
 		world->words[count++] = word;
+	world->words[count] = NULL;
 	if (options_parse(count, world->words, &world->options, &wants_help, &fault) != ERR_NONE)
 		fail_msg("%s", fault.text);
 	assert_int_equal(loop_create(&world->loop), ERR_NONE);
@@ -260,8 +267,38 @@ void world_start(struct world *world, int family, struct bytes psk_key, const ch
 		fail_msg("%s", fault.text);
 }
 
+void world_start(struct world *world, int family, struct bytes psk_key, const char *words)
+{
+	world_start_server(world, family, psk_key);
+	start_devices(world, words);
+}
+
+void world_fork(struct world *world, const char *words)
+{
+	fflush(stdout);
+	world->child = fork();
+	assert_true(world->child >= 0);
+	if (world->child > 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	start_devices(world, words);
+	while (fleet_turn(world->fleet, 1000) == ERR_NONE)
+		continue;
+	_exit(1);
+}
+
+void world_kill(struct world *world)
+{
+	if (world->child == 0)
+		return;
+	kill(world->child, SIGKILL);
+	waitpid(world->child, NULL, 0);
+	world->child = 0;
+}
+
 void world_stop(struct world *world)
 {
+	world_kill(world);
 	fleet_free(world->fleet);
 	loop_free(world->loop);
 	server_stop(&world->server);
@@ -269,6 +306,10 @@ void world_stop(struct world *world)
 
 static void turn(struct world *world)
 {
+	if (world->fleet == NULL) {
+		coap_io_process(world->server.context, 10);
+		return;
+	}
 	assert_int_equal(fleet_turn(world->fleet, 1), ERR_NONE);
 	coap_io_process(world->server.context, COAP_IO_NO_WAIT);
 }
@@ -283,6 +324,19 @@ bool world_until(struct world *world, bool (*holds)(const struct world *world, s
 		turn(world);
 	}
 	return true;
+}
+
+int world_wait_for_death(struct world *world)
+{
+	int64_t end_ms = clock_ms() + PATIENCE_MS;
+	int status = 0;
+
+	while (waitpid(world->child, &status, WNOHANG) == 0) {
+		assert_true(clock_ms() < end_ms);
+		turn(world);
+	}
+	world->child = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 bool has_registered(const struct world *world, size_t times)
@@ -360,6 +414,16 @@ static void send_request(struct test_server *server, const struct test_request *
 	assert_int_not_equal(coap_send(session, pdu), COAP_INVALID_MID);
 }
 
+/* libcoap keeps the request of an observation, and sends it again with Observe 1. */
+static void cancel_observation(struct test_server *server, uint8_t token)
+{
+	coap_binary_t observed = { 1, server->token };
+
+	server->token[0] = token;
+	server->token_len = 1;
+	assert_true(coap_cancel_observe(server->session, &observed, COAP_MESSAGE_CON));
+}
+
 struct test_request request_get(const char *path, uint16_t accept)
 {
 	return (struct test_request){
@@ -393,7 +457,10 @@ void world_tell(struct world *world, struct test_request request)
 {
 	assert_non_null(world->server.session);
 	world->server.reply = (struct reply){ .code = 0 };
-	send_request(&world->server, &request);
+	if (request.observe == 1)
+		cancel_observation(&world->server, request.token);
+	else
+		send_request(&world->server, &request);
 }
 
 struct reply world_ask(struct world *world, struct test_request request)

@@ -67,7 +67,8 @@ struct test_request request_observe(const char *path, uint16_t accept, int obser
 struct world {
 	struct test_server server;
 	struct loop *loop;
-	struct fleet *fleet;
+	struct fleet *fleet; /* NULL while the devices run in a child */
+	int child;           /* process id, 0: none */
 	struct options options;
 	char uri[80];
 	char *words[40];
@@ -75,6 +76,12 @@ struct world {
 
 void world_start(struct world *world, int family, struct bytes psk_key, const char *words);
 void world_stop(struct world *world);
+
+/* The server alone; then the devices in a process of their own, which may be killed. Options as above. */
+void world_start_server(struct world *world, int family, struct bytes psk_key);
+void world_fork(struct world *world, const char *words);
+void world_kill(struct world *world);
+int world_wait_for_death(struct world *world); /* serves on; answers the exit status */
 
 /* Turns both sides until the claim holds. False after some seconds: the test then fails by its assertion. */
 bool world_until(struct world *world, bool (*holds)(const struct world *world, size_t number), size_t number);
