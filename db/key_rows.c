@@ -55,15 +55,16 @@ enum err store_put_credential(struct store *store, const struct credential_row *
 	return store_write(store, &kind, row, done);
 }
 
-enum err store_remove_credential(struct store *store, const char *endpoint, struct store_done done)
+enum err store_remove_credential(struct store *store, const char *endpoint, const char *kind,
+				 struct store_done done)
 {
-	static const struct write_kind kind = {
+	static const struct write_kind write_kind = {
 		.columns = &credential_columns,
 		.statement = REMOVE_CREDENTIAL,
 		.when_unchanged = ERR_NOT_FOUND,
 	};
-	const struct credential_row row = { .endpoint = endpoint };
-	return store_write(store, &kind, &row, done);
+	const struct credential_row row = { .endpoint = endpoint, .kind = kind };
+	return store_write(store, &write_kind, &row, done);
 }
 
 enum err store_read_credentials(struct store *store, struct arena *arena, struct credential_row **ret_rows,

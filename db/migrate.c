@@ -12,6 +12,8 @@
 static const char *const steps[] = {
 #include "001_initial.inc"
 	,
+#include "002_bootstrap.inc"
+	,
 };
 
 #define VERSION ((int64_t)(sizeof steps / sizeof *steps))
@@ -19,8 +21,8 @@ static const char *const steps[] = {
 /* What the server reads at its start anyway. Packages are left out for their size: their content is sealed,
  * so that damage shows when it is opened. */
 static const char *const checked_tables[] = {
-	"registrations", "registration_times", "observations", "jobs",   "packages",
-	"keysets",       "credentials",        "inventory",    "tokens",
+	"registrations", "registration_times", "observations", "jobs",       "packages",           "keysets",
+	"credentials",   "inventory",          "tokens",       "bootstraps", "bootstrap_outcomes",
 };
 
 static enum err check_table(struct connection *connection, const char *table, struct fault *fault)

@@ -106,9 +106,9 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	/* not OR REPLACE: that would take the identity from the other endpoint */
 	[PUT_CREDENTIAL] =
 		"INSERT INTO credentials (endpoint, kind, identity, sealed, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)"
-		" ON CONFLICT (endpoint) DO UPDATE SET kind = ?2, identity = ?3, sealed = ?4, created_ms = ?5",
-	[REMOVE_CREDENTIAL] = "DELETE FROM credentials WHERE endpoint = ?1",
-	[READ_CREDENTIALS] = "SELECT endpoint, kind, identity, sealed, created_ms FROM credentials ORDER BY endpoint",
+		" ON CONFLICT (endpoint, kind) DO UPDATE SET identity = ?3, sealed = ?4, created_ms = ?5",
+	[REMOVE_CREDENTIAL] = "DELETE FROM credentials WHERE endpoint = ?1 AND kind = ?2",
+	[READ_CREDENTIALS] = "SELECT endpoint, kind, identity, sealed, created_ms FROM credentials ORDER BY endpoint, kind",
 	[PUT_TOKEN] =
 		"INSERT INTO tokens (id, name, scopes, hash, created_ms, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 		" ON CONFLICT (id) DO UPDATE SET name = ?2, scopes = ?3, hash = ?4, created_ms = ?5, expires_ms = ?6",
@@ -122,5 +122,16 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[READ_INVENTORY] =
 		"SELECT endpoint, section, key, json, learned_ms FROM inventory"
 		" WHERE endpoint = ?1 AND (?2 IS NULL OR section = ?2) ORDER BY section, key",
+
+	[PUT_BOOTSTRAP] =
+		"INSERT OR REPLACE INTO bootstraps (endpoint, document, sealed, updated_ms) VALUES (?1, ?2, ?3, ?4)",
+	[REMOVE_BOOTSTRAP] = "DELETE FROM bootstraps WHERE endpoint = ?1",
+	[READ_BOOTSTRAP] = "SELECT endpoint, document, sealed, updated_ms FROM bootstraps WHERE endpoint = ?1",
+	[READ_BOOTSTRAPS] =
+		"SELECT endpoint, document, sealed, updated_ms FROM bootstraps WHERE endpoint > ?1"
+		" ORDER BY endpoint LIMIT ?2",
+	[PUT_BOOTSTRAP_OUTCOME] =
+		"INSERT OR REPLACE INTO bootstrap_outcomes (endpoint, json, ended_ms) VALUES (?1, ?2, ?3)",
+	[READ_BOOTSTRAP_OUTCOME] = "SELECT endpoint, json, ended_ms FROM bootstrap_outcomes WHERE endpoint = ?1",
 };
 /* clang-format on */

@@ -177,8 +177,8 @@ MUST_CHECK enum err store_remove_keyset(struct store *store, const char *endpoin
 MUST_CHECK enum err store_read_keysets(struct store *store, struct arena *arena, const char *endpoint,
                                        struct keyset_row **ret_rows, size_t *ret_count);       /* NULL: of all devices */
 
-struct credential_row {                         /* one per endpoint, replaced as a whole */
-	const char *endpoint, *kind;            /* "psk" */
+struct credential_row {                         /* one per endpoint and kind, replaced as a whole */
+	const char *endpoint, *kind;            /* "psk", "bootstrap-psk" */
 	const char *identity;                   /* unique per kind */
 	struct bytes sealed;
 	int64_t created_ms;
@@ -186,9 +186,37 @@ struct credential_row {                         /* one per endpoint, replaced as
 
 /* ERR_CONFLICT when another endpoint has the identity. */
 MUST_CHECK enum err store_put_credential(struct store *store, const struct credential_row *row, struct store_done done);
-MUST_CHECK enum err store_remove_credential(struct store *store, const char *endpoint, struct store_done done);
+MUST_CHECK enum err store_remove_credential(struct store *store, const char *endpoint, const char *kind,
+                                            struct store_done done);
 MUST_CHECK enum err store_read_credentials(struct store *store, struct arena *arena, struct credential_row **ret_rows,
                                            size_t *ret_count);
+
+/* ---- bootstrap: what is written to a device, and how that has ended ---- */
+
+struct bootstrap_row {
+	const char *endpoint;                   /* "": of all that have none of their own */
+	const char *document;                   /* JSON without keys */
+	struct bytes sealed;                    /* the same with them */
+	int64_t updated_ms;
+};
+
+MUST_CHECK enum err store_put_bootstrap(struct store *store, const struct bootstrap_row *row, struct store_done done);
+MUST_CHECK enum err store_remove_bootstrap(struct store *store, const char *endpoint, struct store_done done);
+MUST_CHECK enum err store_read_bootstrap(struct store *store, struct arena *arena, const char *endpoint,
+                                         struct bootstrap_row *ret_row);
+/* In order of endpoint name, those after `after`: with "" all but the one of all. */
+MUST_CHECK enum err store_read_bootstraps(struct store *store, struct arena *arena, const char *after, size_t limit,
+                                          struct bootstrap_row **ret_rows, size_t *ret_count);
+
+struct bootstrap_outcome_row {                  /* the last one of an endpoint */
+	const char *endpoint, *json;
+	int64_t ended_ms;
+};
+
+MUST_CHECK enum err store_put_bootstrap_outcome(struct store *store, const struct bootstrap_outcome_row *row,
+                                                struct store_done done);
+MUST_CHECK enum err store_read_bootstrap_outcome(struct store *store, struct arena *arena, const char *endpoint,
+                                                 struct bootstrap_outcome_row *ret_row);
 
 /* ---- inventory: what was last learned about a device ---- */
 

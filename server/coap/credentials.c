@@ -136,6 +136,13 @@ bool credentials_has(const struct credentials *credentials, const char *endpoint
 	return find_endpoint(credentials, endpoint) != NULL;
 }
 
+const struct secret *credentials_key(const struct credentials *credentials, const char *endpoint)
+{
+	const struct credential *credential = find_endpoint(credentials, endpoint);
+
+	return credential == NULL ? NULL : &credential->key;
+}
+
 uint64_t credentials_changes(const struct credentials *credentials)
 {
 	return credentials->changes;

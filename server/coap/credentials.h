@@ -19,6 +19,8 @@ MUST_CHECK enum err credentials_find_psk(const struct credentials *credentials, 
                                          const char **ret_endpoint, const struct secret **ret_key);
 /* Whether the endpoint name has a credential, so that it must not come without. */
 bool credentials_has(const struct credentials *credentials, const char *endpoint);
+/* The key of an endpoint name, borrowed until the next change; NULL: it has none. */
+const struct secret *credentials_key(const struct credentials *credentials, const char *endpoint);
 /* Grows with every change: whoever has looked up a key sees whether to look again. */
 uint64_t credentials_changes(const struct credentials *credentials);
 

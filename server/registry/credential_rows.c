@@ -36,13 +36,15 @@ enum err credential_open(const struct vault *vault, struct arena *arena, const s
 }
 
 static enum err load_one(const struct vault *vault, struct arena *arena, const struct credential_row *row,
-			 struct credentials *credentials)
+			 const char *kind, struct credentials *credentials)
 {
 	struct secret key;
 	enum err err;
 
-	if (strcmp(row->kind, CREDENTIAL_PSK) != 0)
+	if (strcmp(row->kind, CREDENTIAL_PSK) != 0 && strcmp(row->kind, CREDENTIAL_BOOTSTRAP_PSK) != 0)
 		return ERR_UNSUPPORTED;
+	if (strcmp(row->kind, kind) != 0)
+		return ERR_NONE;
 	err = credential_open(vault, arena, row, &key);
 	if (err != ERR_NONE)
 		return err;
@@ -51,8 +53,8 @@ static enum err load_one(const struct vault *vault, struct arena *arena, const s
 	return err;
 }
 
-enum err credentials_load(struct store *store, const struct vault *vault, struct credentials *credentials,
-			  struct fault *fault)
+enum err credentials_load(struct store *store, const struct vault *vault, const char *kind,
+			  struct credentials *credentials, struct fault *fault)
 {
 	struct arena *arena = arena_create(0);
 	struct credential_row *rows = NULL;
@@ -65,7 +67,7 @@ enum err credentials_load(struct store *store, const struct vault *vault, struct
 	if (err != ERR_NONE)
 		err = fault_set(fault, err, "the credentials cannot be read");
 	for (size_t i = 0; i < count && err == ERR_NONE; i++) {
-		err = load_one(vault, arena, &rows[i], credentials);
+		err = load_one(vault, arena, &rows[i], kind, credentials);
 		if (err != ERR_NONE)
 			err = fault_set(fault, err, "the credential of %s cannot be used: %s%s",
 					rows[i].endpoint, err_name(err),

@@ -9,7 +9,9 @@
 struct credentials;
 struct vault;
 
-#define CREDENTIAL_PSK "psk"                    /* the kind of a row */
+/* The kinds of rows: the key of a device for this LwM2M server, and the one for its bootstrap server. */
+#define CREDENTIAL_PSK           "psk"
+#define CREDENTIAL_BOOTSTRAP_PSK "bootstrap-psk"
 
 /* Seals the key of a row whose other members are set. In the arena. */
 MUST_CHECK enum err credential_seal(const struct vault *vault, struct arena *arena, const struct credential_row *row,
@@ -18,8 +20,8 @@ MUST_CHECK enum err credential_seal(const struct vault *vault, struct arena *are
 MUST_CHECK enum err credential_open(const struct vault *vault, struct arena *arena, const struct credential_row *row,
                                     struct secret *ret_key);
 
-/* All that is in the store, into memory; at the start. The fault names the first one that cannot be opened. */
-MUST_CHECK enum err credentials_load(struct store *store, const struct vault *vault, struct credentials *credentials,
-                                     struct fault *fault);
+/* All of a kind that are in the store, into memory; at the start. The fault names the first one that cannot be opened. */
+MUST_CHECK enum err credentials_load(struct store *store, const struct vault *vault, const char *kind,
+                                     struct credentials *credentials, struct fault *fault);
 
 #endif

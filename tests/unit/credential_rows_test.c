@@ -48,13 +48,19 @@ static struct secret key_of(const char *text)
 	return key;
 }
 
-static void put(struct parts *parts, const char *endpoint, const char *identity, const char *text)
+static void put_kind(struct parts *parts, const char *kind, const char *endpoint, const char *identity,
+		     const char *text)
 {
-	struct credential_row row = { .endpoint = endpoint, .kind = CREDENTIAL_PSK, .identity = identity };
+	struct credential_row row = { .endpoint = endpoint, .kind = kind, .identity = identity };
 	struct secret key = key_of(text);
 
 	assert_int_equal(credential_seal(parts->vault, parts->arena, &row, &key, &row.sealed), ERR_NONE);
 	assert_int_equal(store_put_credential(parts->store, &row, (struct store_done){ 0 }), ERR_NONE);
+}
+
+static void put(struct parts *parts, const char *endpoint, const char *identity, const char *text)
+{
+	put_kind(parts, CREDENTIAL_PSK, endpoint, identity, text);
 }
 
 static void loads_what_was_sealed(void **state)
@@ -65,11 +71,31 @@ static void loads_what_was_sealed(void **state)
 
 	put(parts, "urn:dev:1", "one", "0123456789abcdef");
 	put(parts, "urn:dev:2", "two", "fedcba9876543210");
-	assert_int_equal(credentials_load(parts->store, parts->vault, parts->credentials, NULL), ERR_NONE);
+	assert_int_equal(
+		credentials_load(parts->store, parts->vault, CREDENTIAL_PSK, parts->credentials, NULL),
+		ERR_NONE);
 	assert_int_equal(credentials_find_psk(parts->credentials, "two", &endpoint, &key), ERR_NONE);
 	assert_string_equal(endpoint, "urn:dev:2");
 	assert_true(bytes_equal_text(secret_bytes(key), "fedcba9876543210"));
 	assert_true(credentials_has(parts->credentials, "urn:dev:1"));
+}
+
+/* The keys of the bootstrap server are not those of the LwM2M server. */
+static void loads_one_kind_and_not_the_other(void **state)
+{
+	struct parts *parts = *state;
+	const struct secret *key;
+	const char *endpoint;
+
+	put(parts, "urn:dev:1", "one", "0123456789abcdef");
+	put_kind(parts, CREDENTIAL_BOOTSTRAP_PSK, "urn:dev:1", "one", "fedcba9876543210");
+	assert_int_equal(credentials_load(parts->store, parts->vault, CREDENTIAL_BOOTSTRAP_PSK,
+					  parts->credentials, NULL),
+			 ERR_NONE);
+	assert_int_equal(credentials_find_psk(parts->credentials, "one", &endpoint, &key), ERR_NONE);
+	assert_true(bytes_equal_text(secret_bytes(key), "fedcba9876543210"));
+	assert_ptr_equal(credentials_key(parts->credentials, "urn:dev:1"), key);
+	assert_null(credentials_key(parts->credentials, "urn:dev:2"));
 }
 
 static void sealed_key_fits_no_other_row(void **state)
@@ -93,7 +119,8 @@ static void another_kek_is_refused_by_name(void **state)
 
 	put(parts, "urn:dev:1", "one", "0123456789abcdef");
 	assert_int_equal(vault_open("", OTHER_KEK, &other, NULL), ERR_NONE);
-	assert_int_equal(credentials_load(parts->store, other, parts->credentials, &fault), ERR_DENIED);
+	assert_int_equal(credentials_load(parts->store, other, CREDENTIAL_PSK, parts->credentials, &fault),
+			 ERR_DENIED);
 	assert_non_null(strstr(fault.text, "urn:dev:1"));
 	vault_close(other);
 }
@@ -102,6 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(loads_what_was_sealed, open_parts, close_parts),
+		cmocka_unit_test_setup_teardown(loads_one_kind_and_not_the_other, open_parts, close_parts),
 		cmocka_unit_test_setup_teardown(sealed_key_fits_no_other_row, open_parts, close_parts),
 		cmocka_unit_test_setup_teardown(another_kek_is_refused_by_name, open_parts, close_parts),
 	};

@@ -83,21 +83,24 @@ static void an_identity_belongs_to_one_endpoint(void **state)
 	struct credential_row *rows;
 	size_t count;
 	assert_int_equal(store_read_credentials(bench->store, bench->arena, &rows, &count), ERR_NONE);
-	assert_int_equal(count, 2);
+	assert_int_equal(count, 3);
 	assert_string_equal(rows[0].endpoint, "dev-1");
 	assert_string_equal(rows[0].identity, "id-2");
 	assert_string_equal(rows[1].kind, "psk");
 	assert_true(bytes_equal_text(rows[1].sealed, "sealed"));
+	assert_string_equal(rows[2].kind, "x509");
 }
 
 static void a_removed_credential_frees_its_identity(void **state)
 {
 	struct bench *bench = *state;
 	assert_int_equal(put_credential(bench, "dev-1", "psk", "id-1"), ERR_NONE);
-	assert_int_equal(WRITE(bench, store_remove_credential(bench->store, "dev-1", bench_done(bench))),
-			 ERR_NONE);
-	assert_int_equal(WRITE(bench, store_remove_credential(bench->store, "dev-1", bench_done(bench))),
-			 ERR_NOT_FOUND);
+	assert_int_equal(
+		WRITE(bench, store_remove_credential(bench->store, "dev-1", "psk", bench_done(bench))),
+		ERR_NONE);
+	assert_int_equal(
+		WRITE(bench, store_remove_credential(bench->store, "dev-1", "psk", bench_done(bench))),
+		ERR_NOT_FOUND);
 	assert_int_equal(put_credential(bench, "dev-2", "psk", "id-1"), ERR_NONE);
 }
 

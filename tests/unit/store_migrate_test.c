@@ -71,7 +71,8 @@ static void keeps_the_rows_of_version_1(void **state)
 		"INSERT INTO jobs VALUES (4, 'dev-1', 'se.install', '{}', 'waiting', 0, x'0102', '', '', 0, "
 		"0,"
 		" 1, 0, 1, 2, 3, '', 0);"
-		"INSERT INTO keysets VALUES ('dev-1', 'scp03', '', 48, x'aabb', '{}', 1);");
+		"INSERT INTO keysets VALUES ('dev-1', 'scp03', '', 48, x'aabb', '{}', 1);"
+		"INSERT INTO credentials VALUES ('dev-1', 'psk', 'id-1', x'ccdd', 1);");
 	bench_open(bench);
 
 	unsigned count = 0;
@@ -87,6 +88,13 @@ static void keeps_the_rows_of_version_1(void **state)
 			 ERR_NONE);
 	assert_int_equal(keyset_count, 1);
 	assert_int_equal(keysets[0].version, 48);
+	struct credential_row *credentials;
+	size_t credential_count;
+	assert_int_equal(store_read_credentials(bench->store, bench->arena, &credentials, &credential_count),
+			 ERR_NONE);
+	assert_int_equal(credential_count, 1);
+	assert_string_equal(credentials[0].identity, "id-1");
+	assert_true(bytes_equal(credentials[0].sealed, bytes_of("\xcc\xdd", 2)));
 }
 
 static void refuses_a_newer_schema(void **state)
@@ -97,7 +105,7 @@ static void refuses_a_newer_schema(void **state)
 	execute(bench, "PRAGMA user_version = 999");
 	assert_int_equal(try_open(bench, &fault), ERR_UNSUPPORTED);
 	assert_non_null(strstr(fault.text, "999"));
-	execute(bench, "PRAGMA user_version = 1");
+	execute(bench, "PRAGMA user_version = 2");
 	bench_open(bench);
 }
 
