@@ -26,7 +26,7 @@ struct api_parts {                              /* all borrowed */
 	struct vault *vault;
 	struct model *model;
 	struct events *events;
-	struct credentials *credentials;
+	struct credentials *credentials, *bootstrap_credentials;
 	struct endpoint *endpoint;
 	struct registry *registry;
 	struct orchestrator *orchestrator;

@@ -5,12 +5,14 @@
 #include "api.h"
 #include "http.h"
 
+struct credential_change;
 struct token_table;
 
 struct api {
 	struct api_parts parts;
 	struct http_server *http;
 	struct token_table *tokens;
+	struct credential_change *credential_changes;   /* being written */
 };
 
 #endif

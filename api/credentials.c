@@ -1,5 +1,8 @@
-/* /credentials: the pre-shared keys of the devices. In force as soon as they are durable; never shown. */
+/* /credentials: the pre-shared keys of the devices, one for the LwM2M server and one for the bootstrap
+ * server. In force as soon as they are durable; never shown. */
 #include "credentials.h"
+
+#include <stddef.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +15,39 @@
 
 #define MAX_IDENTITY  128
 #define MIN_KEY_BYTES 16
+
+static const struct kind {
+	const char *name;
+	size_t table; /* where it is in force */
+} kinds[] = {
+	{ CREDENTIAL_PSK, offsetof(struct api_parts, credentials) },
+	{ CREDENTIAL_BOOTSTRAP_PSK, offsetof(struct api_parts, bootstrap_credentials) },
+};
+
+#define KIND_COUNT (sizeof kinds / sizeof kinds[0])
+
+/* NULL, and the reason in `fault`, when there is none of that name. */
+static const struct kind *kind_of(const char *name, struct fault *fault)
+{
+	for (size_t i = 0; i < KIND_COUNT; i++) {
+		if (strcmp(kinds[i].name, name) == 0)
+			return &kinds[i];
+	}
+	fault_set(fault, ERR_MALFORMED, "kind: must be " CREDENTIAL_PSK " or " CREDENTIAL_BOOTSTRAP_PSK);
+	return NULL;
+}
+
+static struct credentials *table_of(const struct api *api, const struct kind *kind)
+{
+	return *(struct credentials *const *)((const char *)&api->parts + kind->table);
+}
+
+/* ?kind, the LwM2M server's without. */
+static const struct kind *asked_kind(const struct http_request *request, struct fault *fault)
+{
+	const char *name = http_query(request, "kind");
+	return kind_of(name != NULL ? name : CREDENTIAL_PSK, fault);
+}
 
 static json_t *credential_json(const struct credential_row *row)
 {
@@ -40,18 +76,22 @@ void credentials_list(struct http_request *request)
 
 static enum err read_one(struct http_request *request, struct fault *fault)
 {
+	const struct kind *kind = asked_kind(request, fault);
 	struct credential_row *rows;
 	size_t count;
+	if (kind == NULL)
+		return fault->kind;
 	enum err err = store_read_credentials(request->api->parts.store, request->arena, &rows, &count);
-	for (size_t i = 0; err == ERR_NONE && i < count; i++) {
-		if (strcmp(rows[i].endpoint, request->endpoint) == 0) {
+	if (err != ERR_NONE)
+		return err;
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(rows[i].endpoint, request->endpoint) == 0 &&
+		    strcmp(rows[i].kind, kind->name) == 0) {
 			http_reply_json(request, 200, credential_json(&rows[i]));
 			return ERR_NONE;
 		}
 	}
-	return err == ERR_NONE
-		       ? fault_set(fault, ERR_NOT_FOUND, "credential of %s: there is none", request->endpoint)
-		       : err;
+	return fault_set(fault, ERR_NOT_FOUND, "credential of %s: there is none", request->endpoint);
 }
 
 void credential_get(struct http_request *request)
@@ -61,14 +101,16 @@ void credential_get(struct http_request *request)
 
 /* ---- setting ---- */
 
-struct change { /* in memory once it is durable */
+struct credential_change {              /* in memory once it is durable */
+	struct credential_change *next; /* those under way */
 	struct api *api;
 	uint64_t request;
-	char *endpoint, *identity;
+	const struct kind *kind;
+	char *endpoint, *identity; /* identity NULL: removal */
 	struct secret key;
 };
 
-static void change_free(struct change *change)
+static void change_free(struct credential_change *change)
 {
 	free(change->endpoint);
 	free(change->identity);
@@ -76,16 +118,25 @@ static void change_free(struct change *change)
 	free(change);
 }
 
+static void change_end(struct credential_change *change)
+{
+	struct credential_change **at = &change->api->credential_changes;
+	while (*at != change)
+		at = &(*at)->next;
+	*at = change->next;
+	change_free(change);
+}
+
 static void change_stored(void *self, uint64_t id, enum err result)
 {
-	struct change *change = self;
-	struct credentials *credentials = change->api->parts.credentials;
+	struct credential_change *change = self;
+	struct credentials *credentials = table_of(change->api, change->kind);
 	struct http_request *request = http_find(change->api->http, change->request);
 	if (result == ERR_NONE && change->identity != NULL)
 		result = credentials_put_psk(credentials, change->endpoint, change->identity, &change->key);
 	else if (result == ERR_NONE)
 		credentials_remove(credentials, change->endpoint);
-	change_free(change);
+	change_end(change);
 	if (request == NULL)
 		return;
 	if (result == ERR_NONE)
@@ -94,13 +145,15 @@ static void change_stored(void *self, uint64_t id, enum err result)
 		http_reply_err(request, result);
 }
 
-static struct change *change_create(struct http_request *request, const char *identity)
+static struct credential_change *change_create(struct http_request *request, const struct kind *kind,
+					       const char *identity)
 {
-	struct change *change = calloc(1, sizeof *change);
+	struct credential_change *change = calloc(1, sizeof *change);
 	if (change == NULL)
 		return NULL;
 	change->api = request->api;
 	change->request = request->id;
+	change->kind = kind;
 	change->endpoint = strdup(request->endpoint);
 	change->identity = identity != NULL ? strdup(identity) : NULL;
 	if (change->endpoint == NULL || (identity != NULL && change->identity == NULL)) {
@@ -108,6 +161,43 @@ static struct change *change_create(struct http_request *request, const char *id
 		return NULL;
 	}
 	return change;
+}
+
+static struct store_done when_stored(struct credential_change *change)
+{
+	return (struct store_done){ change_stored, change, 0 };
+}
+
+/* Before the write: with an inline store it ends inside. */
+static void change_begin(struct credential_change *change)
+{
+	change->next = change->api->credential_changes;
+	change->api->credential_changes = change;
+}
+
+static bool is_key(const struct secret *key, const struct secret *other)
+{
+	return other != NULL && bytes_equal_constant_time(secret_bytes(key), secret_bytes(other));
+}
+
+/* Whoever breaks into one of the two servers must not be the other one too: neither by the key in force, nor
+ * by one that is being written. */
+static enum err check_not_shared(const struct credential_change *change, struct fault *fault)
+{
+	bool is_shared = false;
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		is_shared |= &kinds[i] != change->kind &&
+			     is_key(&change->key,
+				    credentials_key(table_of(change->api, &kinds[i]), change->endpoint));
+	for (const struct credential_change *other = change->api->credential_changes; other != NULL;
+	     other = other->next)
+		is_shared |= other->kind != change->kind && other->identity != NULL &&
+			     strcmp(other->endpoint, change->endpoint) == 0 &&
+			     is_key(&change->key, &other->key);
+	return is_shared ? fault_set(fault, ERR_CONFLICT,
+				     "keyHex: this key is the device's for the other server; LwM2M server and"
+				     " bootstrap server need a key of their own each")
+			 : ERR_NONE;
 }
 
 static enum err read_key(struct http_request *request, const json_t *body, struct secret *ret_key,
@@ -129,27 +219,33 @@ static enum err put(struct http_request *request, const json_t *body, struct fau
 	static const char *const members[] = { "kind", "identity", "keyHex", NULL };
 	struct credential_row row = { .endpoint = request->endpoint,
 				      .created_ms = loop_wall_ms(request->api->parts.loop) };
+	const struct kind *kind = NULL;
 	enum err err = body_members(body, members, fault);
 	if (err == ERR_NONE)
 		err = body_text(body, "kind", 16, &row.kind, fault);
-	if (err == ERR_NONE && strcmp(row.kind, CREDENTIAL_PSK) != 0)
-		err = fault_set(fault, ERR_MALFORMED, "kind: must be " CREDENTIAL_PSK);
+	if (err == ERR_NONE && (kind = kind_of(row.kind, fault)) == NULL)
+		err = fault->kind;
 	if (err == ERR_NONE)
 		err = body_text(body, "identity", MAX_IDENTITY, &row.identity, fault);
 	if (err != ERR_NONE)
 		return err;
-	struct change *change = change_create(request, row.identity);
+	struct credential_change *change = change_create(request, kind, row.identity);
 	if (change == NULL)
 		return ERR_NOMEM;
 	err = read_key(request, body, &change->key, fault);
 	if (err == ERR_NONE)
+		err = check_not_shared(change, fault);
+	if (err == ERR_NONE)
 		err = credential_seal(request->api->parts.vault, request->arena, &row, &change->key,
 				      &row.sealed);
-	if (err == ERR_NONE)
-		err = store_put_credential(request->api->parts.store, &row,
-					   (struct store_done){ change_stored, change, 0 });
-	if (err != ERR_NONE)
+	if (err != ERR_NONE) {
 		change_free(change);
+		return err;
+	}
+	change_begin(change);
+	err = store_put_credential(request->api->parts.store, &row, when_stored(change));
+	if (err != ERR_NONE)
+		change_end(change);
 	return err;
 }
 
@@ -165,16 +261,26 @@ void credential_put(struct http_request *request)
 		http_reply_fault_or(request, &fault, err);
 }
 
+static enum err remove_one(struct http_request *request, struct fault *fault)
+{
+	const struct kind *kind = asked_kind(request, fault);
+	if (kind == NULL)
+		return fault->kind;
+	struct credential_change *change = change_create(request, kind, NULL);
+	if (change == NULL)
+		return ERR_NOMEM;
+	change_begin(change);
+	enum err err = store_remove_credential(request->api->parts.store, request->endpoint, kind->name,
+					       when_stored(change));
+	if (err != ERR_NONE)
+		change_end(change);
+	return err;
+}
+
 void credential_delete(struct http_request *request)
 {
-	struct change *change = change_create(request, NULL);
-	enum err err = change != NULL
-			       ? store_remove_credential(request->api->parts.store, request->endpoint,
-							 (struct store_done){ change_stored, change, 0 })
-			       : ERR_NOMEM;
-	if (err == ERR_NONE)
-		return;
-	if (change != NULL)
-		change_free(change);
-	http_reply_err(request, err);
+	struct fault fault = { .kind = ERR_NONE };
+	enum err err = remove_one(request, &fault);
+	if (err != ERR_NONE)
+		http_reply_fault_or(request, &fault, err);
 }

@@ -33,7 +33,7 @@ struct server {
 	struct events *events;
 	struct model *model;
 	struct plugin_host *plugins;
-	struct credentials *credentials;
+	struct credentials *credentials, *bootstrap_credentials;
 	struct registry *registry;
 	struct endpoint *endpoint;
 	struct packages *packages;
@@ -126,13 +126,21 @@ static enum err begin_credentials(struct server *server, struct fault *fault)
 {
 	enum err err = credentials_create(&server->credentials);
 
-	return err != ERR_NONE ? err
-			       : credentials_load(server->store, server->vault, server->credentials, fault);
+	if (err == ERR_NONE)
+		err = credentials_load(server->store, server->vault, CREDENTIAL_PSK, server->credentials,
+				       fault);
+	if (err == ERR_NONE)
+		err = credentials_create(&server->bootstrap_credentials);
+	if (err == ERR_NONE)
+		err = credentials_load(server->store, server->vault, CREDENTIAL_BOOTSTRAP_PSK,
+				       server->bootstrap_credentials, fault);
+	return err;
 }
 
 static void end_credentials(struct server *server)
 {
 	credentials_free(server->credentials);
+	credentials_free(server->bootstrap_credentials);
 }
 
 static enum err begin_registry(struct server *server, struct fault *fault)
@@ -238,6 +246,7 @@ static enum err begin_api(struct server *server, struct fault *fault)
 		.model = server->model,
 		.events = server->events,
 		.credentials = server->credentials,
+		.bootstrap_credentials = server->bootstrap_credentials,
 		.endpoint = server->endpoint,
 		.registry = server->registry,
 		.orchestrator = server->orchestrator,
