@@ -91,9 +91,11 @@ static void take(struct task *task, const struct planned *planned, const struct 
 		look_take(task, planned, answer);
 		return;
 	}
-	if (!answer->is_cut && sw_is_success(sw)) {
+	if (answer->is_cut) {
+		task_reopen(task, task->kept.key_version);
+	} else if (sw_is_success(sw)) {
 		task->kept.flags |= CONFIRMED;
-	} else if (!answer->is_cut) {
+	} else {
 		task->kept.flags |= REFUSED;
 		task_note_reason(task, sw_kind(sw), "%s: %04X %s%s",
 				 command_text(task->arena, &planned->plain), sw, sw_text(sw),

@@ -66,11 +66,18 @@ void lose_channel(struct task *task)
 	task->operation->lost(task);
 }
 
+/* The agent has more of the answer than it gives. Under R-MAC nothing in such an answer is proven, success
+ * least of all. */
+static bool is_incomplete(const struct task *task, uint16_t sw)
+{
+	return sw == SW_CUT || (sw >> 8 == 0x61 && (task->session.level & SCP03_R_MAC) != 0);
+}
+
 /* One answer. The chains stand where this command left them, whatever was planned after it. */
 static void take_answer(struct task *task, const struct planned *planned, const struct response *wire)
 {
 	const enum channel channel = task->kept.channel;
-	struct card_answer answer = { .response = *wire, .is_cut = wire->sw == SW_CUT };
+	struct card_answer answer = { .response = *wire, .is_cut = is_incomplete(task, wire->sw) };
 	struct fault fault = { 0 };
 
 	if (channel == CHANNEL_OPEN && !answer.is_cut) {
@@ -101,8 +108,12 @@ static void take_answers(struct task *task, const struct script_response *script
 			   script->response_count, batch->count);
 		return;
 	}
-	for (size_t i = 0; i < script->response_count && task->kept.ending == ENDING_NONE; i++)
+	for (size_t i = 0; i < script->response_count && task->kept.ending == ENDING_NONE; i++) {
+		const bool had_channel = task->kept.channel != CHANNEL_NONE;
 		take_answer(task, &batch->planned[i], &script->responses[i]);
+		if (had_channel && task->kept.channel == CHANNEL_NONE)
+			break; /* the operation wants another one: what else was answered is of no use */
+	}
 }
 
 /* The command after the last answer may have run, those after it did not. */

@@ -177,7 +177,6 @@ enum err gp_install_for_personalization(struct arena *arena, struct bytes applic
 
 /* ---- LOAD, DELETE, PUT KEY, STORE DATA ---- */
 
-/* The number of a block has one byte; loaders let it start again at 00 after FF. */
 struct command gp_load(struct bytes block, size_t number, bool is_last)
 {
 	return (struct command){ .cla = CLA_GP,

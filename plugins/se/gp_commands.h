@@ -62,6 +62,7 @@ MUST_CHECK enum err gp_make_selectable(struct arena *arena, struct bytes instanc
 MUST_CHECK enum err gp_install_for_personalization(struct arena *arena, struct bytes application,
 						   struct command *ret_command);
 
+#define LOAD_MAX_BLOCKS 256 /* their number has one byte */
 struct command gp_load(struct bytes block, size_t number, bool is_last);
 MUST_CHECK enum err gp_delete(struct arena *arena, struct bytes aid, bool related,
 			      struct command *ret_command);

@@ -259,6 +259,19 @@ static void advance(struct task *task)
 
 /* ---- acting ---- */
 
+static bool has_too_many_blocks(struct task *task, size_t block_size)
+{
+	const struct order *order = task->order;
+	const size_t left = order->file.content.len - task->kept.position;
+	const size_t blocks = task->kept.blocks + (left + block_size - 1) / block_size;
+
+	if (blocks <= LOAD_MAX_BLOCKS)
+		return false;
+	task_break(task, ERR_LIMIT, "the load file needs %zu blocks of %zu bytes, a card takes %d", blocks,
+		   block_size, LOAD_MAX_BLOCKS);
+	return true;
+}
+
 static void plan_load(struct task *task, struct batch *batch)
 {
 	const struct order *order = task->order;
@@ -269,6 +282,8 @@ static void plan_load(struct task *task, struct batch *batch)
 	struct bytes hash = { 0 };
 	uint8_t digest[SHA256_SIZE];
 
+	if (has_too_many_blocks(task, size))
+		return;
 	if ((task->kept.flags & DID_FOR_LOAD) == 0) {
 		if (order->file.is_signed && task_is_good(task, sha256(order->file.block, digest)))
 			hash = bytes_of(digest, sizeof(digest));
@@ -294,6 +309,8 @@ static void plan_act(struct task *task, struct batch *batch)
 
 	if ((flags & NEEDS_LOAD) != 0 && task->kept.position < order->file.content.len)
 		plan_load(task, batch);
+	if (task->kept.ending != ENDING_NONE)
+		return;
 	if ((flags & NEEDS_INSTALL) != 0) {
 		batch_add_change(batch, &order->install, ACT_INSTALL);
 	} else if ((flags & NEEDS_SELECT) != 0 &&
@@ -360,6 +377,7 @@ static void take(struct task *task, const struct planned *planned, const struct 
 	if (task->kept.stage == STAGE_LOOK)
 		return; /* an answer after the failed one: the card refused it all the same */
 	if (answer->is_cut) {
+		task_reopen(task, task->kept.key_version);
 		go_look(task);
 	} else if (sw_is_success(sw)) {
 		take_act(task, planned);

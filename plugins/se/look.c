@@ -125,7 +125,8 @@ static void take_cut(struct task *task, struct query_answer *answer)
 		answer->state = QUERY_ALONE;
 	else
 		task_break(task, ERR_LIMIT,
-			   "an answer of the card does not fit the agent's Max Response Size of %u bytes",
+			   "an answer of the card does not come whole; the agent has a Max Response Size of "
+			   "%u bytes",
 			   task->kept.max_response_bytes);
 }
 

@@ -254,12 +254,12 @@ static void take(struct task *task, const struct planned *planned, const struct 
 			  sw_text(sw));
 		return;
 	}
-	if (!answer->is_cut && sw == SW_OK)
-		check_answer(task, answer->response.data);
-	if (task->kept.ending == ENDING_NONE) {
+	if (!answer->is_cut) {
 		task->kept.flags |= CONFIRMED;
-		prove(task);
+		check_answer(task, answer->response.data);
 	}
+	if (task->kept.ending == ENDING_NONE)
+		prove(task);
 }
 
 /* The new version was asked and the card does not have it, or has other values. */

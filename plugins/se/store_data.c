@@ -195,10 +195,12 @@ static void take(struct task *task, const struct planned *planned, const struct 
 		look_take(task, planned, answer);
 	} else if (!sw_is_success(sw) && !answer->is_cut) {
 		act_failed(task, planned, sw);
+	} else if (answer->is_cut) {
+		task_break(task, ERR_UNAVAILABLE,
+			   "the answer to STORE DATA did not come whole; what the card did is not known");
 	} else if (planned->what == ACT_PERSONALIZE) {
 		task->kept.flags |= DID_PERSONALIZE;
 	} else {
-		/* a cut answer is one that was given: the command ran */
 		task->kept.position += (uint32_t)planned->plain.data.len;
 		task->kept.blocks++;
 		task_progress(task, task->kept.position, order->data.len);

@@ -39,7 +39,8 @@ enum err task_hex(struct task *task, const char *name, struct bytes *ret_bytes, 
 /* ---- how it ends ---- */
 
 /* Text of the device may be cut in the middle of a character, which must not reach a JSON answer. */
-static void keep_reason(struct task *task, enum err kind, const char *format, va_list arguments)
+__attribute__((format(printf, 3, 0))) static void keep_reason(struct task *task, enum err kind,
+							      const char *format, va_list arguments)
 {
 	int len = vsnprintf(task->kept.reason, sizeof(task->kept.reason), format, arguments);
 	size_t kept_len = strlen(task->kept.reason);

@@ -43,7 +43,7 @@ struct planned {
 
 struct card_answer {
 	struct response response; /* checked and decrypted */
-	bool is_cut;              /* 62F1: the data did not fit and cannot be trusted */
+	bool is_cut; /* it did not come whole, and proves nothing but that the command was sent */
 };
 
 struct operation {

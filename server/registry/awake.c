@@ -4,27 +4,39 @@
 
 #include "operation_queue.h"
 
-void awake_begin(struct registry *registry, struct device_entry *entry)
+void awake_mark(struct device_entry *entry)
 {
-	struct device *device = &entry->device;
-	bool was_awake = device->is_awake;
+	struct registry *registry = entry->registry;
 
-	if (entry->is_removed || !entry->is_acknowledged)
-		return;
-	device->seen_ms = loop_wall_ms(registry->parts.loop);
-	device->is_awake = true;
+	entry->device.seen_ms = loop_wall_ms(registry->parts.loop);
+	entry->device.is_awake = true;
 	entry->sleep_due_ms = TIME_NEVER;
-	if (device->is_queue_mode) {
+	if (entry->device.is_queue_mode) {
 		entry->sleep_due_ms = loop_now_ms(registry->parts.loop) + registry->parts.awake_ms;
 		registry_schedule(entry);
 	}
-	if (!was_awake) {
-		for (size_t i = 0; i < registry->listener_count; i++) {
-			if (registry->listeners[i].awake != NULL)
-				registry->listeners[i].awake(registry->listeners[i].self, device);
-		}
+}
+
+void awake_tell(struct registry *registry, struct device_entry *entry)
+{
+	for (size_t i = 0; i < registry->listener_count; i++) {
+		if (registry->listeners[i].awake != NULL)
+			registry->listeners[i].awake(registry->listeners[i].self, &entry->device);
 	}
 	operation_queue_run(registry, entry);
+}
+
+void awake_begin(struct registry *registry, struct device_entry *entry)
+{
+	bool was_awake = entry->device.is_awake;
+
+	if (entry->is_removed || !entry->is_acknowledged)
+		return;
+	awake_mark(entry);
+	if (was_awake)
+		operation_queue_run(registry, entry);
+	else
+		awake_tell(registry, entry);
 }
 
 void awake_end(struct registry *registry, struct device_entry *entry)

@@ -162,6 +162,7 @@ static void registered(struct registry *registry, const struct acknowledgement *
 	if (entry == NULL) /* registered once more, or removed, before this was durable */
 		return;
 	entry->is_acknowledged = true;
+	awake_mark(entry);
 	log_info("registration.accepted", "endpoint=%s location=%s lifetime_s=%" PRIu32 " version=%s",
 		 entry->device.endpoint, entry->location, entry->device.lifetime_s, entry->device.version);
 	observation_drop_jobs(registry, entry);
@@ -171,7 +172,7 @@ static void registered(struct registry *registry, const struct acknowledgement *
 			registry->listeners[i].registered(registry->listeners[i].self, &entry->device);
 	}
 	observation_renew(registry, entry);
-	awake_begin(registry, entry);
+	awake_tell(registry, entry);
 }
 
 /* Memory follows the store. ERR_NOMEM: then the device is not in memory. */

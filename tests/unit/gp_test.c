@@ -228,10 +228,9 @@ static void a_field_too_long_for_a_command_is_a_limit(void **state)
 
 static void load_blocks_count_and_end(void **state)
 {
-	struct command command = gp_load(hex("AA"), 256, true);
-
-	assert_int_equal(command.p1, 0x80);
-	assert_int_equal(command.p2, 0x00);
+	assert_int_equal(gp_load(hex("AA"), 0, false).p1, 0x00);
+	assert_int_equal(gp_load(hex("AA"), 255, true).p1, 0x80);
+	assert_int_equal(gp_load(hex("AA"), 255, true).p2, 0xFF);
 }
 
 static void store_data_says_format_encryption_and_end(void **state)

@@ -23,6 +23,7 @@ static void on_registered(void *self, const struct device *device)
 {
 	struct registry_lab *lab = self;
 
+	assert_true(device->is_awake); /* a listener may start an operation at once */
 	lab->heard.registered++;
 	note_endpoint(lab, device->endpoint);
 }

@@ -95,6 +95,15 @@ static struct reader script_commands(struct bytes script)
 	return reader_of(content);
 }
 
+/* An agent that keeps a command from the card. */
+static bool is_lie(struct agent *agent, struct bytes command)
+{
+	if (agent->lies_about == 0 || command.at[1] != agent->lies_about || agent->lies == 0)
+		return false;
+	agent->lies--;
+	return true;
+}
+
 static bool is_stop(const struct agent *agent, struct bytes answer)
 {
 	const uint8_t sw1 = sw1_of(answer);
@@ -114,7 +123,8 @@ static void run_script(struct agent *agent)
 	build_u16(&b, 0xAF80);
 	while (!is_cut && read_tlv(&r, &tag, &command)) {
 		assert_int_equal(tag, 0x22);
-		struct bytes answer = send_command(agent, command);
+		struct bytes answer =
+			is_lie(agent, command) ? bytes_of("\x61\x00", 2) : send_command(agent, command);
 		assert_true(agent->commands < AGENT_MAX_COMMANDS);
 		agent->instructions[agent->commands++] = command.at[1];
 		if (agent->cut_after == 1) { /* the command ran, its answer is lost */
@@ -183,7 +193,9 @@ uint8_t agent_write(struct agent *agent, struct lwm2m_records records)
 			agent->request_id = (uint32_t)record->value.whole;
 			break;
 		case 9:
-			if (record->value.bytes.len > agent->max_request)
+			if (record->value.bytes.len > agent->max_request ||
+			    (agent->real_max_request > 0 &&
+			     record->value.bytes.len > agent->real_max_request))
 				return 0x8D;
 			agent->request = keep(agent, record->value.bytes);
 			agent->agent_state = STORED;

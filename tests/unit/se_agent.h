@@ -18,6 +18,7 @@ struct agent {
 	struct bytes target, request, response;
 	bool stop_on_error, was_interrupted, is_channel_open;
 	uint32_t max_request, max_response;
+	uint32_t real_max_request; /* 0: as it says */
 	const char *protocol;
 	/* how it behaves */
 	bool has_channel_resource, has_stop_on_error;
@@ -26,6 +27,8 @@ struct agent {
 	unsigned cut_after;           /* commands of the next script, then the power goes; 0: never */
 	int64_t next_status;          /* of the next script, which does not run; 0: none */
 	unsigned refuse_answers_over; /* bytes of data; then 62F1 */
+	uint8_t lies_about;           /* answers this instruction with 6100, unasked; 0: none */
+	unsigned lies;                /* how often */
 	/* what happened */
 	unsigned scripts, commands;
 	uint8_t instructions[AGENT_MAX_COMMANDS];

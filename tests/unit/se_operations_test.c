@@ -231,6 +231,19 @@ static void audit_fits_a_small_agent(void **state)
 	lab_close(&lab);
 }
 
+static void an_agent_that_takes_less_than_it_says_gets_less(void **state)
+{
+	struct lab lab;
+
+	open_lab(&lab);
+	lab.agent.max_request = 4000;
+	lab.agent.real_max_request = 700;
+	install(&lab, 3000);
+	assert_done(&lab);
+	assert_true(lab_has(&lab, APPLET));
+	lab_close(&lab);
+}
+
 static void answers_that_were_cut_are_asked_alone(void **state)
 {
 	struct lab lab;
@@ -238,7 +251,7 @@ static void answers_that_were_cut_are_asked_alone(void **state)
 	open_lab(&lab);
 	lab.agent.refuse_answers_over = 40;
 	run(&lab, "se.audit", "{}");
-	assert_failed(&lab, ERR_LIMIT, "Max Response Size");
+	assert_failed(&lab, ERR_LIMIT, "does not come whole");
 	lab_close(&lab);
 }
 
@@ -326,6 +339,27 @@ static void install_puts_the_application_on_the_card(void **state)
 	assert_int_equal(lab.progress_done, lab.progress_total);
 	assert_false(lab.agent.is_channel_open);
 	assert_int_equal(lab.agent.agent_state, 0);
+	lab_close(&lab);
+}
+
+static void a_load_file_may_have_256_blocks_and_no_more(void **state)
+{
+	struct lab lab;
+
+	open_lab(&lab);
+	lab.agent.max_request = lab.agent.max_response = 8192;
+	install(&lab, 256 * 239 - 150);
+	assert_done(&lab);
+	assert_int_equal(agent_count(&lab.agent, 0xE8), 256);
+	assert_true(lab_has(&lab, APPLET));
+	lab_close(&lab);
+	open_lab(&lab);
+	install(&lab, 256 * 239);
+	assert_failed(&lab, ERR_LIMIT, "needs 257 blocks of 239 bytes");
+	assert_int_equal(agent_count(&lab.agent, 0xE6), 0);
+	lab_run(&lab, "se.install", "{\"package\":\"1\",\"securityLevel\":\"c-mac\"}",
+		make_package(&lab, 256 * 239, 1));
+	assert_done(&lab);
 	lab_close(&lab);
 }
 
@@ -877,6 +911,32 @@ static void an_agent_that_forgets_its_channel_ends_in_bounded_time(void **state)
 	lab_close(&lab);
 }
 
+/* Answers without R-MAC prove nothing, 61xx is one of them. */
+static void an_agent_cannot_pretend_success(void **state)
+{
+	struct lab lab;
+
+	open_lab(&lab);
+	lab.agent.lies = 1;
+	lab.agent.lies_about = 0xE8;
+	install_job(&lab);
+	check_installed_once(&lab, BREAK_NEVER);
+	lab.agent.lies = 1000;
+	lab.agent.lies_about = 0xE4;
+	run(&lab, "se.delete", "{\"aidHex\":\"" APPLET "\"}");
+	assert_int_equal(lab.result, CARDEA_UNKNOWN);
+	lab.agent.lies = 1;
+	lab.agent.lies_about = 0xE2;
+	run(&lab, "se.store-data", "{\"aidHex\":\"" APPLET "\",\"dataHex\":\"C10401020304\"}");
+	assert_int_equal(lab.result, CARDEA_UNKNOWN);
+	lab.agent.lies = 1;
+	lab.agent.lies_about = 0xF2;
+	run(&lab, "se.audit", "{}");
+	assert_failed(&lab, ERR_DENIED,
+		      "6982"); /* the card missed a command, so the MAC of the next is wrong */
+	lab_close(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -888,6 +948,7 @@ int main(void)
 		cmocka_unit_test(audit_derives_the_keys_of_a_card),
 		cmocka_unit_test(audit_survives_a_break_at_every_request),
 		cmocka_unit_test(audit_fits_a_small_agent),
+		cmocka_unit_test(an_agent_that_takes_less_than_it_says_gets_less),
 		cmocka_unit_test(answers_that_were_cut_are_asked_alone),
 		cmocka_unit_test(a_level_that_the_card_lacks_is_refused_before_authentication),
 		cmocka_unit_test(a_wrong_cryptogram_ends_the_job_without_authentication),
@@ -895,6 +956,7 @@ int main(void)
 		cmocka_unit_test(wrong_keys_are_never_tried_twice),
 		cmocka_unit_test(a_key_version_that_the_card_lacks_is_named),
 		cmocka_unit_test(install_puts_the_application_on_the_card),
+		cmocka_unit_test(a_load_file_may_have_256_blocks_and_no_more),
 		cmocka_unit_test(install_again_changes_nothing),
 		cmocka_unit_test(a_second_instance_needs_no_second_load),
 		cmocka_unit_test(another_version_of_the_load_file_is_a_conflict),
@@ -927,6 +989,7 @@ int main(void)
 		cmocka_unit_test(an_absent_card_ends_in_bounded_time),
 		cmocka_unit_test(refusals_of_the_agent_are_final),
 		cmocka_unit_test(an_agent_of_another_protocol_is_refused),
+		cmocka_unit_test(an_agent_cannot_pretend_success),
 		cmocka_unit_test(an_agent_that_forgets_its_channel_ends_in_bounded_time),
 	};
 
