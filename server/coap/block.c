@@ -50,7 +50,8 @@ enum err body_append(struct endpoint *endpoint, struct body *body, struct bytes 
 		body->at = at;
 		body->capacity = capacity;
 	}
-	memcpy(body->at + body->len, bytes.at, bytes.len);
+	if (bytes.len > 0)
+		memcpy(body->at + body->len, bytes.at, bytes.len);
 	body->len += bytes.len;
 	return ERR_NONE;
 }

@@ -9,22 +9,21 @@
 
 #include <cardea/crypto.h>
 
-#define NONCE_BYTES 8 /* explicit part: the record's number */
-#define WINDOW      64
-#define NUMBER_LAST (((UINT64_C(1) << 48) - 1) | UINT64_C(1) << 48) /* of epoch 1 */
+#define HEADER_BYTES 13
+#define NONCE_BYTES  8 /* explicit part: the record's number */
+#define WINDOW       64
+#define NUMBER_LAST  (((UINT64_C(1) << 48) - 1) | UINT64_C(1) << 48) /* of epoch 1 */
 
 /* ---- the wire ---- */
 
 bool record_read(struct reader *r, struct record *ret_record)
 {
-	const struct reader start = *r;
 	struct record record = { .type = read_u8(r) };
-	uint16_t version = read_u16(r);
 
+	record.version = read_u16(r);
 	record.number = read_u64(r);
 	record.content = read_bytes(r, read_u16(r));
-	record.header = bytes_of(start.at, RECORD_HEADER_BYTES);
-	if (r->bad || version >> 8 != 0xFE || record.type < RECORD_CHANGE_CIPHER_SPEC ||
+	if (r->bad || record.version >> 8 != 0xFE || record.type < RECORD_CHANGE_CIPHER_SPEC ||
 	    record.type > RECORD_APPLICATION)
 		return false;
 	*ret_record = record;
@@ -120,17 +119,15 @@ static bool protect(const struct record_cipher *cipher, bool encrypts,
 	return !encrypts || EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, tag_len, tag) == 1;
 }
 
-/* ---- taking over ---- */
-
-static const struct record_cipher *cipher_of(const struct record_ciphers *ciphers, SSL *ssl)
+const struct record_cipher *record_cipher_of(const struct record_ciphers *ciphers, uint16_t suite)
 {
-	const uint16_t id = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl));
-
 	for (size_t i = 0; i < SUITE_COUNT; i++)
-		if (suites[i].id == id)
+		if (suites[i].id == suite)
 			return &ciphers->of_suite[i];
 	return NULL;
 }
+
+/* ---- taking over ---- */
 
 /* RFC 5246 6.3; the hash of all our suites is SHA-256. */
 static bool derive_keys(SSL *ssl, uint8_t *ret_at, size_t len)
@@ -161,7 +158,8 @@ static bool derive_keys(SSL *ssl, uint8_t *ret_at, size_t len)
 enum err record_take_over(const struct record_ciphers *ciphers, SSL *ssl, uint64_t newest_in,
 			  uint64_t newest_out, struct record_state *ret_state)
 {
-	const struct record_cipher *cipher = cipher_of(ciphers, ssl);
+	const uint16_t suite = SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl));
+	const struct record_cipher *cipher = record_cipher_of(ciphers, suite);
 	uint8_t keys[2 * 16 + 2 * 4];
 
 	if (cipher == NULL)
@@ -208,7 +206,7 @@ size_t record_seal(struct record_state *state, uint8_t type, struct bytes plain,
 {
 	const size_t tag_bytes = state->cipher->suite->tag_bytes,
 		     content_len = NONCE_BYTES + plain.len + tag_bytes;
-	uint8_t associated[13], *nonce = ret_at + RECORD_HEADER_BYTES, *text = nonce + NONCE_BYTES;
+	uint8_t associated[13], *nonce = ret_at + HEADER_BYTES, *text = nonce + NONCE_BYTES;
 	const uint64_t number = state->next_out;
 
 	if (number > NUMBER_LAST)
@@ -225,7 +223,7 @@ size_t record_seal(struct record_state *state, uint8_t type, struct bytes plain,
 		ERR_clear_error();
 		return 0;
 	}
-	return RECORD_HEADER_BYTES + content_len;
+	return HEADER_BYTES + content_len;
 }
 
 /* RFC 6347 4.1.2.6 */
@@ -255,8 +253,8 @@ bool record_open(struct record_state *state, const struct record *record, uint8_
 	struct reader r = reader_of(record->content);
 	struct bytes nonce = read_bytes(&r, NONCE_BYTES);
 
-	if (r.bad || reader_left(&r) < tag_bytes || record->number >> 48 != state->next_out >> 48 ||
-	    !is_fresh(state, record->number))
+	if (record->version != DTLS1_2_VERSION || r.bad || reader_left(&r) < tag_bytes ||
+	    record->number >> 48 != state->next_out >> 48 || !is_fresh(state, record->number))
 		return false;
 	struct bytes text = read_bytes(&r, reader_left(&r) - tag_bytes);
 	memcpy(tag, read_rest(&r).at, tag_bytes);

@@ -9,16 +9,16 @@
 
 #include <cardea/bytes.h>
 
-#define RECORD_HEADER_BYTES 13
-#define RECORD_OVERHEAD_MAX (RECORD_HEADER_BYTES + 8 + 16)
+#define RECORD_OVERHEAD_MAX (13 + 8 + 16)
 
 enum record_type { RECORD_CHANGE_CIPHER_SPEC = 20, RECORD_ALERT = 21, RECORD_HANDSHAKE = 22, RECORD_APPLICATION = 23 };
 
 /* As it is on the wire. */
 struct record {
 	uint8_t type;
+	uint16_t version;
 	uint64_t number;                /* epoch << 48 | sequence number */
-	struct bytes header, content;
+	struct bytes content;
 };
 
 /* The next record of a datagram. False: none, or none of DTLS. */
@@ -42,6 +42,9 @@ struct record_state {
 struct record_ciphers;
 MUST_CHECK enum err record_ciphers_create(struct record_ciphers **ret_ciphers);
 void record_ciphers_free(struct record_ciphers *ciphers);       /* accepts NULL */
+
+/* NULL: not with this suite (its number in the registry of TLS). */
+const struct record_cipher *record_cipher_of(const struct record_ciphers *ciphers, uint16_t suite);
 
 /* Takes over from OpenSSL after the newest records in either direction. ERR_UNSUPPORTED: not with this suite. */
 MUST_CHECK enum err record_take_over(const struct record_ciphers *ciphers, SSL *ssl, uint64_t newest_in,
