@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "format.h"
@@ -77,9 +78,14 @@ static bool expected_at(const struct vector *v, size_t i, struct lwm2m_path base
 /* Numbers that JSON cannot carry stand there as text. */
 static bool is_real(double actual, const json_t *expected)
 {
-	double real = json_is_string(expected) ? strtod(json_string_value(expected), NULL)
-					       : json_number_value(expected);
+	const char *text = json_is_string(expected) ? json_string_value(expected) : "x";
+	char *end;
+	double real = strtod(text, &end);
 
+	if (json_is_number(expected))
+		real = json_number_value(expected);
+	else if (*end != 0)
+		return false;
 	if (isnan(real))
 		return isnan(actual);
 	return actual == real && signbit(actual) == signbit(real);
@@ -162,7 +168,7 @@ static bool is_link(const struct lwm2m_value *actual, const json_t *expected)
 
 static bool is_null(const struct lwm2m_value *actual, const json_t *expected)
 {
-	return actual->type == LWM2M_NULL;
+	return actual->type == LWM2M_NULL && (expected == NULL || json_is_null(expected));
 }
 
 static bool is_name_only(const struct lwm2m_value *actual, const json_t *expected)
@@ -483,7 +489,9 @@ static enum verdict check_tlv_records(struct vector *v, struct bytes payload)
 
 enum verdict check_tlv(struct vector *v)
 {
-	bool has_base = *vector_text(v, "base_path", "") != 0;
+	bool has_base = *vector_text(v, "base_path", "") != 0,
+	     has_tree = json_object_get(v->own, "expect_tree") != NULL;
+	bool has_records = json_object_get(v->own, "expect") != NULL;
 	struct bytes payload;
 	enum verdict verdict = PASSED;
 
@@ -494,9 +502,9 @@ enum verdict check_tlv(struct vector *v)
 			return PASSED;
 		return has_base ? check_tlv_records(v, payload) : vector_fail(v, "was accepted");
 	}
-	if (json_object_get(v->own, "expect_tree") != NULL)
+	if (has_tree)
 		verdict = check_tlv_tree(v, payload);
-	if (verdict == PASSED && json_object_get(v->own, "expect") != NULL)
+	if (verdict == PASSED && has_records)
 		verdict = check_tlv_records(v, payload);
-	return verdict;
+	return has_tree || has_records ? verdict : vector_fail(v, "nothing says what to expect");
 }
