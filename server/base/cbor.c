@@ -75,24 +75,30 @@ static void on_text_start(void *item)
 	*(struct cbor_item *)item = (struct cbor_item){ .kind = CBOR_TEXT, .count = CBOR_INDEFINITE };
 }
 
+/* A count of 2^64 - 1 is as impossible as the one below it, and not to be taken for an indefinite one. */
+static size_t definite(size_t count)
+{
+	return count == CBOR_INDEFINITE ? CBOR_INDEFINITE - 1 : count;
+}
+
 static void on_array(void *item, size_t count)
 {
-	*(struct cbor_item *)item = (struct cbor_item){ .kind = CBOR_ARRAY, .count = count };
+	*(struct cbor_item *)item = (struct cbor_item){ .kind = CBOR_ARRAY, .count = definite(count) };
 }
 
 static void on_array_start(void *item)
 {
-	on_array(item, CBOR_INDEFINITE);
+	*(struct cbor_item *)item = (struct cbor_item){ .kind = CBOR_ARRAY, .count = CBOR_INDEFINITE };
 }
 
 static void on_map(void *item, size_t count)
 {
-	*(struct cbor_item *)item = (struct cbor_item){ .kind = CBOR_MAP, .count = count };
+	*(struct cbor_item *)item = (struct cbor_item){ .kind = CBOR_MAP, .count = definite(count) };
 }
 
 static void on_map_start(void *item)
 {
-	on_map(item, CBOR_INDEFINITE);
+	*(struct cbor_item *)item = (struct cbor_item){ .kind = CBOR_MAP, .count = CBOR_INDEFINITE };
 }
 
 static void on_tag(void *item, uint64_t value)

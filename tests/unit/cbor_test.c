@@ -244,6 +244,7 @@ static void refuses_what_is_not_well_formed(void **state)
 	assert_malformed(*state, "6261");               /* half a string */
 	assert_malformed(*state, "5BFFFFFFFFFFFFFFFF"); /* lengths and counts past the end */
 	assert_malformed(*state, "9BFFFFFFFFFFFFFFFF");
+	assert_malformed(*state, "9BFFFFFFFFFFFFFFFF01FF"); /* no count for "until a break" */
 	assert_malformed(*state, "BB7FFFFFFFFFFFFFFF");
 	assert_malformed(*state, "8201");
 	assert_malformed(*state, "A20102");
