@@ -236,6 +236,16 @@ static size_t group_end(const struct writing *w, size_t first, size_t end, unsig
 	return i;
 }
 
+static enum err build_element(const struct writing *w, struct builder *b, enum lwm2m_tlv_kind kind, uint16_t id,
+			      struct bytes content)
+{
+	if (content.len > LWM2M_TLV_MAX_LENGTH)
+		return fault_set(w->fault, ERR_LIMIT, "TLV: more than %d bytes in one element",
+				 LWM2M_TLV_MAX_LENGTH);
+	build_lwm2m_tlv(b, kind, id, content);
+	return ERR_NONE;
+}
+
 /* An element around what was built. */
 static enum err wrap(const struct writing *w, struct builder *b, enum lwm2m_tlv_kind kind, uint16_t id,
 		     const struct builder *content)
@@ -243,25 +253,23 @@ static enum err wrap(const struct writing *w, struct builder *b, enum lwm2m_tlv_
 	struct bytes bytes;
 	enum err err = builder_bytes(content, &bytes);
 
-	if (err != ERR_NONE)
-		return err;
-	if (bytes.len > LWM2M_TLV_MAX_LENGTH)
-		return fault_set(w->fault, ERR_LIMIT, "TLV: more than %d bytes in one element",
-				 LWM2M_TLV_MAX_LENGTH);
-	build_lwm2m_tlv(b, kind, id, bytes);
-	return ERR_NONE;
+	return err == ERR_NONE ? build_element(w, b, kind, id, bytes) : err;
 }
 
 static enum err build_value(const struct writing *w, struct builder *b, enum lwm2m_tlv_kind kind,
 			    const struct lwm2m_record *record)
 {
-	struct builder value = builder_in(w->arena);
+	const struct lwm2m_value *value = &record->value;
+	uint16_t id = path_id(record->path, record->path.depth);
+	struct builder content = builder_in(w->arena);
 	char path[PATH_TEXT_SIZE];
 
-	if (!build_tlv_value(&value, &record->value))
-		return fault_set(w->fault, ERR_UNSUPPORTED, "TLV: %s has no value",
-				 path_print(record->path, path));
-	return wrap(w, b, kind, path_id(record->path, record->path.depth), &value);
+	/* these may be large, and are what they are */
+	if (value->type == LWM2M_OPAQUE || value->type == LWM2M_STRING || value->type == LWM2M_CORELNK)
+		return build_element(w, b, kind, id, value->bytes);
+	if (!build_tlv_value(&content, value))
+		return fault_set(w->fault, ERR_UNSUPPORTED, "TLV: %s has no value", path_print(record->path, path));
+	return wrap(w, b, kind, id, &content);
 }
 
 /* The records of one resource: its value, or its instances, or none in a record without value. */

@@ -18,7 +18,8 @@
 
 /* ---- query ---- */
 
-static enum err parse_endpoint(struct bytes value, struct register_request *request, struct fault *fault)
+static enum err parse_endpoint(struct arena *arena, struct bytes value, struct register_request *request,
+			       struct fault *fault)
 {
 	if (value.len == 0 || value.len > MAX_ENDPOINT_BYTES)
 		return fault_set(fault, ERR_MALFORMED, "ep has 1 to %d bytes, not %zu", MAX_ENDPOINT_BYTES,
@@ -33,7 +34,8 @@ static enum err parse_endpoint(struct bytes value, struct register_request *requ
 	return ERR_NONE;
 }
 
-static enum err parse_lifetime(struct bytes value, struct register_request *request, struct fault *fault)
+static enum err parse_lifetime(struct arena *arena, struct bytes value, struct register_request *request,
+			       struct fault *fault)
 {
 	uint64_t lifetime_s;
 
@@ -44,7 +46,8 @@ static enum err parse_lifetime(struct bytes value, struct register_request *requ
 	return ERR_NONE;
 }
 
-static enum err parse_version(struct bytes value, struct register_request *request, struct fault *fault)
+static enum err parse_version(struct arena *arena, struct bytes value, struct register_request *request,
+			      struct fault *fault)
 {
 	uint16_t major, minor;
 
@@ -57,33 +60,53 @@ static enum err parse_version(struct bytes value, struct register_request *reque
 	return ERR_NONE;
 }
 
-/* Letters of transports, each once: U S T N of 1.1, M H of 1.2, in any combination. Before 1.1 the queue mode
- * was a letter among them, and some newer clients still send it there. */
-static enum err parse_binding(struct bytes value, struct register_request *request, struct fault *fault)
+/* The letters without Q: borrowed, unless it stands between others. */
+static enum err without_queue_mode(struct arena *arena, struct bytes letters, size_t position,
+				   struct bytes *ret_letters)
 {
-	static const char transports[] = "USTNMH";
+	struct builder b = builder_in(arena);
+
+	if (position + 1 == letters.len) {
+		*ret_letters = bytes_first(letters, position);
+		return ERR_NONE;
+	}
+	build_bytes(&b, bytes_first(letters, position));
+	build_bytes(&b, bytes_from(letters, position + 1));
+	return builder_bytes(&b, ret_letters);
+}
+
+/* Letters, each once: U S T N of 1.1, M H of 1.2 name transports, in any combination. Before 1.1 the queue
+ * mode was a letter among them ("UQS"), and some newer clients still send it there. */
+static enum err parse_binding(struct arena *arena, struct bytes value, struct register_request *request,
+			      struct fault *fault)
+{
+	static const char letters[] = "QUSTNMH";
+	const unsigned queue_mode = 1;
+	size_t queue_mode_at = 0;
 	unsigned seen = 0;
 
-	if (value.len > 0 && value.at[value.len - 1] == 'Q') {
-		request->is_queue_mode = true;
-		value = bytes_first(value, value.len - 1);
-	}
 	for (size_t i = 0; i < value.len; i++) {
-		const char *letter = value.at[i] == 0 ? NULL : strchr(transports, value.at[i]);
-		unsigned bit = letter == NULL ? 0 : 1u << (letter - transports);
+		const char *letter = value.at[i] == 0 ? NULL : strchr(letters, value.at[i]);
+		unsigned bit = letter == NULL ? 0 : 1u << (letter - letters);
 
 		if (bit == 0 || (seen & bit) != 0)
 			return fault_set(fault, ERR_MALFORMED, "b has an unknown or repeated letter");
+		if (bit == queue_mode)
+			queue_mode_at = i;
 		seen |= bit;
 	}
-	if (seen == 0)
+	if ((seen & ~queue_mode) == 0)
 		return fault_set(fault, ERR_MALFORMED, "b names no transport");
 	request->has_binding = true;
 	request->binding = value;
-	return ERR_NONE;
+	if ((seen & queue_mode) == 0)
+		return ERR_NONE;
+	request->is_queue_mode = true;
+	return without_queue_mode(arena, value, queue_mode_at, &request->binding);
 }
 
-static enum err parse_queue_mode(struct bytes value, struct register_request *request, struct fault *fault)
+static enum err parse_queue_mode(struct arena *arena, struct bytes value, struct register_request *request,
+				 struct fault *fault)
 {
 	if (value.len > 0)
 		return fault_set(fault, ERR_MALFORMED, "Q has no value");
@@ -91,7 +114,8 @@ static enum err parse_queue_mode(struct bytes value, struct register_request *re
 	return ERR_NONE;
 }
 
-static enum err parse_sms_number(struct bytes value, struct register_request *request, struct fault *fault)
+static enum err parse_sms_number(struct arena *arena, struct bytes value, struct register_request *request,
+				 struct fault *fault)
 {
 	uint64_t digits;
 
@@ -102,7 +126,8 @@ static enum err parse_sms_number(struct bytes value, struct register_request *re
 	return ERR_NONE;
 }
 
-static enum err parse_profile(struct bytes value, struct register_request *request, struct fault *fault)
+static enum err parse_profile(struct arena *arena, struct bytes value, struct register_request *request,
+			      struct fault *fault)
 {
 	request->profile = value;
 	return ERR_NONE;
@@ -111,7 +136,8 @@ static enum err parse_profile(struct bytes value, struct register_request *reque
 struct parameter_row {
 	const char *name;
 	bool is_in_update;
-	enum err (*parse)(struct bytes value, struct register_request *request, struct fault *fault);
+	enum err (*parse)(struct arena *arena, struct bytes value, struct register_request *request,
+			  struct fault *fault);
 };
 
 static const struct parameter_row parameters[] = {
@@ -122,7 +148,7 @@ static const struct parameter_row parameters[] = {
 
 #define PARAMETER_COUNT (sizeof(parameters) / sizeof(parameters[0]))
 
-static enum err parse_query(struct bytes query, bool is_update, unsigned *seen,
+static enum err parse_query(struct arena *arena, struct bytes query, bool is_update, unsigned *seen,
 			    struct register_request *request, struct fault *fault)
 {
 	const uint8_t *equals = query.len == 0 ? NULL : memchr(query.at, '=', query.len);
@@ -137,7 +163,7 @@ static enum err parse_query(struct bytes query, bool is_update, unsigned *seen,
 		*seen |= 1u << i;
 		if (is_update && !parameters[i].is_in_update)
 			return ERR_NONE;
-		return parameters[i].parse(bytes_from(query, length + 1), request, fault);
+		return parameters[i].parse(arena, bytes_from(query, length + 1), request, fault);
 	}
 	return ERR_NONE;
 }
@@ -320,7 +346,7 @@ enum err register_request_parse(struct arena *arena, const struct bytes *queries
 	enum err err = ERR_NONE;
 
 	for (size_t i = 0; i < query_count && err == ERR_NONE; i++)
-		err = parse_query(queries[i], is_update, &seen, &request, fault);
+		err = parse_query(arena, queries[i], is_update, &seen, &request, fault);
 	if (err == ERR_NONE && payload.len > 0)
 		err = parse_payload(arena, payload, &request, fault);
 	if (err != ERR_NONE)

@@ -31,7 +31,8 @@ struct register_request {
 };
 
 /* `queries` are the Uri-Query options; what is answered borrows from them and from `payload`. Unknown parameters and links
- * are ignored, duplicate parameters refused. An Update without payload takes no memory.
+ * are ignored, duplicate parameters refused. An Update without payload takes no memory (but for a
+ * binding like UQS).
  * ERR_MALFORMED, also for a Register without objects; ERR_UNSUPPORTED for a version of another major or newer than ours
  * (4.12); ERR_CONFLICT when a profile id stands for the list (4.09); ERR_NOMEM. */
 MUST_CHECK enum err register_request_parse(struct arena *arena, const struct bytes *queries, size_t query_count,

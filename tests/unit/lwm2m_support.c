@@ -1,0 +1,73 @@
+#include "lwm2m_support.h"
+
+#define ITEM(id, operations, multiple, type, range)                                                          \
+	"<Item ID=\"" id "\"><Name>Resource " id "</Name><Operations>" operations                            \
+	"</Operations><MultipleInstances>" multiple                                                          \
+	"</MultipleInstances><Mandatory>Optional</Mandatory><Type>" type "</Type><RangeEnumeration>" range   \
+	"</RangeEnumeration><Units></Units><Description></Description></Item>"
+
+const char test_definition[] =
+	"<?xml version=\"1.0\" encoding=\"UTF-8\"?><LWM2M><Object "
+	"ObjectType=\"MODefinition\"><Name>Test</Name>"
+	"<ObjectID>42769</ObjectID><ObjectURN>urn:oma:lwm2m:x:42769</ObjectURN><MultipleInstances>Multiple"
+	"</MultipleInstances><Mandatory>Optional</Mandatory><Resources>" ITEM(
+		"0", "RW", "Single", "String", "0..8") ITEM("1", "RW", "Single", "Integer", "-10..10")
+		ITEM("2", "RW", "Single", "Unsigned Integer", "") ITEM(
+			"3", "RW", "Single", "Float", "0.0..1.0") ITEM("4", "RW", "Single", "Boolean", "")
+			ITEM("5", "RW", "Single", "Opaque", "2..4 bytes") ITEM(
+				"6", "RW", "Single", "Time", "") ITEM("7", "RW", "Single", "Objlnk", "")
+				ITEM("8", "RW", "Single", "Corelnk", "") ITEM("9", "E", "Single", "", "")
+					ITEM("10", "RW", "Multiple", "Integer", "")
+						ITEM("11", "RW", "Multiple", "String", "")
+							ITEM("12", "R", "Multiple", "Objlnk",
+							     "") "</Resources></Object></LWM2M>";
+
+int open_arena(void **state)
+{
+	*state = arena_create(256 << 20);
+	return *state == NULL;
+}
+
+int close_arena(void **state)
+{
+	arena_free(*state);
+	return 0;
+}
+
+struct bytes hex(struct arena *arena, const char *digits)
+{
+	char *packed = arena_alloc(arena, strlen(digits) + 1);
+	size_t count = 0;
+	struct bytes bytes;
+
+	assert_non_null(packed);
+	for (const char *at = digits; *at != 0; at++) {
+		if (*at != ' ')
+			packed[count++] = *at;
+	}
+	assert_int_equal(bytes_from_hex(arena, packed, &bytes), ERR_NONE);
+	return bytes;
+}
+
+void assert_bytes(struct bytes actual, struct bytes expected)
+{
+	assert_int_equal(actual.len, expected.len);
+	if (actual.len > 0)
+		assert_memory_equal(actual.at, expected.at, actual.len);
+}
+
+void assert_text(struct bytes actual, const char *expected)
+{
+	assert_bytes(actual, bytes_of_text(expected));
+}
+
+struct model *test_model(void)
+{
+	struct fault fault = { 0 };
+	struct model *model;
+
+	assert_int_equal(model_create(&model), ERR_NONE);
+	if (model_add_ddf(model, bytes_of_text(test_definition), &fault) != ERR_NONE)
+		fail_msg("%s", fault.text);
+	return model;
+}
