@@ -236,8 +236,8 @@ static size_t group_end(const struct writing *w, size_t first, size_t end, unsig
 	return i;
 }
 
-static enum err build_element(const struct writing *w, struct builder *b, enum lwm2m_tlv_kind kind, uint16_t id,
-			      struct bytes content)
+static enum err build_element(const struct writing *w, struct builder *b, enum lwm2m_tlv_kind kind,
+			      uint16_t id, struct bytes content)
 {
 	if (content.len > LWM2M_TLV_MAX_LENGTH)
 		return fault_set(w->fault, ERR_LIMIT, "TLV: more than %d bytes in one element",
@@ -268,7 +268,8 @@ static enum err build_value(const struct writing *w, struct builder *b, enum lwm
 	if (value->type == LWM2M_OPAQUE || value->type == LWM2M_STRING || value->type == LWM2M_CORELNK)
 		return build_element(w, b, kind, id, value->bytes);
 	if (!build_tlv_value(&content, value))
-		return fault_set(w->fault, ERR_UNSUPPORTED, "TLV: %s has no value", path_print(record->path, path));
+		return fault_set(w->fault, ERR_UNSUPPORTED, "TLV: %s has no value",
+				 path_print(record->path, path));
 	return wrap(w, b, kind, id, &content);
 }
 

@@ -244,11 +244,13 @@ static bool have_same_path(struct lwm2m_records records)
 	return true;
 }
 
-/* Else a base time would give one to those that have none. */
-static bool have_all_a_time(struct lwm2m_records records)
+/* Else a base time would give one to those that have none, or change one. */
+static bool is_base_of_all_times(double base_time_s, struct lwm2m_records records)
 {
 	for (size_t i = 0; i < records.count; i++) {
-		if (!records.at[i].has_time)
+		double time_s = records.at[i].time_s;
+
+		if (!records.at[i].has_time || base_time_s + (time_s - base_time_s) != time_s)
 			return false;
 	}
 	return true;
@@ -328,7 +330,9 @@ enum err senml_compose(struct arena *arena, struct lwm2m_path base, struct lwm2m
 	if (entries == NULL || names == NULL)
 		return ERR_NOMEM;
 	base_length = base_name_length(records, have_same_path(records));
-	base_time_s = have_all_a_time(records) ? &records.at[0].time_s : NULL;
+	base_time_s = &records.at[0].time_s;
+	if (!is_base_of_all_times(*base_time_s, records))
+		base_time_s = NULL;
 	for (size_t i = 0; i < records.count; i++) {
 		const struct lwm2m_record *record = &records.at[i];
 
