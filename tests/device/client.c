@@ -8,6 +8,7 @@
 #include "misbehave.h"
 
 #define RETRY_DOUBLINGS_MAX 6
+#define LEAVE_WITHIN_MS     5000
 #define STEP_BYTES_MAX      (1 << 20)
 #define QUERIES_MAX         5
 
@@ -256,6 +257,7 @@ static enum client_state leave(struct client *client)
 	wake(client);
 	if (send_deregister(client) != ERR_NONE)
 		return client->is_ending ? CLIENT_GONE : rest(client);
+	client->due_ms = loop_now_ms(client->loop) + LEAVE_WITHIN_MS;
 	return CLIENT_DEREGISTERING;
 }
 
@@ -297,6 +299,7 @@ static const struct transition {
 	{ CLIENT_UPDATING,      ACCEPTED, updated          },
 	{ CLIENT_UPDATING,      REFUSED,  begin            },     /* 4.04: the server has forgotten us */
 	{ CLIENT_UPDATING,      LOST,     begin            },
+	{ CLIENT_DEREGISTERING, DUE,      left             },     /* it takes too long */
 	{ CLIENT_DEREGISTERING, ACCEPTED, left             },
 	{ CLIENT_DEREGISTERING, REFUSED,  left             },
 	{ CLIENT_DEREGISTERING, LOST,     left             },
@@ -495,6 +498,8 @@ void client_free(struct client *client)
 
 void client_end(struct client *client)
 {
+	if (client->is_ending)
+		client->state = CLIENT_GONE;
 	client->is_ending = true;
 	soon_add(client->soon_list, &client->soon);
 }

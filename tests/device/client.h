@@ -27,7 +27,7 @@ struct client {
 	struct relay *relay; /* NULL: the line talks to the server directly */
 
 	enum client_state state;
-	bool is_ending, is_disabling;
+	bool is_ending;
 	bool is_lost;        /* the line broke; seen at the next step */
 	uint8_t answer_code; /* to the request under way; 0: none yet */
 	int64_t due_ms;      /* next attempt or update */
@@ -48,7 +48,8 @@ MUST_CHECK enum err client_create(struct loop *loop, struct soon_list *soon_list
 				  struct client **ret_client);
 void client_free(struct client *client); /* accepts NULL; without a word to the server */
 
-/* De-registers; the client is CLIENT_GONE when that is done or has failed. */
+/* De-registers; the client is CLIENT_GONE when that is done, has failed, or takes too long. Called again: at
+ * once. */
 void client_end(struct client *client);
 
 #endif

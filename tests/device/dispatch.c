@@ -77,6 +77,18 @@ static enum answer_code answer_discover(struct work *work, struct path path)
 	return CONTENT;
 }
 
+/* Without room for it the answer stands alone: without Observe the server knows (RFC 7641, 4.1). */
+static void observe(struct work *work, uint16_t format, const struct path *watched, size_t watched_count)
+{
+	const struct request *request = work->request;
+
+	if (request->observe == 1)
+		observe_cancel(work->device, request->token);
+	else if (request->observe == 0)
+		work->answer->is_observed =
+			observe_add(work->device, request, format, watched, watched_count) == ERR_NONE;
+}
+
 static enum answer_code get(struct work *work)
 {
 	const struct request *request = work->request;
@@ -86,35 +98,31 @@ static enum answer_code get(struct work *work)
 
 	if (request->accept == FORMAT_LINK)
 		return answer_discover(work, request->path);
-	if (request->has_observe && request->observe == 1)
-		observe_cancel(work->device, request->token);
 	if (format == FORMAT_NONE)
 		format = work->device->options->preferred_format;
 	code = objects_read(work->device, request->path, &records);
 	if (code == ANSWER_NONE)
 		code = answer_records(work, &records, request->path, format);
-	if (code != CONTENT || !request->has_observe || request->observe != 0)
-		return code;
-	if (observe_add(work->device, request->token, request->path, format) != ERR_NONE)
-		return refuse(work, CONTENT, "no room for another observation");
-	work->answer->is_observed = true;
-	return CONTENT;
+	if (code == CONTENT && request->has_observe)
+		observe(work, format, &request->path, 1);
+	return code;
 }
 
-/* Read-Composite (6.3.9): what exists of the paths in the body. */
+/* Read-Composite (6.3.9) and Observe-Composite (6.4.2): what exists of the paths in the body. */
 static enum answer_code fetch(struct work *work)
 {
 	const struct request *request = work->request;
 	struct records names = records_in(work->arena), records = records_in(work->arena);
+	uint16_t format = request->accept == FORMAT_NONE ? FORMAT_SENML_CBOR : request->accept;
 	const struct path root = { .depth = 0 };
+	struct path watched[OBSERVE_PATHS_MAX];
+	enum answer_code code;
 	enum err err;
 
 	if (work->device->options->minor_version == 0 || request->path.depth != 0)
 		return METHOD_NOT_ALLOWED;
 	if (request->content_format != FORMAT_SENML_CBOR)
 		return UNSUPPORTED_FORMAT;
-	if (request->has_observe)
-		return refuse(work, METHOD_NOT_ALLOWED, "composite observation is not supported");
 	err = senml_read(request->payload, root, &names, work->fault);
 	if (err != ERR_NONE)
 		return code_of(err);
@@ -123,9 +131,13 @@ static enum answer_code fetch(struct work *work)
 			return refuse(work, BAD_REQUEST, "a path to read has a value");
 		if (objects_read(work->device, names.at[i].path, &records) == INTERNAL_ERROR)
 			return INTERNAL_ERROR;
+		if (i < OBSERVE_PATHS_MAX)
+			watched[i] = names.at[i].path;
 	}
-	return answer_records(work, &records, root,
-			      request->accept == FORMAT_NONE ? FORMAT_SENML_CBOR : request->accept);
+	code = answer_records(work, &records, root, format);
+	if (code == CONTENT && request->has_observe && names.count > 0)
+		observe(work, format, watched, names.count);
+	return code;
 }
 
 /* ---- write ---- */

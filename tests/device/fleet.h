@@ -15,7 +15,7 @@ void fleet_free(struct fleet *fleet); /* accepts NULL */
 /* One turn of the loop. ERR_IO. */
 MUST_CHECK enum err fleet_turn(struct fleet *fleet, int timeout_ms);
 
-/* Everybody de-registers; is_gone when all have, or have given up. */
+/* Everybody de-registers; is_gone when all have, or have given up. Called again: at once. */
 void fleet_end(struct fleet *fleet);
 bool fleet_is_gone(const struct fleet *fleet);
 

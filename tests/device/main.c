@@ -11,11 +11,11 @@
 
 #define SIGNAL_LATENCY_MS 200 /* for one that arrives just before the loop waits */
 
-static volatile sig_atomic_t is_told_to_end;
+static volatile sig_atomic_t times_told_to_end;
 
 static void tell_to_end(int signal_number)
 {
-	is_told_to_end = 1;
+	times_told_to_end++;
 }
 
 static void catch_signals(void)
@@ -47,14 +47,14 @@ static enum err run(const struct options *options, struct fault *fault)
 {
 	struct loop *loop = NULL;
 	struct fleet *fleet = NULL;
-	bool is_ending = false;
+	sig_atomic_t times_ended = 0;
 	enum err err = loop_create(&loop);
 
 	if (err == ERR_NONE)
 		err = fleet_create(loop, options, &fleet, fault);
 	while (err == ERR_NONE && !fleet_is_gone(fleet)) {
-		if (is_told_to_end && !is_ending) {
-			is_ending = true;
+		if (times_told_to_end > times_ended) {
+			times_ended++;
 			fleet_end(fleet);
 		}
 		err = fleet_turn(fleet, SIGNAL_LATENCY_MS);

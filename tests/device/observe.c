@@ -32,34 +32,64 @@ static void heard(struct device *device, struct observation *observation, struct
 {
 	observation->sent_ms = device->now_ms;
 	observation->is_dirty = false;
-	observation->has_number = read_number(device, observation->path, arena, &observation->number);
+	observation->has_number = observation->watched_count == 1 &&
+				  read_number(device, observation->watched[0], arena, &observation->number);
 }
 
-enum err observe_add(struct device *device, struct bytes token, struct path path, uint16_t format)
+/* The request that is answered again and again: read, without Observe. */
+static enum err keep_request(struct observation *observation, const struct request *request, uint16_t format)
+{
+	enum err err = buffer_set(&observation->body, request->payload);
+
+	if (err != ERR_NONE)
+		return err;
+	observation->request = (struct request){
+		.method = request->method,
+		.path = request->path,
+		.is_path_known = true,
+		.content_format = request->content_format,
+		.accept = format,
+		.payload = buffer_bytes(&observation->body),
+	};
+	return ERR_NONE;
+}
+
+static struct observation *find_or_create(struct observations *observations, struct bytes token)
+{
+	struct observation *observation = find(observations, token);
+
+	if (observation != NULL)
+		return observation;
+	observation = calloc(1, sizeof(*observation));
+	if (observation == NULL)
+		return NULL;
+	memcpy(observation->token, token.at, token.len);
+	observation->token_len = token.len;
+	observation->next = observations->first;
+	observations->first = observation;
+	observations->count++;
+	return observation;
+}
+
+enum err observe_add(struct device *device, const struct request *request, uint16_t format,
+		     const struct path *watched, size_t watched_count)
 {
 	struct observations *observations = &device->observations;
-	struct observation *observation = find(observations, token);
+	struct observation *observation;
 	struct arena *arena;
 
-	if (token.len > OBSERVE_TOKEN_MAX || (observation == NULL && observations->count == OBSERVATIONS_MAX))
+	if (request->token.len > OBSERVE_TOKEN_MAX || watched_count > OBSERVE_PATHS_MAX ||
+	    (find(observations, request->token) == NULL && observations->count == OBSERVATIONS_MAX))
 		return ERR_LIMIT;
 	arena = arena_create(0);
-	if (observation == NULL)
-		observation = calloc(1, sizeof(*observation));
-	if (arena == NULL || observation == NULL) {
+	observation = arena == NULL ? NULL : find_or_create(observations, request->token);
+	if (observation == NULL || keep_request(observation, request, format) != ERR_NONE) {
+		observe_cancel(device, request->token);
 		arena_free(arena);
-		free(observation);
 		return ERR_NOMEM;
 	}
-	if (find(observations, token) == NULL) {
-		memcpy(observation->token, token.at, token.len);
-		observation->token_len = token.len;
-		observation->next = observations->first;
-		observations->first = observation;
-		observations->count++;
-	}
-	observation->path = path;
-	observation->format = format;
+	memcpy(observation->watched, watched, watched_count * sizeof(*watched));
+	observation->watched_count = watched_count;
 	heard(device, observation, arena);
 	arena_free(arena);
 	return ERR_NONE;
@@ -70,6 +100,7 @@ static void remove_at(struct observations *observations, struct observation **li
 	struct observation *gone = *link;
 
 	*link = gone->next;
+	buffer_clear(&gone->body);
 	free(gone);
 	observations->count--;
 }
@@ -105,10 +136,12 @@ void observe_changed(struct device *device, struct path path)
 	bool quiet = is_quiet(path);
 
 	for (struct observation *at = device->observations.first; at != NULL; at = at->next) {
-		if (quiet && at->path.depth < 3)
-			continue;
-		if (path_covers(at->path, path) || path_covers(path, at->path))
-			at->is_dirty = true;
+		for (size_t i = 0; i < at->watched_count; i++) {
+			if (quiet && at->watched[i].depth < 3)
+				continue;
+			if (path_covers(at->watched[i], path) || path_covers(path, at->watched[i]))
+				at->is_dirty = true;
+		}
 	}
 }
 
@@ -137,7 +170,7 @@ static bool is_worth_telling(struct device *device, const struct observation *ob
 
 	if (!set->has[ATTRIBUTE_GT] && !set->has[ATTRIBUTE_LT] && !set->has[ATTRIBUTE_ST])
 		return true;
-	if (!observation->has_number || !read_number(device, observation->path, arena, &now))
+	if (!observation->has_number || !read_number(device, observation->watched[0], arena, &now))
 		return true;
 	if (set->has[ATTRIBUTE_GT] && crosses(set->value[ATTRIBUTE_GT], observation->number, now))
 		return true;
@@ -157,7 +190,7 @@ static int64_t period_ms(struct device *device, const struct attribute_set *set,
 /* When it is to be sent if nothing else happens: now or earlier means at once, -1 not at all. */
 static int64_t due_ms(struct device *device, struct observation *observation, struct arena *arena)
 {
-	struct attribute_set set = attributes_effective(&device->attributes, observation->path);
+	struct attribute_set set = attributes_effective(&device->attributes, observation->watched[0]);
 	int64_t pmin_ms = period_ms(device, &set, ATTRIBUTE_PMIN, 2);
 	int64_t pmax_ms = period_ms(device, &set, ATTRIBUTE_PMAX, 3);
 	int64_t due = pmax_ms > 0 && pmax_ms >= pmin_ms ? observation->sent_ms + pmax_ms : -1;
@@ -172,15 +205,7 @@ static int64_t due_ms(struct device *device, struct observation *observation, st
 static void make_notification(struct device *device, struct observation *observation, struct arena *arena,
 			      struct notification *ret_notification)
 {
-	const struct request read = {
-		.method = METHOD_GET,
-		.path = observation->path,
-		.is_path_known = true,
-		.content_format = FORMAT_NONE,
-		.accept = observation->format,
-	};
-
-	objects_dispatch(device, &read, arena, &ret_notification->answer, NULL);
+	objects_dispatch(device, &observation->request, arena, &ret_notification->answer, NULL);
 	observation->sequence++;
 	ret_notification->sequence = observation->sequence;
 	ret_notification->token = bytes_of(observation->token, observation->token_len);

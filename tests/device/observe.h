@@ -2,15 +2,19 @@
 #ifndef DEVICE_OBSERVE_H
 #define DEVICE_OBSERVE_H
 
+#include "buffer.h"
 #include "objects.h"
 
 #define OBSERVE_TOKEN_MAX 8
+#define OBSERVE_PATHS_MAX 16
 
 struct observation {
 	uint8_t token[OBSERVE_TOKEN_MAX];
 	size_t token_len;
-	struct path path;
-	uint16_t format;
+	struct request request; /* whose answer each notification is; its payload lies in `body` */
+	struct buffer body;
+	struct path watched[OBSERVE_PATHS_MAX]; /* one, or those of a composite observation */
+	size_t watched_count;
 	uint32_t sequence; /* of the last notification */
 	int64_t sent_ms;
 	bool is_dirty; /* something below the path changed since the last one */
@@ -26,9 +30,10 @@ struct observations {
 
 #define OBSERVATIONS_MAX 256
 
-/* Registers or replaces the observation with this token; the answer to the request counts as its first
- * notification. ERR_LIMIT, ERR_NOMEM. */
-MUST_CHECK enum err observe_add(struct device *device, struct bytes token, struct path path, uint16_t format);
+/* Registers or replaces the observation with the token of this request; its answer counts as the first
+ * notification. `format` is that of the answer. ERR_LIMIT, ERR_NOMEM. */
+MUST_CHECK enum err observe_add(struct device *device, const struct request *request, uint16_t format,
+				const struct path *watched, size_t watched_count);
 void observe_cancel(struct device *device, struct bytes token);
 void observe_cancel_all(struct device *device);
 

@@ -483,6 +483,8 @@ void line_close(struct line *line)
 	if (line == NULL)
 		return;
 	coap_session_set_app_data(line->session, NULL);
+	coap_session_disconnected(line->session,
+				  COAP_NACK_NOT_DELIVERABLE); /* or it would go on retransmitting */
 	coap_session_release(line->session);
 	touch(line->transport);
 	free(line);

@@ -76,6 +76,21 @@ static void tries_again_when_refused(void **state)
 	world_stop(&world);
 }
 
+/* What it tried in vain before must not be retransmitted: the server would take it for a second start. */
+static void registers_once_with_a_server_that_comes_late(void **state)
+{
+	struct world world;
+
+	world_start(&world, AF_INET, NO_KEY, "--retry-ms 30 --ack-timeout-ms 1000");
+	server_vanish(&world.server);
+	world_linger(&world, 300);
+	server_return(&world.server);
+	assert_true(world_until(&world, has_registered, 1));
+	world_linger(&world, 2000);
+	assert_int_equal(world.server.registrations, 1);
+	world_stop(&world);
+}
+
 static void registers_anew_when_the_server_forgot_it(void **state)
 {
 	struct world world;
@@ -415,6 +430,7 @@ int main(void)
 		cmocka_unit_test(registers_as_version_1_0_in_queue_mode),
 		cmocka_unit_test(registers_over_dtls_and_ipv6),
 		cmocka_unit_test(tries_again_when_refused),
+		cmocka_unit_test(registers_once_with_a_server_that_comes_late),
 		cmocka_unit_test(registers_anew_when_the_server_forgot_it),
 		cmocka_unit_test(updates_with_a_written_lifetime),
 		cmocka_unit_test(updates_before_its_lifetime_is_over),

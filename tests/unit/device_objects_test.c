@@ -539,6 +539,29 @@ static void observing_again_with_a_token_replaces(void **state)
 	assert_false(is_notified(desk));
 }
 
+static void observes_composites(void **state)
+{
+	struct desk *desk = *state;
+	struct request request = request_of(METHOD_FETCH, "/");
+
+	/* /3/0/14 and /1/0/1 */
+	request.content_format = FORMAT_SENML_CBOR;
+	request.payload = hex(desk, "82A100672F332F302F3134A100662F312F302F31");
+	request.has_observe = true;
+	request.token = bytes_of("t", 1);
+	assert_int_equal(ask(desk, request), CONTENT);
+	assert_true(desk->answer.is_observed);
+	assert_int_equal(put_text(desk, "/3/0/15", "Europe/Paris"), CHANGED);
+	assert_false(is_notified(desk));
+	assert_int_equal(put_text(desk, "/1/0/1", "70"), CHANGED);
+	assert_true(is_notified(desk));
+	assert_payload(desk, "82A321612F0066332F302F313403662B30303A3030A20065312F302F31021846");
+	request.observe = 1;
+	assert_int_equal(ask(desk, request), CONTENT);
+	assert_int_equal(put_text(desk, "/1/0/1", "71"), CHANGED);
+	assert_false(is_notified(desk));
+}
+
 static void says_that_an_observed_instance_is_gone(void **state)
 {
 	struct desk *desk = *state;
@@ -699,6 +722,7 @@ int main(void)
 		TEST(tells_a_quiet_change_only_to_who_watches_it),
 		TEST(cancels_by_token),
 		TEST(observing_again_with_a_token_replaces),
+		TEST(observes_composites),
 		TEST(says_that_an_observed_instance_is_gone),
 		TEST(updates_its_firmware_by_push),
 		TEST(forgets_a_package_on_reset_and_refuses_to_pull),

@@ -171,27 +171,41 @@ static const coap_bin_const_t *find_key(coap_bin_const_t *identity, coap_session
 	return identity->length >= 6 && memcmp(identity->s, "device", 6) == 0 ? arg : NULL;
 }
 
-static void bind_anywhere(struct test_server *server, int family, bool is_secure)
+/* libcoap does not say which port it was given, so the kernel is asked for one first. */
+static void find_port(struct test_server *server, int family)
+{
+	int fd = socket(family, SOCK_DGRAM, 0);
+	struct sockaddr_in *ip4 = (struct sockaddr_in *)&server->address;
+	struct sockaddr_in6 *ip6 = (struct sockaddr_in6 *)&server->address;
+	socklen_t len = family == AF_INET ? sizeof(*ip4) : sizeof(*ip6);
+
+	if (family == AF_INET)
+		*ip4 = (struct sockaddr_in){ .sin_family = AF_INET,
+					     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	else
+		*ip6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_addr = in6addr_loopback };
+	assert_int_equal(bind(fd, (struct sockaddr *)&server->address, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&server->address, &len), 0);
+	server->port = ntohs(family == AF_INET ? ip4->sin_port : ip6->sin6_port);
+	close(fd);
+}
+
+void server_return(struct test_server *server)
 {
 	coap_address_t address;
-	coap_endpoint_t *endpoint;
-	/* libcoap does not say which port it was given, so ask the kernel for one first */
-	int fd = socket(family, SOCK_DGRAM, 0);
-	socklen_t len = sizeof(address.addr);
+	bool is_ip4 = server->address.ss_family == AF_INET;
 
 	coap_address_init(&address);
-	address.addr.sa.sa_family = (sa_family_t)family;
-	if (family == AF_INET)
-		address.addr.sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	else
-		address.addr.sin6.sin6_addr = in6addr_loopback;
-	address.size = family == AF_INET ? sizeof(address.addr.sin) : sizeof(address.addr.sin6);
-	assert_int_equal(bind(fd, &address.addr.sa, address.size), 0);
-	assert_int_equal(getsockname(fd, &address.addr.sa, &len), 0);
-	server->port = ntohs(family == AF_INET ? address.addr.sin.sin_port : address.addr.sin6.sin6_port);
-	close(fd);
-	endpoint = coap_new_endpoint(server->context, &address, is_secure ? COAP_PROTO_DTLS : COAP_PROTO_UDP);
-	assert_non_null(endpoint);
+	address.size = is_ip4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	memcpy(&address.addr, &server->address, address.size);
+	server->endpoint = coap_new_endpoint(server->context, &address,
+					     server->is_secure ? COAP_PROTO_DTLS : COAP_PROTO_UDP);
+	assert_non_null(server->endpoint);
+}
+
+void server_vanish(struct test_server *server)
+{
+	coap_free_endpoint(server->endpoint);
 }
 
 static void add_resource(struct test_server *server, const char *path, coap_request_t method,
@@ -224,7 +238,9 @@ void server_start(struct test_server *server, int family, struct bytes psk_key)
 		psk.psk_info.key = key;
 		assert_true(coap_context_set_psk2(server->context, &psk));
 	}
-	bind_anywhere(server, family, psk_key.len > 0);
+	server->is_secure = psk_key.len > 0;
+	find_port(server, family);
+	server_return(server);
 	add_resource(server, "rd", COAP_REQUEST_POST, on_register, 0, NULL);
 	add_resource(server, "rd/a7", COAP_REQUEST_POST, on_update, COAP_REQUEST_DELETE, on_deregister);
 	coap_register_response_handler(server->context, on_answer);

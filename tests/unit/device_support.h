@@ -3,6 +3,7 @@
 #define DEVICE_SUPPORT_H
 
 #include <cardea/bytes.h>
+#include <sys/socket.h>
 
 #include "fleet.h"
 #include "objects.h"
@@ -28,7 +29,10 @@ struct reply {
 struct test_server {
 	void *context, *session; /* coap_context_t and the coap_session_t that registered last */
 	struct arena *arena;
+	void *endpoint;
+	struct sockaddr_storage address;
 	uint16_t port;
+	bool is_secure;
 	char queries[256], links[2048]; /* of the last Register or Update, queries joined by & */
 	size_t registrations, updates, deregistrations, refused_registrations;
 	uint8_t refuse_with;        /* code for the next Register or Update; 0: accept */
@@ -44,6 +48,10 @@ struct test_server {
 /* `psk_key` empty: plain CoAP. The identity "device" is known, and "device-000001" and so on. */
 void server_start(struct test_server *server, int family, struct bytes psk_key);
 void server_stop(struct test_server *server);
+
+/* Without a socket, before anybody registered; and back on the same port. */
+void server_vanish(struct test_server *server);
+void server_return(struct test_server *server);
 
 struct test_request {
 	enum method method;
