@@ -5,7 +5,7 @@
 #include <cardea/bytes.h>
 
 struct argument {
-	uint8_t digit;                  /* 0 to 9, each at most once */
+	uint8_t digit; /* 0 to 9, each at most once */
 	bool has_value;
 	struct bytes value;
 };
@@ -16,6 +16,7 @@ struct arguments {
 };
 
 MUST_CHECK enum err arguments_parse(struct bytes text, struct arguments *ret_arguments, struct fault *fault);
-MUST_CHECK enum err arguments_print(struct arena *arena, const struct arguments *arguments, struct bytes *ret_text);
+MUST_CHECK enum err arguments_print(struct arena *arena, const struct arguments *arguments,
+				    struct bytes *ret_text);
 
 #endif

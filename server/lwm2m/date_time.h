@@ -4,8 +4,8 @@
 
 #include <cardea/bytes.h>
 
-/* Seconds since 1970 of "2013-03-21T20:04:00Z", "2013-03-21T21:04:00.5+01:00"; parts of a second are dropped. A leap second
- * counts as the one after it. False for anything else. */
+/* Seconds since 1970 of "2013-03-21T20:04:00Z", "2013-03-21T21:04:00.5+01:00"; parts of a second are dropped.
+ * A leap second counts as the one after it. False for anything else. */
 bool date_time_parse(struct bytes text, int64_t *ret_seconds);
 
 #endif

@@ -6,13 +6,14 @@
 
 /* clang-format off */
 static const struct format formats[] = {
-	/* number, name,              media type,                        single, read,            write */
-	{ FORMAT_TEXT,            "text",       "text/plain",                      true,  text_read,       text_write },
-	{ FORMAT_OPAQUE,          "opaque",     "application/octet-stream",        true,  opaque_read,     opaque_write },
-	{ FORMAT_CBOR,            "cbor",       "application/cbor",                true,  cbor_read,       cbor_write },
-	{ FORMAT_SENML_CBOR,      "senml-cbor", "application/senml+cbor",          false, senml_cbor_read, senml_cbor_write },
-	{ FORMAT_SENML_ETCH_CBOR, "senml-etch-cbor", "application/senml-etch+cbor", false, senml_cbor_read, senml_cbor_write },
-	{ FORMAT_TLV,             "tlv",        "application/vnd.oma.lwm2m+tlv",   false, tlv_read,        tlv_write },
+	/* number, name, media type, single, read, write */
+	{ FORMAT_TEXT, "text", "text/plain", true, text_read, text_write },
+	{ FORMAT_OPAQUE, "opaque", "application/octet-stream", true, opaque_read, opaque_write },
+	{ FORMAT_CBOR, "cbor", "application/cbor", true, cbor_read, cbor_write },
+	{ FORMAT_SENML_CBOR, "senml-cbor", "application/senml+cbor", false, senml_cbor_read, senml_cbor_write },
+	{ FORMAT_SENML_ETCH_CBOR, "senml-etch-cbor", "application/senml-etch+cbor", false, senml_cbor_read,
+	  senml_cbor_write },
+	{ FORMAT_TLV, "tlv", "application/vnd.oma.lwm2m+tlv", false, tlv_read, tlv_write },
 };
 
 /* Numbers from before the registration, which Zephyr and older clients still send. */

@@ -6,10 +6,10 @@
 
 /* Bits 7 and 6 of the first byte. */
 enum lwm2m_tlv_kind {
-	LWM2M_TLV_OBJECT_INSTANCE,      /* holds resources */
-	LWM2M_TLV_RESOURCE_INSTANCE,    /* holds a value */
-	LWM2M_TLV_MULTIPLE_RESOURCE,    /* holds resource instances */
-	LWM2M_TLV_RESOURCE,             /* holds a value */
+	LWM2M_TLV_OBJECT_INSTANCE,   /* holds resources */
+	LWM2M_TLV_RESOURCE_INSTANCE, /* holds a value */
+	LWM2M_TLV_MULTIPLE_RESOURCE, /* holds resource instances */
+	LWM2M_TLV_RESOURCE,          /* holds a value */
 };
 
 #define LWM2M_TLV_MAX_LENGTH 0xFFFFFF

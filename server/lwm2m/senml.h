@@ -1,5 +1,5 @@
-/* SenML (RFC 8428) as LwM2M uses it, without its encoding: what the fields of one record after another mean, and which
- * fields say what there is to say. JSON and CBOR share it. */
+/* SenML (RFC 8428) as LwM2M uses it, without its encoding: what the fields of one record after another mean,
+ * and which fields say what there is to say. JSON and CBOR share it. */
 #ifndef CARDEA_LWM2M_SENML_H
 #define CARDEA_LWM2M_SENML_H
 
@@ -9,28 +9,38 @@
 
 /* The fields that mean something here; units and sums do not. */
 enum senml_field {
-	SENML_BASE_VERSION, SENML_BASE_NAME, SENML_BASE_TIME, SENML_BASE_VALUE, SENML_NAME, SENML_VALUE, SENML_STRING,
-	SENML_BOOLEAN, SENML_TIME, SENML_DATA, SENML_LINK, SENML_FIELD_COUNT
+	SENML_BASE_VERSION,
+	SENML_BASE_NAME,
+	SENML_BASE_TIME,
+	SENML_BASE_VALUE,
+	SENML_NAME,
+	SENML_VALUE,
+	SENML_STRING,
+	SENML_BOOLEAN,
+	SENML_TIME,
+	SENML_DATA,
+	SENML_LINK,
+	SENML_FIELD_COUNT
 };
 
 #define SENML_BIT(field) (1u << (field))
-#define SENML_VALUES                                                                                                   \
-	(SENML_BIT(SENML_VALUE) | SENML_BIT(SENML_STRING) | SENML_BIT(SENML_BOOLEAN) | SENML_BIT(SENML_DATA) |         \
-	 SENML_BIT(SENML_LINK))
+#define SENML_VALUES                                                                                         \
+	(SENML_BIT(SENML_VALUE) | SENML_BIT(SENML_STRING) | SENML_BIT(SENML_BOOLEAN) |                       \
+	 SENML_BIT(SENML_DATA) | SENML_BIT(SENML_LINK))
 
 /* One record of a pack. Numbers are INTEGER, UNSIGNED, FLOAT or TIME. */
 struct senml_entry {
-	unsigned present;               /* SENML_BIT of each field that is there */
+	unsigned present; /* SENML_BIT of each field that is there */
 	struct bytes base_name, name;
 	struct lwm2m_value base_version, base_time, base_value, time;
-	struct lwm2m_value value;       /* of whichever of SENML_VALUES; NULL: said to be none */
+	struct lwm2m_value value; /* of whichever of SENML_VALUES; NULL: said to be none */
 };
 
 /* ---- reading ---- */
 
 struct senml_reading {
-	const struct model *model;      /* may be NULL */
-	struct lwm2m_path base;         /* all names are below it */
+	const struct model *model; /* may be NULL */
+	struct lwm2m_path base;    /* all names are below it */
 	struct arena *arena;
 	struct fault *fault;
 	/* the records so far */
@@ -42,8 +52,8 @@ struct senml_reading {
 	struct lwm2m_value base_time, base_value;
 };
 
-/* The next record of the pack. A time below 2^28 is relative to now (4.5.3); it is handed on as it stands, since only the
- * caller knows when now is. ERR_MALFORMED, naming the record, ERR_NOMEM. */
+/* The next record of the pack. A time below 2^28 is relative to now (4.5.3); it is handed on as it stands,
+ * since only the caller knows when now is. ERR_MALFORMED, naming the record, ERR_NOMEM. */
 MUST_CHECK enum err senml_add(struct senml_reading *reading, const struct senml_entry *entry);
 /* What came of it. ERR_MALFORMED when a path is told twice for the same time. */
 MUST_CHECK enum err senml_finish(const struct senml_reading *reading, struct lwm2m_records *ret_records);
@@ -55,10 +65,11 @@ struct senml_pack {
 	size_t count;
 };
 
-/* The records as a pack with one base name and, where every record has a time, one base time. Records without value are
- * names (the body of a composite read) below the root; below a path they say that a multiple resource is empty, and are
- * left out. ERR_MALFORMED, ERR_UNSUPPORTED for an instance without id, ERR_NOMEM. */
+/* The records as a pack with one base name and, where every record has a time, one base time. Records without
+ * value are names (the body of a composite read) below the root; below a path they say that a multiple
+ * resource is empty, and are left out. ERR_MALFORMED, ERR_UNSUPPORTED for an instance without id, ERR_NOMEM.
+ */
 MUST_CHECK enum err senml_compose(struct arena *arena, struct lwm2m_path base, struct lwm2m_records records,
-                                  struct senml_pack *ret_pack, struct fault *fault);
+				  struct senml_pack *ret_pack, struct fault *fault);
 
 #endif

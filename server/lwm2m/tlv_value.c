@@ -1,3 +1,4 @@
+/* LwM2M Core TS 1.1, appendix C, column TLV */
 #include "tlv_value.h"
 
 #include <float.h>
@@ -81,15 +82,20 @@ static void build_plain(struct builder *b, const struct lwm2m_value *value)
 	build_bytes(b, value->bytes);
 }
 
+static size_t width_of(int64_t integer)
+{
+	if (integer >= INT8_MIN && integer <= INT8_MAX)
+		return 1;
+	if (integer >= INT16_MIN && integer <= INT16_MAX)
+		return 2;
+	return integer >= INT32_MIN && integer <= INT32_MAX ? 4 : 8;
+}
+
 static void build_integer(struct builder *b, const struct lwm2m_value *value)
 {
-	int64_t integer = value->integer;
-	size_t width = integer == (int8_t)integer    ? 1
-		       : integer == (int16_t)integer ? 2
-		       : integer == (int32_t)integer ? 4
-						     : 8;
+	size_t width = width_of(value->integer);
 
-	build_uint(b, (uint64_t)integer & UINT64_MAX >> (64 - 8 * width), width);
+	build_uint(b, (uint64_t)value->integer & UINT64_MAX >> (64 - 8 * width), width);
 }
 
 static void build_unsigned(struct builder *b, const struct lwm2m_value *value)

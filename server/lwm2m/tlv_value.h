@@ -4,7 +4,8 @@
 
 #include <cardea/lwm2m.h>
 
-/* The value of `type` that the bytes are; texts and opaques borrow. Answers what they should have been, or NULL. */
+/* The value of `type` that the bytes are; texts and opaques borrow. Answers what they should have been, or
+ * NULL. */
 const char *tlv_value_read(enum lwm2m_type type, struct bytes bytes, struct lwm2m_value *ret_value);
 
 /* In the shortest form that is exact. False for a type without value. */

@@ -197,17 +197,17 @@ struct type_row {
 
 /* clang-format off */
 static const struct type_row types[] = {
-	[LWM2M_NONE]     = { "none",     "anything",                             NULL,           NULL,           NULL },
-	[LWM2M_STRING]   = { "string",   "UTF-8 text",                           parse_text,     print_text,     to_text },
-	[LWM2M_INTEGER]  = { "integer",  "a decimal integer of 64 bits",         parse_integer,  print_integer,  to_integer },
-	[LWM2M_UNSIGNED] = { "unsigned", "a decimal integer from 0, of 64 bits", parse_unsigned, print_unsigned, to_unsigned },
-	[LWM2M_FLOAT]    = { "float",    "a decimal number without exponent",    parse_float,    print_float,    to_float },
-	[LWM2M_BOOLEAN]  = { "boolean",  "0 or 1",                               parse_boolean,  print_boolean,  NULL },
-	[LWM2M_OPAQUE]   = { "opaque",   "base64",                               parse_opaque,   print_opaque,   NULL },
-	[LWM2M_TIME]     = { "time",     "a decimal number of seconds",          parse_integer,  print_integer,  to_time },
-	[LWM2M_OBJLNK]   = { "objlnk",   "an object link like 3:0",              parse_link,     print_link,     to_link },
-	[LWM2M_CORELNK]  = { "corelnk",  "UTF-8 text",                           parse_text,     print_text,     to_text },
-	[LWM2M_NULL]     = { "null",     "anything",                             NULL,           NULL,           NULL },
+	[LWM2M_NONE]     = { "none",      "anything",                              NULL,           NULL,           NULL },
+	[LWM2M_STRING]   = { "string",    "UTF-8 text",                            parse_text,     print_text,     to_text },
+	[LWM2M_INTEGER]  = { "integer",   "a decimal integer of 64 bits",          parse_integer,  print_integer,  to_integer },
+	[LWM2M_UNSIGNED] = { "unsigned",  "a decimal integer from 0, of 64 bits",  parse_unsigned, print_unsigned, to_unsigned },
+	[LWM2M_FLOAT]    = { "float",     "a decimal number without exponent",     parse_float,    print_float,    to_float },
+	[LWM2M_BOOLEAN]  = { "boolean",   "0 or 1",                                parse_boolean,  print_boolean,  NULL },
+	[LWM2M_OPAQUE]   = { "opaque",    "base64",                                parse_opaque,   print_opaque,   NULL },
+	[LWM2M_TIME]     = { "time",      "a decimal number of seconds",           parse_integer,  print_integer,  to_time },
+	[LWM2M_OBJLNK]   = { "objlnk",    "an object link like 3:0",               parse_link,     print_link,     to_link },
+	[LWM2M_CORELNK]  = { "corelnk",   "UTF-8 text",                            parse_text,     print_text,     to_text },
+	[LWM2M_NULL]     = { "null",      "anything",                              NULL,           NULL,           NULL },
 };
 /* clang-format on */
 

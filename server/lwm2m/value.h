@@ -10,15 +10,16 @@ enum lwm2m_type value_type_of(const char *name);
 
 /* Reads a value of the given type; a text borrows from `text`. ERR_MALFORMED. */
 MUST_CHECK enum err value_parse(struct arena *arena, enum lwm2m_type type, struct bytes text,
-                                struct lwm2m_value *ret_value, struct fault *fault);
+				struct lwm2m_value *ret_value, struct fault *fault);
 /* ERR_UNSUPPORTED for what has no text: no value, a float that is not finite. */
 MUST_CHECK enum err value_print(struct arena *arena, const struct lwm2m_value *value, struct bytes *ret_text);
 
 /* Of the same type and value; not-a-number equals itself. */
 bool value_equal(const struct lwm2m_value *a, const struct lwm2m_value *b);
 
-/* Turns what a self-describing format delivered into the type that the model asks for (integer to time, float without
- * fraction to integer, text to objlnk). A record without value stays one. ERR_MALFORMED when it does not fit. */
+/* Turns what a self-describing format delivered into the type that the model asks for (integer to time, float
+ * without fraction to integer, text to objlnk). A record without value stays one. ERR_MALFORMED when it does
+ * not fit. */
 MUST_CHECK enum err value_convert(enum lwm2m_type to, struct lwm2m_value *value, struct fault *fault);
 
 #endif

@@ -3,16 +3,25 @@
 #include "path.h"
 #include "value.h"
 
-static const char definition[] =
-	"<LWM2M><Object><Name>x</Name><ObjectID>3</ObjectID><MultipleInstances>Multiple</MultipleInstances>"
-	"<Mandatory>Optional</Mandatory><Resources>"
 #define ITEM(id, type, multiple)                                                                             \
 	"<Item ID=\"" id "\"><Operations>RW</Operations><MultipleInstances>" multiple "</MultipleInstances>" \
 	"<Mandatory>Optional</Mandatory><Type>" type "</Type></Item>"
-	ITEM("0", "String", "Single") ITEM("1", "Integer", "Single") ITEM("2", "Unsigned Integer", "Single")
-		ITEM("3", "Float", "Single") ITEM("4", "Boolean", "Single") ITEM("5", "Opaque", "Single")
-			ITEM("6", "Integer", "Multiple") ITEM("7", "Objlnk", "Single")
-				ITEM("8", "Time", "Single") "</Resources></Object></LWM2M>";
+
+/* clang-format off */
+static const char definition[] =
+	"<LWM2M><Object><Name>x</Name><ObjectID>3</ObjectID><MultipleInstances>Multiple</MultipleInstances>"
+	"<Mandatory>Optional</Mandatory><Resources>"
+	ITEM("0", "String", "Single")
+	ITEM("1", "Integer", "Single")
+	ITEM("2", "Unsigned Integer", "Single")
+	ITEM("3", "Float", "Single")
+	ITEM("4", "Boolean", "Single")
+	ITEM("5", "Opaque", "Single")
+	ITEM("6", "Integer", "Multiple")
+	ITEM("7", "Objlnk", "Single")
+	ITEM("8", "Time", "Single")
+	"</Resources></Object></LWM2M>";
+/* clang-format on */
 
 /* A time without definition comes back as an integer: the tag that told is not written. */
 static bool is_same(const struct lwm2m_record *record, struct lwm2m_record again)

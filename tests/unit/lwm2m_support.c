@@ -6,21 +6,26 @@
 	"</MultipleInstances><Mandatory>Optional</Mandatory><Type>" type "</Type><RangeEnumeration>" range   \
 	"</RangeEnumeration><Units></Units><Description></Description></Item>"
 
+/* clang-format off */
 const char test_definition[] =
-	"<?xml version=\"1.0\" encoding=\"UTF-8\"?><LWM2M><Object "
-	"ObjectType=\"MODefinition\"><Name>Test</Name>"
+	"<?xml version=\"1.0\" encoding=\"UTF-8\"?><LWM2M><Object ObjectType=\"MODefinition\"><Name>Test</Name>"
 	"<ObjectID>42769</ObjectID><ObjectURN>urn:oma:lwm2m:x:42769</ObjectURN><MultipleInstances>Multiple"
-	"</MultipleInstances><Mandatory>Optional</Mandatory><Resources>" ITEM(
-		"0", "RW", "Single", "String", "0..8") ITEM("1", "RW", "Single", "Integer", "-10..10")
-		ITEM("2", "RW", "Single", "Unsigned Integer", "") ITEM(
-			"3", "RW", "Single", "Float", "0.0..1.0") ITEM("4", "RW", "Single", "Boolean", "")
-			ITEM("5", "RW", "Single", "Opaque", "2..4 bytes") ITEM(
-				"6", "RW", "Single", "Time", "") ITEM("7", "RW", "Single", "Objlnk", "")
-				ITEM("8", "RW", "Single", "Corelnk", "") ITEM("9", "E", "Single", "", "")
-					ITEM("10", "RW", "Multiple", "Integer", "")
-						ITEM("11", "RW", "Multiple", "String", "")
-							ITEM("12", "R", "Multiple", "Objlnk",
-							     "") "</Resources></Object></LWM2M>";
+	"</MultipleInstances><Mandatory>Optional</Mandatory><Resources>"
+	ITEM("0", "RW", "Single", "String", "0..8")
+	ITEM("1", "RW", "Single", "Integer", "-10..10")
+	ITEM("2", "RW", "Single", "Unsigned Integer", "")
+	ITEM("3", "RW", "Single", "Float", "0.0..1.0")
+	ITEM("4", "RW", "Single", "Boolean", "")
+	ITEM("5", "RW", "Single", "Opaque", "2..4 bytes")
+	ITEM("6", "RW", "Single", "Time", "")
+	ITEM("7", "RW", "Single", "Objlnk", "")
+	ITEM("8", "RW", "Single", "Corelnk", "")
+	ITEM("9", "E", "Single", "", "")
+	ITEM("10", "RW", "Multiple", "Integer", "")
+	ITEM("11", "RW", "Multiple", "String", "")
+	ITEM("12", "R", "Multiple", "Objlnk", "")
+	"</Resources></Object></LWM2M>";
+/* clang-format on */
 
 int open_arena(void **state)
 {
