@@ -143,23 +143,22 @@ static enum err write_admin_file(const char *data_dir, const char *text, struct 
 
 static void admin_stored(void *self, uint64_t id, enum err result)
 {
-	struct token *token = token_by_id(self, id);
-	if (token != NULL && result == ERR_NONE)
-		token->is_durable = true;
-	else if (result != ERR_NONE)
+	if (result != ERR_NONE)
 		log_error("token.not_stored", "id=%llu error=%s", (unsigned long long)id, err_name(result));
 }
 
-/* The file is written first: a token that is stored but that nobody knows would lock everybody out. */
+/* The file is written first: a token that is stored but that nobody knows would lock everybody out. It is good at
+ * once, because a server that starts without any token makes a new one. */
 static enum err make_admin(struct token_table *tokens, struct fault *fault)
 {
 	struct token *token;
 	enum err err = token_make(tokens, "admin", SCOPE_ADMIN, 0, &token);
 	if (err != ERR_NONE)
 		return err;
+	token->is_durable = true;
 	err = write_admin_file(tokens->api->parts.config->data_dir, token->text, fault);
 	if (err == ERR_NONE)
-		err = token_store(tokens, token, (struct store_done){ admin_stored, tokens, token->id });
+		err = token_store(tokens, token, (struct store_done){ admin_stored, NULL, token->id });
 	return err;
 }
 
