@@ -326,16 +326,39 @@ static void keep_notification(struct job *job, const void *with)
 
 /* ---- the table ---- */
 
+static void tell_creation(struct job *job, uint64_t id, const struct fault *fault)
+{
+	struct creation *creation = job->creations;
+	job->creations = NULL;
+	for (; creation != NULL; creation = creation->next)
+		creation->call(creation->self, id, creation->is_new && id != 0, fault);
+}
+
 static void created(struct job *job, const void *with)
 {
 	job->phase = PHASE_RESTING;
-	if (job->created.call != NULL)
-		job->created.call(job->created.self, job->id, true, &(struct fault){ .kind = ERR_NONE });
+	tell_creation(job, job->id, &(struct fault){ .kind = ERR_NONE });
 	job_publish(job);
 	if (job->must_stop)
 		stop_now(job);
 	else
 		take_turn(job, NULL);
+}
+
+/* What changed between the checks of the order and the row: another job has the key, or the package is gone.
+ */
+static void refuse(struct job *job, const void *with)
+{
+	enum err result = *(const enum err *)with;
+	struct fault fault = { .kind = ERR_NONE };
+	if (result == ERR_CONFLICT)
+		fault_set(&fault, result, "Idempotency-Key: another job has it");
+	else if (result == ERR_NOT_FOUND)
+		fault_set(&fault, result, "package: it has just been removed");
+	else
+		fault_set(&fault, result, "the job cannot be stored");
+	tell_creation(job, 0, &fault);
+	orchestrator_drop(job);
 }
 
 static void step_on_answer(struct job *job, const void *with)
@@ -374,6 +397,11 @@ static void store_again(struct job *job, const void *with)
 	job_store(job);
 }
 
+static void store_later(struct job *job, const void *with)
+{
+	job_store_later(job);
+}
+
 static void note_stop(struct job *job, const void *with)
 {
 	job->must_stop = true;
@@ -392,35 +420,38 @@ static const struct {
 	void (*action)(struct job *job, const void *with);
 } transitions[] = {
 	/* clang-format off */
-	{ PHASE_CREATING,  SIGNAL_STORED,   created },
-	{ PHASE_CREATING,  SIGNAL_TIMER,    store_again },
-	{ PHASE_CREATING,  SIGNAL_STOP,     note_stop },
-	{ PHASE_RESTING,   SIGNAL_TURN,     take_turn },
-	{ PHASE_RESTING,   SIGNAL_TIMER,    take_turn },
-	{ PHASE_RESTING,   SIGNAL_STOP,     stop },
-	{ PHASE_PREPARING, SIGNAL_PREPARED, first_step },
-	{ PHASE_PREPARING, SIGNAL_STOP,     note_stop },
-	{ PHASE_STORING,   SIGNAL_STORED,   act },
-	{ PHASE_STORING,   SIGNAL_TIMER,    store_again },
-	{ PHASE_STORING,   SIGNAL_NOTIFIED, keep_notification },
-	{ PHASE_STORING,   SIGNAL_BROKEN,   note_break },
-	{ PHASE_STORING,   SIGNAL_STOP,     note_stop },
-	{ PHASE_ASKING,    SIGNAL_ANSWERED, step_on_answer },
-	{ PHASE_ASKING,    SIGNAL_LOST,     park },
-	{ PHASE_ASKING,    SIGNAL_NOTIFIED, keep_notification },
-	{ PHASE_ASKING,    SIGNAL_BROKEN,   park_and_go_on },
-	{ PHASE_ASKING,    SIGNAL_STOP,     note_stop },
-	{ PHASE_LISTENING, SIGNAL_NOTIFIED, step_on_notification },
-	{ PHASE_LISTENING, SIGNAL_TIMER,    step_on_timeout },
-	{ PHASE_LISTENING, SIGNAL_BROKEN,   park_and_go_on },
-	{ PHASE_LISTENING, SIGNAL_STOP,     stop },
-	{ PHASE_WORKING,   SIGNAL_WORKED,   step_on_work },
-	{ PHASE_WORKING,   SIGNAL_LOST,     park },
-	{ PHASE_WORKING,   SIGNAL_NOTIFIED, keep_notification },
-	{ PHASE_WORKING,   SIGNAL_BROKEN,   note_break },
-	{ PHASE_WORKING,   SIGNAL_STOP,     note_stop },
-	{ PHASE_ENDING,    SIGNAL_STORED,   ended },
-	{ PHASE_ENDING,    SIGNAL_TIMER,    store_again },
+	{ PHASE_CREATING,  SIGNAL_STORED,     created },
+	{ PHASE_CREATING,  SIGNAL_NOT_STORED, refuse },
+	{ PHASE_CREATING,  SIGNAL_TIMER,      store_again },
+	{ PHASE_CREATING,  SIGNAL_STOP,       note_stop },
+	{ PHASE_RESTING,   SIGNAL_TURN,       take_turn },
+	{ PHASE_RESTING,   SIGNAL_TIMER,      take_turn },
+	{ PHASE_RESTING,   SIGNAL_STOP,       stop },
+	{ PHASE_PREPARING, SIGNAL_PREPARED,   first_step },
+	{ PHASE_PREPARING, SIGNAL_STOP,       note_stop },
+	{ PHASE_STORING,   SIGNAL_STORED,     act },
+	{ PHASE_STORING,   SIGNAL_NOT_STORED, store_later },
+	{ PHASE_STORING,   SIGNAL_TIMER,      store_again },
+	{ PHASE_STORING,   SIGNAL_NOTIFIED,   keep_notification },
+	{ PHASE_STORING,   SIGNAL_BROKEN,     note_break },
+	{ PHASE_STORING,   SIGNAL_STOP,       note_stop },
+	{ PHASE_ASKING,    SIGNAL_ANSWERED,   step_on_answer },
+	{ PHASE_ASKING,    SIGNAL_LOST,       park },
+	{ PHASE_ASKING,    SIGNAL_NOTIFIED,   keep_notification },
+	{ PHASE_ASKING,    SIGNAL_BROKEN,     park_and_go_on },
+	{ PHASE_ASKING,    SIGNAL_STOP,       note_stop },
+	{ PHASE_LISTENING, SIGNAL_NOTIFIED,   step_on_notification },
+	{ PHASE_LISTENING, SIGNAL_TIMER,      step_on_timeout },
+	{ PHASE_LISTENING, SIGNAL_BROKEN,     park_and_go_on },
+	{ PHASE_LISTENING, SIGNAL_STOP,       stop },
+	{ PHASE_WORKING,   SIGNAL_WORKED,     step_on_work },
+	{ PHASE_WORKING,   SIGNAL_LOST,       park },
+	{ PHASE_WORKING,   SIGNAL_NOTIFIED,   keep_notification },
+	{ PHASE_WORKING,   SIGNAL_BROKEN,     note_break },
+	{ PHASE_WORKING,   SIGNAL_STOP,       note_stop },
+	{ PHASE_ENDING,    SIGNAL_STORED,     ended },
+	{ PHASE_ENDING,    SIGNAL_NOT_STORED, store_later },
+	{ PHASE_ENDING,    SIGNAL_TIMER,      store_again },
 	/* clang-format on */
 };
 

@@ -45,6 +45,26 @@ static enum err key_conflict(struct fault *fault)
 	return fault_set(fault, ERR_CONFLICT, "Idempotency-Key: it was used for another order");
 }
 
+/* The job of an idempotency key while it is not finished: its row may not be durable yet. */
+static enum err find_unfinished(struct intake *intake, struct fault *fault)
+{
+	struct job *job;
+	const struct job_row *row = &intake->row;
+	const char *key =
+		arena_printf(intake->arena, "%llu/%s", (unsigned long long)row->caller, row->idempotency_key);
+	if (key == NULL)
+		return ERR_NOMEM;
+	HASH_FIND(by_key, intake->orchestrator->by_key, key, strlen(key), job);
+	if (row->idempotency_key[0] == 0 || job == NULL)
+		return ERR_NONE;
+	bool same = strcmp(job->endpoint, row->endpoint) == 0 && strcmp(job->params, row->params) == 0 &&
+		    strcmp(job->operation->operation->name, row->operation) == 0;
+	if (!same)
+		return key_conflict(fault);
+	intake->existing_id = job->id;
+	return ERR_NONE;
+}
+
 static enum err check_key(struct intake *intake)
 {
 	struct job_row old;
@@ -117,26 +137,36 @@ static enum err job_begin(struct intake *intake)
 	enum err err = job_from_row(orchestrator, &intake->row, &job, &intake->fault);
 	if (err != ERR_NONE)
 		return err;
-	err = orchestrator_add(job);
+	err = job_await_creation(job, intake->created, intake->self, true);
+	if (err == ERR_NONE)
+		err = orchestrator_add(job);
 	if (err != ERR_NONE) {
 		job_free(job);
 		return err;
 	}
 	orchestrator->last_id++;
 	job->phase = PHASE_CREATING;
-	job->created.call = intake->created;
-	job->created.self = intake->self;
 	job_store(job);
+	return ERR_NONE;
+}
+
+static enum err tell_existing(struct intake *intake)
+{
+	struct job *job = job_find(intake->orchestrator, intake->existing_id);
+	if (job != NULL && job->phase == PHASE_CREATING)
+		return job_await_creation(job, intake->created, intake->self, false);
+	intake->created(intake->self, intake->existing_id, false, &intake->fault);
 	return ERR_NONE;
 }
 
 static void order_checked(void *arg, enum err result)
 {
 	struct intake *intake = arg;
+	/* The same order may have come again while this one was checked. */
 	if (result == ERR_NONE && intake->existing_id == 0)
-		result = job_begin(intake);
-	else if (result == ERR_NONE)
-		intake->created(intake->self, intake->existing_id, false, &intake->fault);
+		result = find_unfinished(intake, &intake->fault);
+	if (result == ERR_NONE)
+		result = intake->existing_id == 0 ? job_begin(intake) : tell_existing(intake);
 	if (result != ERR_NONE) {
 		fault_set(&intake->fault, result, "%s", err_name(result));
 		intake->created(intake->self, 0, false, &intake->fault);
@@ -222,26 +252,6 @@ static enum err submit(struct intake *take_intake, enum err (*check)(void *), st
 		return ERR_NONE;
 	intake_free(take_intake);
 	return fault_set(fault, err, "too much waits to be done");
-}
-
-/* The job of an idempotency key while it is not finished: its row may not be durable yet. */
-static enum err find_unfinished(struct intake *intake, struct fault *fault)
-{
-	struct job *job;
-	const struct job_row *row = &intake->row;
-	const char *key =
-		arena_printf(intake->arena, "%llu/%s", (unsigned long long)row->caller, row->idempotency_key);
-	if (key == NULL)
-		return ERR_NOMEM;
-	HASH_FIND(by_key, intake->orchestrator->by_key, key, strlen(key), job);
-	if (row->idempotency_key[0] == 0 || job == NULL)
-		return ERR_NONE;
-	bool same = strcmp(job->endpoint, row->endpoint) == 0 && strcmp(job->params, row->params) == 0 &&
-		    strcmp(job->operation->operation->name, row->operation) == 0;
-	if (!same)
-		return key_conflict(fault);
-	intake->existing_id = job->id;
-	return ERR_NONE;
 }
 
 enum err job_create(struct orchestrator *orchestrator, const struct job_order *order, job_created *created,

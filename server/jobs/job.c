@@ -110,6 +110,16 @@ enum err job_from_row(struct orchestrator *orchestrator, const struct job_row *r
 	return ERR_NONE;
 }
 
+enum err job_await_creation(struct job *job, job_created *call, void *self, bool is_new)
+{
+	struct creation *creation = arena_alloc(job->order_arena, sizeof *creation);
+	if (creation == NULL)
+		return ERR_NOMEM;
+	*creation = (struct creation){ job->creations, call, self, is_new };
+	job->creations = creation;
+	return ERR_NONE;
+}
+
 void job_free(struct job *job)
 {
 	if (job == NULL)

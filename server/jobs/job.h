@@ -36,7 +36,7 @@ enum job_phase {                                /* what we wait for */
 
 enum job_signal {
 	SIGNAL_TURN, SIGNAL_PREPARED, SIGNAL_STORED, SIGNAL_ANSWERED, SIGNAL_LOST, SIGNAL_NOTIFIED, SIGNAL_TIMER,
-	SIGNAL_WORKED, SIGNAL_BROKEN, SIGNAL_STOP,
+	SIGNAL_WORKED, SIGNAL_BROKEN, SIGNAL_STOP, SIGNAL_NOT_STORED,
 };
 
 struct notification {                           /* heard while a step was under way; the latest of a path counts */
@@ -45,6 +45,13 @@ struct notification {                           /* heard while a step was under 
 	uint16_t format;
 	uint8_t *payload;
 	size_t payload_len;
+};
+
+struct creation {                               /* somebody who waits for the first row to be durable */
+	struct creation *next;
+	job_created *call;
+	void *self;
+	bool is_new;
 };
 
 struct lane {                                   /* the jobs of one device; the first is the active one */
@@ -65,7 +72,7 @@ struct job {
 	const char *key;                        /* caller and idempotency key; NULL without */
 	uint64_t caller, package_id;
 	const struct loaded_operation *operation;
-	struct { job_created *call; void *self; } created;
+	struct creation *creations;
 
 	enum job_state state;
 	enum job_phase phase;
@@ -106,6 +113,8 @@ struct orchestrator {
 MUST_CHECK enum err job_from_row(struct orchestrator *orchestrator, const struct job_row *row, struct job **ret_job,
                                  struct fault *fault);
 void job_free(struct job *job);
+/* One more who waits for the first row; while the job is in PHASE_CREATING. */
+MUST_CHECK enum err job_await_creation(struct job *job, job_created *call, void *self, bool is_new);
 /* The row, in the arena: the kept state is sealed here. */
 MUST_CHECK enum err job_to_row(const struct job *job, struct arena *arena, struct job_row *ret_row);
 void job_publish(const struct job *job);
@@ -128,6 +137,7 @@ void job_run_step(struct job *job, enum cardea_event event, const struct answer 
 void job_end(struct job *job, enum job_state state);
 /* Stores the row with what the step left; SIGNAL_STORED follows, SIGNAL_TIMER when it has to be tried again. */
 void job_store(struct job *job);
+void job_store_later(struct job *job);
 /* As job_store, once: for a row that nothing depends on. */
 MUST_CHECK enum err job_put(struct job *job);
 
@@ -142,8 +152,8 @@ struct answer {                         /* of the device, with SIGNAL_ANSWERED a
 	uint8_t code;
 };
 
-/* The one entry into the state table. `with` belongs to the signal: struct answer, or enum err with SIGNAL_PREPARED and
- * SIGNAL_WORKED. The job may be gone afterwards. */
+/* The one entry into the state table. `with` belongs to the signal: struct answer, or enum err with SIGNAL_PREPARED,
+ * SIGNAL_WORKED and SIGNAL_NOT_STORED. The job may be gone afterwards. */
 void job_advance(struct job *job, enum job_signal signal, const void *with);
 void job_arm_deadline(struct job *job);
 

@@ -61,12 +61,10 @@ static void stored(void *self, uint64_t ticket, enum err result)
 	struct job *job = orchestrator_by_ticket(self, ticket);
 	if (job == NULL)
 		return;
-	if (result == ERR_NONE) {
-		job_advance(job, SIGNAL_STORED, NULL);
-		return;
-	}
-	log_error("job.not_stored", "id=%llu error=%s", (unsigned long long)job->id, err_name(result));
-	loop_start_timer(job->orchestrator->parts.loop, &job->timer, STORE_AGAIN_MS);
+	if (result != ERR_NONE)
+		log_error("job.not_stored", "id=%llu error=%s", (unsigned long long)job->id,
+			  err_name(result));
+	job_advance(job, result == ERR_NONE ? SIGNAL_STORED : SIGNAL_NOT_STORED, &result);
 }
 
 static enum err trace_rows(const struct job *job, struct arena *arena, struct trace_row **ret_rows)
@@ -121,6 +119,11 @@ enum err job_put(struct job *job)
 	return err;
 }
 
+void job_store_later(struct job *job)
+{
+	loop_start_timer(job->orchestrator->parts.loop, &job->timer, STORE_AGAIN_MS);
+}
+
 /* Stores the row; when the queue is full the timer brings us back. */
 void job_store(struct job *job)
 {
@@ -128,7 +131,7 @@ void job_store(struct job *job)
 	if (err == ERR_NONE)
 		return;
 	log_warn("job.store_again", "id=%llu error=%s", (unsigned long long)job->id, err_name(err));
-	loop_start_timer(job->orchestrator->parts.loop, &job->timer, STORE_AGAIN_MS);
+	job_store_later(job);
 }
 
 void job_end(struct job *job, enum job_state state)
