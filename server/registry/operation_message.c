@@ -130,17 +130,30 @@ static struct attempts attempts_of(const struct operation *operation)
 
 /* ---- the message ---- */
 
+/* A format may be unable to say it, as SenML a new instance whose id the device chooses: then the next one is
+ * tried. */
 static enum err write_records(struct operation *operation, const struct model *model,
 			      struct coap_message *message, struct fault *fault)
 {
 	const struct attempts attempts = attempts_of(operation);
-	const struct format *format = format_find(attempts.formats[operation->attempt]);
+	struct fault first = { .kind = ERR_NONE };
 
-	if (format == NULL)
-		return fault_set(fault, ERR_UNSUPPORTED, "no format that the device takes");
-	message->content_format = format->number;
-	return format->write(operation->arena, model, operation->request.path, operation->request.records,
-			     &message->payload, fault);
+	for (; operation->attempt < attempts.count; operation->attempt++) {
+		const struct format *format = format_find(attempts.formats[operation->attempt]);
+		enum err err = ERR_UNSUPPORTED;
+
+		if (format != NULL)
+			err = format->write(operation->arena, model, operation->request.path,
+					    operation->request.records, &message->payload, &first);
+		if (err == ERR_NONE) {
+			message->content_format = format->number;
+			return ERR_NONE;
+		}
+		if (err != ERR_UNSUPPORTED)
+			return fault_set(fault, err, "%s", first.text);
+	}
+	return fault_set(fault, ERR_UNSUPPORTED, "%s",
+			 first.text[0] != 0 ? first.text : "no format that the device takes");
 }
 
 static void ask(const struct operation *operation, struct coap_message *message)
