@@ -38,6 +38,22 @@ static enum err type_of(const struct http_request *request, const json_t *item, 
 	return ERR_NONE;
 }
 
+/* A text may say any type, as in text/plain; the other JSON types only what they are. */
+static enum err check_fit(const json_t *value, enum lwm2m_type type, struct fault *fault)
+{
+	bool fits = true;
+	if (json_is_boolean(value))
+		fits = type == LWM2M_BOOLEAN;
+	else if (json_is_integer(value))
+		fits = type == LWM2M_INTEGER || type == LWM2M_UNSIGNED || type == LWM2M_FLOAT ||
+		       type == LWM2M_TIME;
+	else if (json_is_real(value))
+		fits = type == LWM2M_FLOAT;
+	return fits ? ERR_NONE
+		    : fault_set(fault, ERR_MALFORMED, "value: a JSON %s is no %s",
+				json_is_boolean(value) ? "boolean" : "number", value_type_name(type));
+}
+
 static enum err scalar_text(const struct http_request *request, const json_t *value, struct bytes *ret_text,
 			    struct fault *fault)
 {
@@ -71,6 +87,8 @@ static enum err read_value(const struct http_request *request, const json_t *ite
 	enum err err = type_of(request, item, record->path, &type, &reason);
 	if (err == ERR_NONE)
 		err = scalar_text(request, json_object_get(item, "value"), &text, &reason);
+	if (err == ERR_NONE)
+		err = check_fit(json_object_get(item, "value"), type, &reason);
 	if (err == ERR_NONE)
 		err = bytes_copy(request->arena, text, &copy);
 	if (err == ERR_NONE)
