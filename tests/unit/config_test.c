@@ -129,7 +129,7 @@ static const struct refused_row {
 	{ "--max-devices= 1", ERR_MALFORMED, "--max-devices: \" 1\" is not" },
 	{ "--max-devices=1k", ERR_MALFORMED, "--max-devices: \"1k\" is not" },
 	{ "--max-devices=", ERR_MALFORMED, "--max-devices: \"\" is not" },
-	{ "--max-retransmit=21", ERR_MALFORMED, "--max-retransmit: 21 is not between 0 and 20" },
+	{ "--max-retransmit=11", ERR_MALFORMED, "--max-retransmit: 11 is not between 0 and 10" },
 	{ "--http-no-auth=yes", ERR_MALFORMED, "--http-no-auth: \"yes\" is none of true|false" },
 	{ "--plugin-config=[]", ERR_MALFORMED, "--plugin-config: not a JSON object" },
 	{ "--plugin-config={", ERR_MALFORMED, "--plugin-config: not a JSON object" },
