@@ -5,25 +5,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define MAX_CONNECTIONS 1024
 #define IDLE_TIMEOUT_S  120
 #define PEM_BYTES       (32u << 10)
+#define RUNS_A_TURN     64
 
 /* ---- the daemon on our loop ---- */
 
+/* libmicrohttpd reads one buffer a run, and says that it has more to do by a timeout of 0. */
 static void run_daemon(void *self)
 {
 	struct http_server *server = self;
-	MHD_UNSIGNED_LONG_LONG timeout_ms;
-	MHD_run(server->daemon);
-	if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES)
+	MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
+	enum MHD_Result has_timeout = MHD_YES;
+	for (int i = 0; i < RUNS_A_TURN && has_timeout == MHD_YES && timeout_ms == 0; i++) {
+		MHD_run(server->daemon);
+		has_timeout = MHD_get_timeout(server->daemon, &timeout_ms);
+	}
+	if (has_timeout == MHD_YES)
 		loop_start_timer(server->loop, &server->run, (int64_t)timeout_ms);
 }
 
 static void daemon_ready(void *self, uint32_t events)
 {
 	run_daemon(self);
+}
+
+static void woken(void *self, uint32_t events)
+{
+	struct http_server *server = self;
+	uint64_t count;
+	if (read(server->wake_fd, &count, sizeof count) == sizeof count)
+		run_daemon(server);
+}
+
+/* A counter that is full wakes just as well. */
+void http_wake(struct http_server *server)
+{
+	static const uint64_t one = 1;
+	ssize_t written = write(server->wake_fd, &one, sizeof one);
+	(void)written;
 }
 
 /* Path and arguments stay as sent: a segment may hold an escaped slash. */
@@ -116,7 +140,10 @@ static enum err start_daemon(struct http_server *server, struct fault *fault)
 				 server->settings.listen);
 	note_address(server);
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-	return loop_watch(server->loop, info->epoll_fd, EPOLLIN, daemon_ready, server, &server->watch);
+	err = loop_watch(server->loop, info->epoll_fd, EPOLLIN, daemon_ready, server, &server->watch);
+	return err == ERR_NONE ? loop_watch(server->loop, server->wake_fd, EPOLLIN, woken, server,
+					    &server->wake_watch)
+			       : err;
 }
 
 enum err http_server_create(struct loop *loop, struct work_pool *workers,
@@ -132,7 +159,8 @@ enum err http_server_create(struct loop *loop, struct work_pool *workers,
 	server->callbacks = *callbacks;
 	server->api = api;
 	server->run = timer_of(run_daemon, server);
-	enum err err = read_tls(server, fault);
+	server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	enum err err = server->wake_fd >= 0 ? read_tls(server, fault) : ERR_IO;
 	if (err == ERR_NONE)
 		err = start_daemon(server, fault);
 	if (err != ERR_NONE) {
@@ -148,13 +176,15 @@ void http_server_free(struct http_server *server)
 	struct http_exchange *exchange, *next;
 	if (server == NULL)
 		return;
-	HASH_ITER(hh, server->exchanges, exchange, next)
-	http_resume(exchange);
+	HASH_ITER (hh, server->exchanges, exchange, next)
+		http_resume(exchange);
 	loop_stop_timer(server->loop, &server->run);
 	loop_unwatch(server->watch);
+	loop_unwatch(server->wake_watch);
 	if (server->daemon != NULL)
 		MHD_stop_daemon(server->daemon);
-	loop_stop_timer(server->loop, &server->run);
+	if (server->wake_fd >= 0)
+		close(server->wake_fd);
 	free(server->certificate);
 	free(server->key);
 	free(server);

@@ -13,7 +13,7 @@ void http_resume(struct http_exchange *exchange)
 		return;
 	exchange->is_suspended = false;
 	MHD_resume_connection(exchange->connection);
-	loop_start_timer(exchange->server->loop, &exchange->server->run, 0);
+	http_wake(exchange->server);
 }
 
 void http_suspend(struct http_exchange *exchange)

@@ -43,6 +43,8 @@ struct http_server {
 	struct api *api;
 	struct MHD_Daemon *daemon;
 	struct watch *watch;
+	int wake_fd;
+	struct watch *wake_watch;
 	struct timer run;
 	struct http_exchange *exchanges;
 	uint64_t last_id;
@@ -53,6 +55,9 @@ struct http_server {
 /* Stops libmicrohttpd from looking at the connection until http_resume. */
 void http_suspend(struct http_exchange *exchange);
 void http_resume(struct http_exchange *exchange);
+
+/* Lets libmicrohttpd run in the loop's next turn. */
+void http_wake(struct http_server *server);
 
 /* libmicrohttpd's callbacks. */
 enum MHD_Result http_on_request(void *self, struct MHD_Connection *connection, const char *url,

@@ -149,8 +149,7 @@ static enum err read_items(const struct http_request *request, const json_t *ite
 	struct lwm2m_record *records = arena_alloc_array(request->arena, count, sizeof *records);
 	if (records == NULL)
 		return ERR_NOMEM;
-	json_array_foreach(items, i, item)
-	{
+	json_array_foreach (items, i, item) {
 		enum err err = read_item(request, item, base, &records[i], fault);
 		if (err != ERR_NONE)
 			return err;

@@ -140,8 +140,7 @@ enum err body_members(const json_t *body, const char *const *names, struct fault
 {
 	const char *member;
 	json_t *value;
-	json_object_foreach((json_t *)body, member, value)
-	{
+	json_object_foreach ((json_t *)body, member, value) {
 		size_t i = 0;
 		while (names[i] != NULL && strcmp(names[i], member) != 0)
 			i++;

@@ -51,9 +51,9 @@ static void token_free(struct token_table *tokens, struct token *token)
 static struct token *token_by_id(struct token_table *tokens, uint64_t id)
 {
 	struct token *token, *next;
-	HASH_ITER(hh, tokens->by_hash, token, next)
-	if (token->id == id)
-		return token;
+	HASH_ITER (hh, tokens->by_hash, token, next)
+		if (token->id == id)
+			return token;
 	return NULL;
 }
 
@@ -236,8 +236,8 @@ void tokens_list(struct http_request *request)
 {
 	json_t *items = json_array();
 	struct token *token, *next;
-	HASH_ITER(hh, request->api->tokens->by_hash, token, next)
-	json_array_append_new(items, token_json(token));
+	HASH_ITER (hh, request->api->tokens->by_hash, token, next)
+		json_array_append_new(items, token_json(token));
 	http_reply_list(request, items, NULL);
 }
 

@@ -213,8 +213,8 @@ static void give_turns(void *self)
 {
 	struct orchestrator *orchestrator = self;
 	struct lane *lane, *next;
-	HASH_ITER(hh, orchestrator->lanes, lane, next)
-	job_advance(lane->first, SIGNAL_TURN, NULL);
+	HASH_ITER (hh, orchestrator->lanes, lane, next)
+		job_advance(lane->first, SIGNAL_TURN, NULL);
 }
 
 enum err orchestrator_create(const struct orchestrator_parts *parts, struct orchestrator **ret_orchestrator)
@@ -250,8 +250,7 @@ void orchestrator_free(struct orchestrator *orchestrator)
 	struct lane *lane, *next;
 	if (orchestrator == NULL)
 		return;
-	HASH_ITER(hh, orchestrator->lanes, lane, next)
-	{
+	HASH_ITER (hh, orchestrator->lanes, lane, next) {
 		while (lane->first != NULL)
 			job_remove(lane->first);
 		lane_free(orchestrator, lane);

@@ -95,8 +95,7 @@ static enum err check_enum(const json_t *keyword, const json_t *schema, const js
 	char reason[FAULT_TEXT_SIZE] = "must be one of";
 	size_t i;
 	json_t *choice;
-	json_array_foreach(keyword, i, choice)
-	{
+	json_array_foreach (keyword, i, choice) {
 		if (json_equal(choice, value))
 			return ERR_NONE;
 		size_t used = strlen(reason);
@@ -170,8 +169,7 @@ static enum err check_required(const json_t *keyword, const json_t *schema, cons
 {
 	size_t i;
 	json_t *member;
-	json_array_foreach(keyword, i, member)
-	{
+	json_array_foreach (keyword, i, member) {
 		if (json_is_object(value) && json_object_get(value, json_string_value(member)) == NULL) {
 			struct place below = place_below(place, json_string_value(member));
 			return refuse(&below, fault, "is required");
@@ -185,8 +183,7 @@ static enum err check_properties(const json_t *keyword, const json_t *schema, co
 {
 	const char *name;
 	json_t *member;
-	json_object_foreach((json_t *)keyword, name, member)
-	{
+	json_object_foreach ((json_t *)keyword, name, member) {
 		const json_t *below_value = json_object_get(value, name);
 		struct place below = place_below(place, name);
 		enum err err =
@@ -205,8 +202,7 @@ static enum err check_additional(const json_t *keyword, const json_t *schema, co
 	json_t *member;
 	if (!json_is_false(keyword))
 		return ERR_NONE;
-	json_object_foreach((json_t *)value, name, member)
-	{
+	json_object_foreach ((json_t *)value, name, member) {
 		if (json_object_get(properties, name) == NULL) {
 			struct place below = place_below(place, name);
 			return refuse(&below, fault, "is not a parameter");
@@ -220,8 +216,7 @@ static enum err check_items(const json_t *keyword, const json_t *schema, const j
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach(value, i, item)
-	{
+	json_array_foreach (value, i, item) {
 		struct place below = place_item(place, i);
 		enum err err = check_value(keyword, item, &below, fault);
 		if (err != ERR_NONE)
@@ -286,15 +281,13 @@ static enum err verify_schema(const json_t *schema, const struct place *place, s
 	if (!json_is_object(schema) || place->depth > MAX_DEPTH)
 		return fault_set(fault, ERR_UNSUPPORTED, "schema %s: not an object, or too deep",
 				 place->name);
-	json_object_foreach((json_t *)schema, name, value)
-	{
+	json_object_foreach ((json_t *)schema, name, value) {
 		const struct keyword *keyword = keyword_find(name);
 		if (keyword == NULL || (keyword->type != NULL && !has_type(value, keyword->type)))
 			return fault_set(fault, ERR_UNSUPPORTED, "schema %s: keyword %s is not supported",
 					 place->name, name);
 	}
-	json_object_foreach(json_object_get(schema, "properties"), name, value)
-	{
+	json_object_foreach (json_object_get(schema, "properties"), name, value) {
 		struct place below = place_below(place, name);
 		enum err err = verify_schema(value, &below, fault);
 		if (err != ERR_NONE)
@@ -321,8 +314,7 @@ const char *schema_package_member(const json_t *schema, const char **ret_kind)
 {
 	const char *name;
 	json_t *member;
-	json_object_foreach(json_object_get(schema, "properties"), name, member)
-	{
+	json_object_foreach (json_object_get(schema, "properties"), name, member) {
 		const json_t *kind = json_object_get(member, "x-cardea-package");
 		if (kind != NULL) {
 			*ret_kind = json_string_value(kind);
