@@ -3,7 +3,7 @@
  *   bench_dtls_load [-p peers] [-s seconds] [-w window] PORT
  *
  * As in load.c device i is the address 127.1.0.0 + i; its identity is urn:imei:<15 digits of i>, its key
- * 0123456789abcdef. Prints one line: handshakes with registration per second, updates per second. */
+ * 0123456789abcdef. Prints one line of key=value: handshakes with a registration per second, then updates. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
@@ -324,8 +324,8 @@ int main(int argc, char **argv)
 	BIO_meth_set_ctrl(load.method, bio_ctrl);
 
 	double registering = register_all(&load), updating = update(&load, seconds);
-	printf("%.0f handshakes/s, %.0f updates/s, %u peers, lost %lu\n", load.peers / registering,
-	       (double)load.answered / updating, load.peers, load.lost);
+	printf("handshakes_per_s=%.0f updates_per_s=%.0f lost=%lu\n", load.peers / registering,
+	       (double)load.answered / updating, load.lost);
 	for (uint32_t i = 0; i < load.peers; i++)
 		SSL_free(load.devices[i].ssl);
 	SSL_CTX_free(load.context);
