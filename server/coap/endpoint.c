@@ -32,6 +32,13 @@ void endpoint_receive(void *self, const struct route *from, struct bytes datagra
 		message_receive(endpoint, from, peer, datagram);
 }
 
+static void endpoint_expect(void *self, const struct peer_key *const *keys, size_t count)
+{
+	const struct endpoint *endpoint = self;
+
+	peers_prefetch(&endpoint->peers, keys, count);
+}
+
 static void endpoint_truncated(void *self)
 {
 	struct endpoint *endpoint = self;
@@ -129,7 +136,7 @@ static enum err open_socket(struct endpoint *endpoint, const char *text, size_t 
 			    struct fault *fault)
 {
 	struct udp_settings settings = {
-		.receiver = { endpoint_receive, endpoint_truncated, endpoint },
+		.receiver = { endpoint_expect, endpoint_receive, endpoint_truncated, endpoint },
 	};
 	char listen[COAP_ADDRESS_TEXT_SIZE] = "";
 

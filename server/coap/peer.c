@@ -5,6 +5,9 @@
 
 #include <cardea/crypto.h>
 
+#define PREFETCH_MAX 64
+#define CACHE_LINE   64
+
 struct peer_slot {
 	uint32_t hash;
 	uint32_t index; /* in the slab, + 1; 0: free */
@@ -59,6 +62,25 @@ struct peer *peers_find(const struct peers *peers, const struct peer_key *key)
 			return peer;
 	}
 	return NULL;
+}
+
+void peers_prefetch(const struct peers *peers, const struct peer_key *const *keys, size_t count)
+{
+	uint32_t hashes[PREFETCH_MAX];
+
+	count = count < PREFETCH_MAX ? count : PREFETCH_MAX;
+	for (size_t i = 0; i < count; i++) {
+		hashes[i] = peer_hash(peers, keys[i]);
+		__builtin_prefetch(&peers->slots[hashes[i] & peers->mask]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct peer_slot *slot = &peers->slots[hashes[i] & peers->mask];
+		if (slot->index == 0 || slot->hash != hashes[i])
+			continue; /* a new one, or one that is not where it would like to be */
+		const uint8_t *peer = slab_at(&peers->slab, slot->index - 1);
+		for (size_t at = 0; at < offsetof(struct peer, transmissions); at += CACHE_LINE)
+			__builtin_prefetch(peer + at, 1);
+	}
 }
 
 struct peer *peers_by_handle(const struct peers *peers, uint64_t handle)

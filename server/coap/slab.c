@@ -5,15 +5,21 @@
 #include <string.h>
 
 #define CHUNK_ITEMS 256
+#define CACHE_LINE  64
 
 struct slab_header {
 	uint32_t generation; /* odd while the item is in use */
 	uint32_t next_free;
 };
 
+/* A chunk begins with the headers of its items, so that these are whole cache lines. */
+#define HEADERS_BYTES (CHUNK_ITEMS * sizeof(struct slab_header))
+_Static_assert(HEADERS_BYTES % CACHE_LINE == 0, "items begin at a cache line");
+
 struct slab slab_of(size_t item_size, uint32_t max)
 {
-	size_t item_bytes = (sizeof(struct slab_header) + item_size + 15) & ~(size_t)15;
+	size_t item_bytes = (item_size + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+
 	return (struct slab){ .item_bytes = item_bytes, .max = max };
 }
 
@@ -27,12 +33,14 @@ void slab_end(struct slab *slab)
 
 static struct slab_header *header_at(const struct slab *slab, uint32_t index)
 {
-	return (void *)&slab->chunks[index / CHUNK_ITEMS][index % CHUNK_ITEMS * slab->item_bytes];
+	struct slab_header *headers = (void *)slab->chunks[index / CHUNK_ITEMS];
+
+	return &headers[index % CHUNK_ITEMS];
 }
 
 void *slab_at(const struct slab *slab, uint32_t index)
 {
-	return header_at(slab, index) + 1;
+	return &slab->chunks[index / CHUNK_ITEMS][HEADERS_BYTES + index % CHUNK_ITEMS * slab->item_bytes];
 }
 
 /* Makes the next index usable. */
@@ -47,7 +55,7 @@ static bool slab_grow(struct slab *slab)
 	}
 	uint8_t **chunk = &slab->chunks[slab->made / CHUNK_ITEMS];
 	if (*chunk == NULL)
-		*chunk = malloc(CHUNK_ITEMS * slab->item_bytes);
+		*chunk = aligned_alloc(CACHE_LINE, HEADERS_BYTES + CHUNK_ITEMS * slab->item_bytes);
 	if (*chunk == NULL)
 		return false;
 	*header_at(slab, slab->made) = (struct slab_header){ .next_free = slab->free_first };
@@ -64,9 +72,8 @@ void *slab_take(struct slab *slab, uint64_t *ret_handle)
 	slab->free_first = header->next_free;
 	slab->used++;
 	header->generation++;
-	memset(header + 1, 0, slab->item_bytes - sizeof(*header));
 	*ret_handle = (uint64_t)header->generation << 32 | index;
-	return header + 1;
+	return memset(slab_at(slab, index), 0, slab->item_bytes);
 }
 
 void *slab_find(const struct slab *slab, uint64_t handle)
@@ -74,8 +81,7 @@ void *slab_find(const struct slab *slab, uint64_t handle)
 	uint32_t index = slab_index(handle), generation = (uint32_t)(handle >> 32);
 	if (index >= slab->made || generation % 2 == 0)
 		return NULL;
-	struct slab_header *header = header_at(slab, index);
-	return header->generation == generation ? header + 1 : NULL;
+	return header_at(slab, index)->generation == generation ? slab_at(slab, index) : NULL;
 }
 
 void slab_give(struct slab *slab, uint64_t handle)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct slab {
-	size_t item_bytes;
+	size_t item_bytes;              /* a multiple of what the processor fetches at once */
 	uint32_t max, made, used;       /* items: at most, ever made, in use */
 	uint32_t free_first;            /* index + 1, 0: none */
 	uint8_t **chunks;

@@ -146,22 +146,28 @@ static struct in6_addr read_control(struct msghdr *header)
 	return IN6_IS_ADDR_MULTICAST(&local) ? in6addr_any : local;
 }
 
-static void receive_one(struct udp_socket *udp, unsigned i)
+static void receive_batch(struct udp_socket *udp, size_t count)
 {
 	const struct udp_receiver *receiver = &udp->settings.receiver;
-	struct udp_slot *slot = &udp->in_slots[i];
-	struct route from = { .key = { .socket = udp->bound.socket, .is_secure = udp->bound.is_secure } };
+	struct route from[BATCH];
+	const struct peer_key *keys[BATCH];
 
-	if (udp->in[i].msg_hdr.msg_flags & MSG_TRUNC) {
-		receiver->truncated(receiver->self);
-		return;
+	for (size_t i = 0; i < count; i++) {
+		from[i] = (struct route){ .key = { .socket = udp->bound.socket,
+						   .is_secure = udp->bound.is_secure } };
+		peer_key_from_sockaddr((const struct sockaddr *)&udp->in_slots[i].address, &from[i].key);
+		keys[i] = &from[i].key;
 	}
-	peer_key_from_sockaddr((const struct sockaddr *)&slot->address, &from.key);
-	if (from.key.port == 0)
-		return;
-	if (udp->is_wildcard)
-		from.local = read_control(&udp->in[i].msg_hdr);
-	receiver->received(receiver->self, &from, bytes_of(slot->bytes, udp->in[i].msg_len));
+	receiver->coming(receiver->self, keys, count);
+	for (size_t i = 0; i < count; i++) {
+		if (udp->is_wildcard)
+			from[i].local = read_control(&udp->in[i].msg_hdr);
+		if ((udp->in[i].msg_hdr.msg_flags & MSG_TRUNC) != 0)
+			receiver->truncated(receiver->self);
+		else if (from[i].key.port != 0)
+			receiver->received(receiver->self, &from[i],
+					   bytes_of(udp->in_slots[i].bytes, udp->in[i].msg_len));
+	}
 }
 
 static void udp_ready(void *self, uint32_t events)
@@ -178,8 +184,8 @@ static void udp_ready(void *self, uint32_t events)
 				udp->in[i].msg_hdr.msg_controllen = sizeof(udp->in_slots[i].control);
 		}
 		int count = recvmmsg(udp->fd, udp->in, BATCH, MSG_DONTWAIT, NULL);
-		for (int i = 0; i < count; i++)
-			receive_one(udp, (unsigned)i);
+		if (count > 0)
+			receive_batch(udp, (size_t)count);
 		if (udp->queued > 0)
 			udp_flush(udp);
 		if (count < BATCH)

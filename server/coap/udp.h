@@ -10,6 +10,7 @@ struct udp_socket;
 #define UDP_DATAGRAM_MAX 2048           /* longer ones are dropped: a message of one block takes 1152 (RFC 7252 4.6) */
 
 struct udp_receiver {
+	void (*coming)(void *self, const struct peer_key *const *keys, size_t count);  /* these are received next */
 	void (*received)(void *self, const struct route *from, struct bytes datagram);
 	void (*truncated)(void *self);          /* a datagram was too long */
 	void *self;

@@ -7,7 +7,7 @@
 #
 # --smoke only sees that everything works: few peers, a moment each. Else the status tells whether cardead holds what it
 # promises: at 100,000 peers at least 0.8 of its updates per second at 100 peers, and 0.4 of the echo's.
-# BENCH_SECONDS (2), BENCH_ROUNDS (5) and BENCH_PORT (35683, and the three after it) may be set.
+# BENCH_SECONDS (2), BENCH_ROUNDS (5) and BENCH_PORT (the first of three; one of its own for each run) may be set.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 
@@ -20,7 +20,7 @@ fi
 build=${1:-$root/build/plain}
 [ -d "$build" ] || build=$root/build
 [ -x "$build/tests/bench/bench_load" ] || { echo "no benchmark in $build: build first"; exit 2; }
-bench=$build/tests/bench port=${BENCH_PORT:-35683}
+bench=$build/tests/bench port=${BENCH_PORT:-$((20000 + $$ % 4000 * 3))}
 
 # One core for the server, the others for the load.
 on_server='' on_load=''
