@@ -1,13 +1,14 @@
+/* clang-format off */
 /* How a script travels (object 30401, rules 1 to 5):
  *
- *   READ the instance -> OBSERVE its state -> WRITE request -> RUN -> WAIT for the notification -> READ the
- * response ^                                      |  ^                                                   | |
- * |  '------------ the next script <--------------------'
- *        '------ PAUSE (the SE was busy) <------'                         at the end: CLEAR, END
+ *   READ the instance -> OBSERVE -> WRITE the request -> RUN -> WAIT for the notification -> READ the response
+ *     ^                              |  ^                                                      |
+ *     '--- PAUSE, the SE is busy <---'  '-------------------- the next script <----------------'
  *
- * After a break everything begins with READ: what the agent holds decides. A response to our request is
- * taken. A request that did not arrive is written again while the channel is open; the same kept state gives
- * the same bytes. Otherwise the channel is lost, and the operation looks at the card anew. */
+ * and at the end CLEAR, END. After a break everything begins with READ: what the agent holds decides. A response to
+ * our request is taken. A request that did not arrive is written again while the channel is open; the same kept
+ * state gives the same bytes. Otherwise the channel is lost, and the operation looks at the card anew. */
+/* clang-format on */
 #include "engine.h"
 
 #include <inttypes.h>
@@ -322,8 +323,9 @@ static enum cardea_result tell_result(struct task *task)
 	if (task->kept.ending == ENDING_DONE && task->broken == ERR_NONE)
 		return CARDEA_DONE;
 	if (task->broken != ERR_NONE) {
-		/* the host keeps the first reason, and there is nothing else to do about it */
-		(void)!api->fail(task->out, task->broken, "the step needs more memory than the server gives");
+		const char *reason =
+			arena_printf(task->arena, "the step cannot be completed: %s", err_name(task->broken));
+		api->fail(task->out, task->broken, reason != NULL ? reason : err_name(task->broken));
 		return task->kept.is_unproven ? CARDEA_UNKNOWN : CARDEA_FAILED;
 	}
 	task_is_good(task, api->fail(task->out, task->kept.kind, task->kept.reason));
@@ -361,8 +363,7 @@ enum cardea_result engine_step(const struct se_plugin *plugin, const struct oper
 	if (err == ERR_NONE) {
 		result = run(&task);
 	} else {
-		/* as above: a failure of fail() changes nothing */
-		(void)!plugin->api->fail(out, err, fault.text[0] != '\0' ? fault.text : err_name(err));
+		plugin->api->fail(out, err, fault.text[0] != '\0' ? fault.text : err_name(err));
 		result = step->event == CARDEA_START ? CARDEA_FAILED : CARDEA_UNKNOWN;
 	}
 	channel_wipe(&task);

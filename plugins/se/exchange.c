@@ -128,7 +128,7 @@ static void forget_what_did_not_run(struct task *task, const struct batch *batch
 }
 
 /* Parses and takes what the agent holds. False when the response itself is not to be understood. */
-static bool take_response(struct task *task, const struct seram_instance *instance, size_t *ret_missing)
+static bool take_response(struct task *task, const struct seram_instance *instance)
 {
 	struct batch batch;
 	struct script_response script = { 0 };
@@ -148,8 +148,6 @@ static bool take_response(struct task *task, const struct seram_instance *instan
 	take_answers(task, &script, &batch);
 	if (script_refusal_text(&script) != NULL)
 		task_break(task, ERR_MALFORMED, "the script was refused: %s", script_refusal_text(&script));
-	*ret_missing =
-		batch.count - (script.response_count < batch.count ? script.response_count : batch.count);
 	if (script.response_count == 0 && instance->script_status == SERAM_STATUS_OK &&
 	    instance->agent_state == SERAM_RESPONSE_READY)
 		task_break(task, ERR_MALFORMED, "the agent reports success and gives no answer");
@@ -187,10 +185,9 @@ void script_ended(struct task *task, const struct seram_instance *instance)
 	const bool is_ok = instance->script_status == SERAM_STATUS_OK && !was_interrupted;
 	/* an agent that does not tell is believed, but not after a break */
 	const bool has_channel = instance->has_channel_state ? instance->is_channel_open : !kept->is_resuming;
-	size_t missing = 0;
 
 	kept->is_resuming = false;
-	if (!take_response(task, instance, &missing))
+	if (!take_response(task, instance))
 		return;
 	kept->script_in_flight = false;
 	if (is_ok && kept->channel == CHANNEL_OPEN)

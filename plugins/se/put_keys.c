@@ -1,8 +1,8 @@
-/* se.put-keys: the key set that the operator stored under a new version is on the card, and is proven by
- * opening a secure channel with it.
+/* se.put-keys: the key set that the operator stored under a new version is on the card, and is proven by use.
  *
- *   LOOK (key information) -> ACT: PUT KEY -> PROVE: a new channel with the new version, and a command under
- * it, since authentication alone uses no more than the MAC key
+ *   LOOK (key information) -> ACT: PUT KEY -> PROVE: a new channel with the new version
+ *
+ * PROVE also sends a command, since authentication alone uses no more than the MAC key.
  *
  * After a break with PUT KEY on its way the new version is asked first: INITIALIZE UPDATE alone tells whether
  * the card holds it, and costs nothing when it does not. */
