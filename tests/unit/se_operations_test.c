@@ -818,6 +818,27 @@ static void personalization_never_runs_twice(void **state)
 	break_everywhere(install_then_store, check_stored_once);
 }
 
+/* Only the one command whose effect cannot be asked leaves the result open. */
+static void only_a_break_in_store_data_is_unknown(void **state)
+{
+	unsigned unknown = 0, commands = 1;
+
+	for (unsigned cut = 1; cut <= commands; cut++) {
+		struct lab lab;
+		open_lab(&lab);
+		install(&lab, 500);
+		lab.agent.commands = 0;
+		lab.agent.cut_after = cut;
+		run(&lab, "se.store-data", "{\"aidHex\":\"" APPLET "\",\"dataHex\":\"C10401020304\"}");
+		commands = lab.agent.commands;
+		unknown += lab.result == CARDEA_UNKNOWN;
+		assert_true(lab.result == CARDEA_DONE || lab.result == CARDEA_UNKNOWN);
+		assert_int_equal(agent_count(&lab.agent, 0xE2), 1);
+		lab_close(&lab);
+	}
+	assert_int_equal(unknown, 1);
+}
+
 static void personalization_of_an_absent_application_fails(void **state)
 {
 	struct lab lab;
@@ -983,6 +1004,7 @@ int main(void)
 		cmocka_unit_test(keys_never_reach_the_trace),
 		cmocka_unit_test(a_data_object_is_stored_despite_a_break_at_every_request),
 		cmocka_unit_test(personalization_never_runs_twice),
+		cmocka_unit_test(only_a_break_in_store_data_is_unknown),
 		cmocka_unit_test(personalization_of_an_absent_application_fails),
 		cmocka_unit_test(personalization_data_never_reach_the_trace),
 		cmocka_unit_test(a_busy_card_is_tried_again),
