@@ -6,8 +6,8 @@
 
 /* What we speak first with a 1.1 client: the first of these that it announces in `ct`. One that announces
  * none of them should know SenML CBOR [spec2]. A 1.0 client knows TLV for sure. */
-static const uint16_t formats_by_preference[] = { FORMAT_SENML_CBOR, 11544 /* LwM2M CBOR */,
-						  110 /* SenML JSON */, FORMAT_TLV };
+static const uint16_t formats_by_preference[] = { FORMAT_SENML_CBOR, FORMAT_LWM2M_CBOR, FORMAT_SENML_JSON,
+						  FORMAT_TLV };
 
 static uint16_t choose_format(const struct register_request *request)
 {
@@ -99,6 +99,14 @@ enum err device_pack(const struct device_description *description, struct device
 	device->preferred_format = description->preferred_format;
 	*ret_texts = packed;
 	return ERR_NONE;
+}
+
+bool device_entry_is_from(const struct device_entry *entry, const struct coap_address *from,
+			  const char *identity)
+{
+	if (entry->device.identity[0] != 0 || identity[0] != 0)
+		return strcmp(entry->device.identity, identity) == 0;
+	return coap_address_equal(&entry->device.address, from);
 }
 
 struct address_key address_key_of(const struct coap_address *address)

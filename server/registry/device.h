@@ -62,6 +62,8 @@ MUST_CHECK enum err device_describe(struct arena *arena, const struct register_r
 MUST_CHECK enum err device_pack(const struct device_description *description, struct device *device,
 				void **ret_texts);
 
+/* Whether a message of this address and identity is the device's. */
+bool device_entry_is_from(const struct device_entry *entry, const struct coap_address *from, const char *identity);
 struct address_key address_key_of(const struct coap_address *address);
 
 /* The row of a device; `address` holds the text that it borrows. */

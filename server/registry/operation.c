@@ -1,7 +1,7 @@
 /* LwM2M Core TS 1.1, 6.3 and 6.4: what may be asked of a device, before anything is sent */
 #include "operation.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #include "arguments.h"
 #include "attributes.h"
@@ -15,20 +15,21 @@
 struct operation_rule {
 	const char *name;
 	uint8_t min_depth, max_depth; /* of its path */
+	bool may_be_composite;        /* on the root */
 };
 
 /* clang-format off */
 static const struct operation_rule rules[] = {
-	[LWM2M_READ]             = { "read",             1, 4 },
-	[LWM2M_DISCOVER]         = { "discover",         1, 3 },
-	[LWM2M_WRITE_REPLACE]    = { "write",            2, 4 },
-	[LWM2M_WRITE_PARTIAL]    = { "partial write",    2, 3 },
-	[LWM2M_WRITE_ATTRIBUTES] = { "write-attributes", 1, 4 },
-	[LWM2M_EXECUTE]          = { "execute",          3, 3 },
-	[LWM2M_CREATE]           = { "create",           1, 1 },
-	[LWM2M_DELETE]           = { "delete",           2, 4 },
-	[LWM2M_OBSERVE]          = { "observe",          1, 4 },
-	[LWM2M_CANCEL_OBSERVE]   = { "cancel",           1, 4 },
+	[LWM2M_READ]             = { "read",             1, 4, true  },
+	[LWM2M_DISCOVER]         = { "discover",         1, 3, false },
+	[LWM2M_WRITE_REPLACE]    = { "write",            2, 4, false },
+	[LWM2M_WRITE_PARTIAL]    = { "partial write",    2, 3, true  },
+	[LWM2M_WRITE_ATTRIBUTES] = { "write-attributes", 1, 4, false },
+	[LWM2M_EXECUTE]          = { "execute",          3, 3, false },
+	[LWM2M_CREATE]           = { "create",           1, 1, false },
+	[LWM2M_DELETE]           = { "delete",           2, 4, false },
+	[LWM2M_OBSERVE]          = { "observe",          1, 4, true  },
+	[LWM2M_CANCEL_OBSERVE]   = { "cancel",           1, 4, true  },
 };
 
 /* Security, OSCORE and COSE are the bootstrap server's alone. */
@@ -36,6 +37,21 @@ static const uint16_t secret_objects[] = { 0, 21, 23 };
 /* clang-format on */
 
 /* ---- checks ---- */
+
+static bool is_composite(const struct operation_request *request)
+{
+	return request->path.depth == 0 && rules[request->operation].may_be_composite;
+}
+
+static enum err check_object(struct lwm2m_path path, struct fault *fault)
+{
+	for (size_t i = 0; i < sizeof(secret_objects) / sizeof(secret_objects[0]); i++) {
+		if (path.depth > 0 && path.object == secret_objects[i])
+			return fault_set(fault, ERR_DENIED, "object %u belongs to the bootstrap server",
+					 path.object);
+	}
+	return ERR_NONE;
+}
 
 static enum err check_path(const struct operation_request *request, struct fault *fault)
 {
@@ -46,16 +62,12 @@ static enum err check_path(const struct operation_request *request, struct fault
 		return fault_set(fault, ERR_UNSUPPORTED, "unknown operation %d", (int)request->operation);
 	rule = &rules[request->operation];
 	path_print(request->path, text);
-	if (request->path.depth < rule->min_depth || request->path.depth > rule->max_depth)
+	if (!is_composite(request) &&
+	    (request->path.depth < rule->min_depth || request->path.depth > rule->max_depth))
 		return fault_set(fault, ERR_MALFORMED, "%s is not possible on %s", rule->name, text);
 	if (request->operation == LWM2M_DELETE && request->path.depth == 3)
 		return fault_set(fault, ERR_MALFORMED, "delete is not possible on a resource, %s", text);
-	for (size_t i = 0; i < sizeof(secret_objects) / sizeof(secret_objects[0]); i++) {
-		if (request->path.object == secret_objects[i])
-			return fault_set(fault, ERR_DENIED, "object %u belongs to the bootstrap server",
-					 secret_objects[i]);
-	}
-	return ERR_NONE;
+	return check_object(request->path, fault);
 }
 
 static bool is_writing(enum lwm2m_operation operation)
@@ -64,38 +76,79 @@ static bool is_writing(enum lwm2m_operation operation)
 	       operation == LWM2M_CREATE;
 }
 
+static enum err check_record(const struct registry *registry, const struct operation_request *request,
+			     const struct lwm2m_record *record, struct fault *fault)
+{
+	char path[PATH_TEXT_SIZE], base[PATH_TEXT_SIZE];
+
+	path_print(record->path, path);
+	if (!path_starts_with(record->path, request->path))
+		return fault_set(fault, ERR_MALFORMED, "%s is not below %s", path,
+				 path_print(request->path, base));
+	if (is_composite(request) && is_writing(request->operation) != (record->value.type != LWM2M_NONE))
+		return fault_set(fault, ERR_MALFORMED, "%s: %s", path,
+				 is_writing(request->operation) ? "nothing to write" : "a name has no value");
+	/* Of an object that nobody has described any value may be written. */
+	if (!is_writing(request->operation) ||
+	    model_object(registry->parts.model, record->path.object, NULL) == NULL)
+		return ERR_NONE;
+	return model_check(registry->parts.model, record, fault);
+}
+
 static enum err check_records(const struct registry *registry, const struct operation_request *request,
 			      struct fault *fault)
 {
-	char outside[PATH_TEXT_SIZE], base[PATH_TEXT_SIZE];
-	enum err err = ERR_NONE;
+	for (size_t i = 0; i < request->records.count; i++) {
+		enum err err = check_object(request->records.at[i].path, fault);
 
-	for (size_t i = 0; i < request->records.count && err == ERR_NONE; i++) {
-		const struct lwm2m_record *record = &request->records.at[i];
-
-		if (!path_starts_with(record->path, request->path))
-			return fault_set(fault, ERR_MALFORMED, "%s is not below %s",
-					 path_print(record->path, outside), path_print(request->path, base));
-		/* Of an object that nobody has described any value may be written. */
-		if (model_object(registry->parts.model, record->path.object, NULL) != NULL)
-			err = model_check(registry->parts.model, record, fault);
+		if (err == ERR_NONE)
+			err = check_record(registry, request, &request->records.at[i], fault);
+		if (err != ERR_NONE)
+			return err;
 	}
-	return err;
+	return ERR_NONE;
 }
 
-static enum err check_write(const struct registry *registry, const struct operation_request *request,
-			    struct fault *fault)
+/* The names in the body of a composite would need an alternate path in front, which our formats do not write.
+ */
+static enum err check_composite(const struct device *device, const struct operation_request *request,
+				struct fault *fault)
 {
-	if (!is_writing(request->operation))
-		return request->payload_format == FORMAT_NONE && request->records.count == 0
-			       ? ERR_NONE
-			       : fault_set(fault, ERR_MALFORMED, "%s takes no values",
-					   rules[request->operation].name);
-	if (request->payload_format != FORMAT_NONE)
-		return ERR_NONE;
-	if (request->records.count == 0 && request->operation != LWM2M_CREATE)
+	if (strcmp(device->version, "1.0") == 0)
+		return fault_set(fault, ERR_UNSUPPORTED,
+				 "the device speaks LwM2M 1.0, without composite operations");
+	if (device->root[0] != 0)
+		return fault_set(fault, ERR_UNSUPPORTED,
+				 "no composite operations below the alternate path %s", device->root);
+	if (request->payload_format != FORMAT_NONE || request->records.count == 0)
+		return fault_set(fault, ERR_MALFORMED, "a composite operation names its resources");
+	return ERR_NONE;
+}
+
+static enum err check_body(const struct operation_request *request, struct fault *fault)
+{
+	bool has_payload = request->payload_format != FORMAT_NONE, has_records = request->records.count > 0;
+
+	if (!is_writing(request->operation) && !is_composite(request) && (has_payload || has_records))
+		return fault_set(fault, ERR_MALFORMED, "%s takes no values", rules[request->operation].name);
+	if (is_writing(request->operation) && !has_payload && !has_records &&
+	    request->operation != LWM2M_CREATE)
 		return fault_set(fault, ERR_MALFORMED, "nothing to write");
-	return check_records(registry, request, fault);
+	return ERR_NONE;
+}
+
+static enum err check(const struct registry *registry, const struct device *device,
+		      const struct operation_request *request, struct fault *fault)
+{
+	enum err err = check_path(request, fault);
+
+	if (err == ERR_NONE && is_composite(request))
+		err = check_composite(device, request, fault);
+	if (err == ERR_NONE)
+		err = check_body(request, fault);
+	if (err == ERR_NONE)
+		err = check_records(registry, request, fault);
+	return err;
 }
 
 /* ---- the copy that lives until the answer ---- */
@@ -207,14 +260,17 @@ static struct operation *operation_create(void)
 
 /* ---- starting ---- */
 
-/* An observation of the same path is asked for again with its token; one that is cancelled has to be there.
- */
+/* What is observed already is asked for again with its token; what is cancelled has to be there. */
 static enum err find_observation(struct device_entry *entry, struct operation *operation, struct fault *fault)
 {
 	const struct operation_request *request = &operation->request;
-	const struct observation *observation = observation_find(entry, request->path, request->job_id);
+	const struct observation *observation;
 	char text[PATH_TEXT_SIZE];
+	enum err err = observation_target_of(operation->arena, request, &operation->target);
 
+	if (err != ERR_NONE)
+		return fault_set(fault, err, "more than %d names to observe", OBSERVATION_TARGET_MAX_NAMES);
+	observation = observation_find(entry, &operation->target, request->job_id);
 	if (observation != NULL)
 		operation->observation_token = observation->token;
 	else if (request->operation == LWM2M_CANCEL_OBSERVE)
@@ -228,10 +284,8 @@ static enum err prepare(struct registry *registry, struct device_entry *entry,
 			const struct operation_request *request, struct operation *operation,
 			struct fault *fault)
 {
-	enum err err = check_path(request, fault);
+	enum err err = check(registry, &entry->device, request, fault);
 
-	if (err == ERR_NONE)
-		err = check_write(registry, request, fault);
 	if (err == ERR_NONE)
 		err = copy_request(operation->arena, request, &operation->request, fault);
 	if (err == ERR_NONE &&
@@ -283,23 +337,29 @@ enum err operation_start(struct registry *registry, const char *endpoint,
 	return err;
 }
 
+/* With the device's word or without it, the observation is gone afterwards. */
+static void end_observation(struct registry *registry, struct device_entry *entry,
+			    const struct observation *observation)
+{
+	uint64_t token = observation->token;
+	struct operation_request request;
+	enum err err;
+
+	arena_reset(registry->brief);
+	err = observation_request(observation, LWM2M_CANCEL_OBSERVE, registry->brief, &request);
+	if (err == ERR_NONE)
+		err = operation_start(registry, entry->device.endpoint, &request, NULL, NULL, 0, NULL);
+	if (err != ERR_NONE)
+		observation_end(registry, token);
+}
+
 void operation_end_job(struct registry *registry, const char *endpoint, uint64_t job_id)
 {
 	struct device_entry *entry = registry_entry(registry, endpoint);
 	const struct observation *observation;
 
-	while (entry != NULL && (observation = observation_of_job(entry, job_id)) != NULL) {
-		const struct operation_request request = {
-			.operation = LWM2M_CANCEL_OBSERVE,
-			.path = observation->path,
-			.payload_format = FORMAT_NONE,
-			.accept = observation->format,
-			.job_id = job_id,
-		};
-
-		if (operation_start(registry, endpoint, &request, NULL, NULL, 0, NULL) != ERR_NONE)
-			observation_end(registry, observation->token);
-	}
+	while (entry != NULL && (observation = observation_of_job(entry, job_id)) != NULL)
+		end_observation(registry, entry, observation);
 }
 
 enum err operation_observations(const struct registry *registry, struct arena *arena, const char *endpoint,

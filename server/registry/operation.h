@@ -8,9 +8,10 @@
 
 struct operation_request {
 	enum lwm2m_operation operation;
+	/* READ, WRITE_PARTIAL, OBSERVE and CANCEL_OBSERVE of the root are the composite operations of LwM2M 1.1. */
 	struct lwm2m_path path;
 	/* What to write or create: typed records, encoded as the device prefers (and again in the next format after 4.06 or
-	 * 4.15) ... */
+	 * 4.15); of a composite read or observe what to read, as names (LWM2M_NONE) of objects to resource instances ... */
 	struct lwm2m_records records;
 	/* ... or bytes in a given format, sent as they are. */
 	struct bytes payload;
@@ -38,7 +39,8 @@ typedef void operation_done(void *self, uint64_t id, const struct operation_answ
 /* Checks the request against the object model, then sends it, or lets it wait behind those that were started before.
  * `done` (NULL: nobody waits) is called once, never before this returns, and not at all when the registry is freed. A
  * CANCEL_OBSERVE ends the observation at once, whatever becomes of the message to the device.
- * ERR_NOT_FOUND: no such device or observation. ERR_MALFORMED, ERR_UNSUPPORTED, ERR_DENIED (objects 0 and 21): said in `fault`.
+ * ERR_NOT_FOUND: no such device or observation. ERR_MALFORMED, ERR_UNSUPPORTED (also a composite one on
+ * a 1.0 device), ERR_DENIED (objects 0 and 21): said in `fault`.
  * ERR_UNAVAILABLE: it sleeps, or too much waits for it. */
 MUST_CHECK enum err operation_start(struct registry *registry, const char *endpoint,
                                     const struct operation_request *request, operation_done *done, void *self, uint64_t id,
@@ -49,6 +51,8 @@ void operation_end_job(struct registry *registry, const char *endpoint, uint64_t
 
 struct observation_view {
 	struct lwm2m_path path;
+	const struct lwm2m_path *names;         /* what a composite one names; valid until the loop's next turn */
+	size_t name_count;
 	uint64_t job_id;
 	uint16_t format;
 };

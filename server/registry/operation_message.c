@@ -6,35 +6,44 @@
 #include "format.h"
 #include "path.h"
 
-#define MAX_ATTEMPTS 4
+#define MAX_ATTEMPTS 5
+
+struct shape {
+	uint8_t method, composite_method; /* 0: there is no composite form */
+	bool is_reading;                  /* its answer is values */
+	bool is_writing;                  /* its body is values */
+};
 
 /* clang-format off */
-static const uint8_t methods[] = {
-	[LWM2M_READ]             = COAP_GET,
-	[LWM2M_DISCOVER]         = COAP_GET,
-	[LWM2M_WRITE_REPLACE]    = COAP_PUT,
-	[LWM2M_WRITE_PARTIAL]    = COAP_POST,
-	[LWM2M_WRITE_ATTRIBUTES] = COAP_PUT,
-	[LWM2M_EXECUTE]          = COAP_POST,
-	[LWM2M_CREATE]           = COAP_POST,
-	[LWM2M_DELETE]           = COAP_DELETE,
-	[LWM2M_OBSERVE]          = COAP_GET,
-	[LWM2M_CANCEL_OBSERVE]   = COAP_GET,
+static const struct shape shapes[] = {
+	[LWM2M_READ]             = { COAP_GET,    COAP_FETCH,  true,  false },
+	[LWM2M_DISCOVER]         = { COAP_GET,    0,           false, false },
+	[LWM2M_WRITE_REPLACE]    = { COAP_PUT,    0,           false, true  },
+	[LWM2M_WRITE_PARTIAL]    = { COAP_POST,   COAP_IPATCH, false, true  },
+	[LWM2M_WRITE_ATTRIBUTES] = { COAP_PUT,    0,           false, false },
+	[LWM2M_EXECUTE]          = { COAP_POST,   0,           false, false },
+	[LWM2M_CREATE]           = { COAP_POST,   0,           false, true  },
+	[LWM2M_DELETE]           = { COAP_DELETE, 0,           false, false },
+	[LWM2M_OBSERVE]          = { COAP_GET,    COAP_FETCH,  true,  false },
+	[LWM2M_CANCEL_OBSERVE]   = { COAP_GET,    COAP_FETCH,  true,  false },
 };
 /* clang-format on */
 
-static bool is_reading(const struct operation *operation)
+static const struct shape *shape_of(const struct operation_request *request)
 {
-	return methods[operation->request.operation] == COAP_GET;
+	return &shapes[request->operation];
 }
 
-static bool has_records(const struct operation *operation)
+static bool is_composite(const struct operation_request *request)
 {
-	const struct operation_request *request = &operation->request;
+	return request->path.depth == 0;
+}
 
+/* Values to write, or the names of a composite read. */
+static bool has_records(const struct operation_request *request)
+{
 	return request->payload_format == FORMAT_NONE &&
-	       (request->operation == LWM2M_WRITE_REPLACE || request->operation == LWM2M_WRITE_PARTIAL ||
-		request->operation == LWM2M_CREATE);
+	       (shape_of(request)->is_writing || (shape_of(request)->is_reading && is_composite(request)));
 }
 
 /* ---- paths ---- */
@@ -66,8 +75,8 @@ static enum err add_parts(struct coap_message *message, const char *text, char s
 	return err;
 }
 
-enum err operation_message_path(struct arena *arena, const char *root, struct lwm2m_path path,
-				struct coap_message *message)
+static enum err add_path(struct arena *arena, const char *root, struct lwm2m_path path,
+			 struct coap_message *message)
 {
 	enum err err = add_parts(message, root, '/', add_segment);
 
@@ -94,32 +103,46 @@ struct attempts {
 	size_t count;
 };
 
-static void try(struct attempts *attempts, uint16_t format)
+/* Each that we have, once; FORMAT_NONE: the device chooses. */
+static void try(struct attempts *attempts, uint16_t number)
 {
+	if (number != FORMAT_NONE && format_find(number) == NULL)
+		return;
 	for (size_t i = 0; i < attempts->count; i++) {
-		if (attempts->formats[i] == format)
+		if (attempts->formats[i] == number)
 			return;
 	}
-	attempts->formats[attempts->count++] = format;
+	attempts->formats[attempts->count++] = number;
+}
+
+/* Composites name objects in their body: TLV cannot. */
+static void try_absolute(struct attempts *attempts, const struct device *device)
+{
+	if (device->preferred_format != FORMAT_TLV)
+		try(attempts, device->preferred_format);
+	try(attempts, FORMAT_SENML_CBOR);
+	try(attempts, FORMAT_SENML_JSON);
 }
 
 /* What is tried one after another while the device answers 4.06 or 4.15. SenML would need the alternate path
  * in its names, TLV has none. At last: what the device chooses, or the plain form of one value. */
-static struct attempts attempts_of(const struct operation *operation)
+static struct attempts attempts_of(const struct device *device, const struct operation_request *request)
 {
-	const struct operation_request *request = &operation->request;
-	const struct device *device = &operation->entry->device;
 	struct attempts attempts = { .count = 0 };
 
-	if (is_reading(operation) && request->accept != FORMAT_NONE) {
-		try(&attempts, request->accept);
+	if (is_composite(request)) {
+		try_absolute(&attempts, device);
+		return attempts;
+	}
+	if (shape_of(request)->is_reading && request->accept != FORMAT_NONE) {
+		attempts.formats[attempts.count++] = request->accept;
 		return attempts;
 	}
 	try(&attempts, device->preferred_format);
 	if (device->root[0] == 0)
 		try(&attempts, FORMAT_SENML_CBOR);
 	try(&attempts, FORMAT_TLV);
-	if (is_reading(operation))
+	if (shape_of(request)->is_reading)
 		try(&attempts, FORMAT_NONE);
 	else if (request->operation == LWM2M_WRITE_REPLACE && request->path.depth >= 3 &&
 		 request->records.count == 1)
@@ -130,84 +153,86 @@ static struct attempts attempts_of(const struct operation *operation)
 
 /* ---- the message ---- */
 
-/* A format may be unable to say it, as SenML a new instance whose id the device chooses: then the next one is
- * tried. */
-static enum err write_records(struct operation *operation, const struct model *model,
+static enum err write_records(struct arena *arena, const struct model *model,
+			      const struct operation_request *request, uint16_t number,
 			      struct coap_message *message, struct fault *fault)
 {
-	const struct attempts attempts = attempts_of(operation);
-	struct fault first = { .kind = ERR_NONE };
+	const struct format *format = format_find(number);
 
-	for (; operation->attempt < attempts.count; operation->attempt++) {
-		const struct format *format = format_find(attempts.formats[operation->attempt]);
-		enum err err = ERR_UNSUPPORTED;
-
-		if (format != NULL)
-			err = format->write(operation->arena, model, operation->request.path,
-					    operation->request.records, &message->payload, &first);
-		if (err == ERR_NONE) {
-			message->content_format = format->number;
-			return ERR_NONE;
-		}
-		if (err != ERR_UNSUPPORTED)
-			return fault_set(fault, err, "%s", first.text);
-	}
-	return fault_set(fault, ERR_UNSUPPORTED, "%s",
-			 first.text[0] != 0 ? first.text : "no format that the device takes");
+	if (format == NULL)
+		return fault_set(fault, ERR_UNSUPPORTED, "no format that the device takes");
+	message->content_format = format->number;
+	return format->write(arena, model, request->path, request->records, &message->payload, fault);
 }
 
-static void ask(const struct operation *operation, struct coap_message *message)
+static void ask(const struct operation_request *request, uint16_t number, struct coap_message *message)
 {
-	const struct attempts attempts = attempts_of(operation);
-
-	message->accept = operation->request.operation == LWM2M_DISCOVER
-				  ? FORMAT_LINK
-				  : attempts.formats[operation->attempt];
-	message->has_observe = operation->request.operation == LWM2M_OBSERVE ||
-			       operation->request.operation == LWM2M_CANCEL_OBSERVE;
-	message->observe = operation->request.operation == LWM2M_CANCEL_OBSERVE ? 1 : 0;
+	message->accept = request->accept != FORMAT_NONE ? request->accept : number;
+	message->has_observe = request->operation != LWM2M_READ;
+	message->observe = request->operation == LWM2M_CANCEL_OBSERVE ? 1 : 0;
 }
 
-enum err operation_message_make(struct operation *operation, const struct model *model, struct fault *fault)
+enum err operation_message_of(struct arena *arena, const struct model *model, const struct device *device,
+			      const struct operation_request *request, size_t attempt,
+			      struct coap_message *ret_message, struct fault *fault)
 {
-	const struct operation_request *request = &operation->request;
-	struct coap_message *message = &operation->message;
-	enum err err;
-
-	*message = (struct coap_message){
-		.code = methods[request->operation],
+	const struct shape *shape = shape_of(request);
+	const uint16_t format = attempts_of(device, request).formats[attempt];
+	struct coap_message message = {
+		.code = is_composite(request) ? shape->composite_method : shape->method,
 		.content_format = request->payload_format,
-		.accept = COAP_NO_FORMAT,
+		.accept = request->operation == LWM2M_DISCOVER ? FORMAT_LINK : COAP_NO_FORMAT,
 		.payload = request->payload,
 	};
-	err = operation_message_path(operation->arena, operation->entry->device.root, request->path, message);
+	enum err err = add_path(arena, device->root, request->path, &message);
+
 	if (err == ERR_NONE && request->operation == LWM2M_WRITE_ATTRIBUTES)
-		err = add_parts(message, request->attributes, '&', add_query);
+		err = add_parts(&message, request->attributes, '&', add_query);
 	if (err != ERR_NONE)
 		return fault_set(fault, err, "path or attributes are too long");
 	if (request->operation == LWM2M_EXECUTE && request->arguments != NULL && request->arguments[0] != 0) {
-		message->content_format = FORMAT_TEXT;
-		message->payload = bytes_of_text(request->arguments);
+		message.content_format = FORMAT_TEXT;
+		message.payload = bytes_of_text(request->arguments);
 	}
-	if (is_reading(operation))
-		ask(operation, message);
-	if (has_records(operation))
-		err = write_records(operation, model, message, fault);
+	if (shape->is_reading)
+		ask(request, format, &message);
+	if (has_records(request))
+		err = write_records(arena, model, request, format, &message, fault);
+	if (err == ERR_NONE)
+		*ret_message = message;
+	return err;
+}
+
+/* In the format of the attempt, or the next one that can carry the records. */
+enum err operation_message_make(struct operation *operation, const struct model *model, struct fault *fault)
+{
+	const struct device *device = &operation->entry->device;
+	size_t count = attempts_of(device, &operation->request).count;
+	struct fault why = { 0 };
+	enum err err;
+
+	do {
+		why = (struct fault){ 0 };
+		err = operation_message_of(operation->arena, model, device, &operation->request,
+					   operation->attempt, &operation->message, &why);
+	} while (err == ERR_UNSUPPORTED && ++operation->attempt < count);
+	if (err != ERR_NONE)
+		fault_set(fault, err, "%s", why.text);
 	return err;
 }
 
 bool operation_message_again(struct operation *operation, const struct model *model, uint8_t code)
 {
+	const struct operation_request *request = &operation->request;
+
 	if (code != COAP_CODE(4, 6) && code != COAP_CODE(4, 15))
 		return false;
-	if (!has_records(operation) &&
-	    !(is_reading(operation) && operation->request.operation != LWM2M_DISCOVER))
+	if (!has_records(request) && !shape_of(request)->is_reading)
 		return false;
-	while (++operation->attempt < attempts_of(operation).count) {
-		if (operation_message_make(operation, model, NULL) == ERR_NONE)
-			return true;
-	}
-	return false;
+	if (++operation->attempt >= attempts_of(&operation->entry->device, request).count)
+		return false;
+	operation->was_refused = true;
+	return operation_message_make(operation, model, NULL) == ERR_NONE;
 }
 
 /* ---- the answer ---- */
@@ -257,27 +282,30 @@ static struct lwm2m_path read_location(const struct operation *operation, const 
 /* What the device took at last it is offered first from now on. */
 static void prefer(const struct operation *operation)
 {
-	uint16_t number = attempts_of(operation).formats[operation->attempt];
+	struct device *device = &operation->entry->device;
+	uint16_t number = attempts_of(device, &operation->request).formats[operation->attempt];
 	const struct format *format = format_find(number);
 
 	if (format != NULL && !format->single)
-		operation->entry->device.preferred_format = number;
+		device->preferred_format = number;
 }
 
 void operation_message_read(struct operation *operation, const struct model *model,
 			    const struct coap_message *message, struct operation_answer *ret_answer)
 {
 	const struct operation_request *request = &operation->request;
-	struct operation_answer answer = { .code = message->code,
-					   .format = message->content_format,
-					   .payload = message->payload };
+	struct operation_answer answer = {
+		.code = message->code,
+		.format = message->content_format,
+		.payload = message->payload,
+	};
 
 	if (request->operation == LWM2M_CREATE && message->code == COAP_CODE(2, 1))
 		answer.location = read_location(operation, message);
-	if (message->code == COAP_CODE(2, 5) && is_reading(operation) && request->operation != LWM2M_DISCOVER)
+	if (message->code == COAP_CODE(2, 5) && shape_of(request)->is_reading)
 		answer.records = operation_message_records(operation->arena, model, request->path,
 							   operation->message.accept, message, &answer.fault);
-	if (message->code >> 5 == 2 && operation->attempt > 0)
+	if (message->code >> 5 == 2 && operation->was_refused)
 		prefer(operation);
 	*ret_answer = answer;
 }
@@ -297,7 +325,7 @@ bool operation_message_wrote_lifetime(const struct operation *operation, uint8_t
 {
 	const struct operation_request *request = &operation->request;
 
-	if (code != COAP_CODE(2, 4) || !has_records(operation) || request->path.object != 1 ||
+	if (code != COAP_CODE(2, 4) || !has_records(request) || !shape_of(request)->is_writing ||
 	    !has_one_account(&operation->entry->device))
 		return false;
 	for (size_t i = 0; i < request->records.count; i++) {

@@ -4,11 +4,12 @@
 
 #include "operation_queue.h"
 
-/* The Uri-Path of an object path below the alternate root. ERR_NOMEM, ERR_LIMIT. */
-MUST_CHECK enum err operation_message_path(struct arena *arena, const char *root, struct lwm2m_path path,
-					   struct coap_message *message);
+/* The message of a request in the format of an attempt, from 0; in the arena. ERR_UNSUPPORTED: the format cannot carry it. */
+MUST_CHECK enum err operation_message_of(struct arena *arena, const struct model *model, const struct device *device,
+                                         const struct operation_request *request, size_t attempt,
+                                         struct coap_message *ret_message, struct fault *fault);
 
-/* Makes the message of an operation that has its entry and request, in the format that the device prefers. */
+/* Makes the message of an operation that has its entry and request, in the first format that can carry it. */
 MUST_CHECK enum err operation_message_make(struct operation *operation, const struct model *model,
 					   struct fault *fault);
 /* True when the device refused the format and there is another one: the message then is in that. */

@@ -87,8 +87,7 @@ void operation_queue_sleep(struct registry *registry, struct device_entry *entry
 {
 	struct operation *operation;
 
-	LL_FOREACH(entry->operations, operation)
-	{
+	LL_FOREACH (entry->operations, operation) {
 		if (operation != entry->under_way && operation->ending == NULL &&
 		    !operation->request.may_wait)
 			end_soon(registry, operation,
@@ -126,8 +125,8 @@ void operation_queue_forget(struct registry *registry, struct device_entry *entr
 {
 	struct operation *operation;
 
-	LL_FOREACH(entry->operations, operation)
-	operation->done = NULL;
+	LL_FOREACH (entry->operations, operation)
+		operation->done = NULL;
 	operation_queue_end(registry, entry, ERR_UNAVAILABLE, "the server stops");
 }
 
@@ -155,7 +154,8 @@ static void follow(struct registry *registry, struct operation *operation, const
 	uint32_t lifetime_s;
 
 	if (operation->request.operation == LWM2M_OBSERVE && answer->code >> 5 == 2 && message->has_observe) {
-		enum err err = observation_keep(registry, entry, operation->token, &operation->request);
+		enum err err = observation_keep(registry, entry, operation->token, &operation->target,
+						operation->message.accept, operation->request.job_id);
 
 		if (err != ERR_NONE)
 			fault_set(&answer->fault, err, "the observation cannot be kept");
@@ -200,8 +200,7 @@ static struct operation *first_to_send(const struct device_entry *entry)
 {
 	struct operation *operation;
 
-	LL_FOREACH(entry->operations, operation)
-	{
+	LL_FOREACH (entry->operations, operation) {
 		if (operation->ending == NULL)
 			return operation;
 	}

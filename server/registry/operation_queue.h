@@ -2,6 +2,7 @@
 #ifndef CARDEA_REGISTRY_OPERATION_QUEUE_H
 #define CARDEA_REGISTRY_OPERATION_QUEUE_H
 
+#include "observation_target.h"
 #include "operation.h"
 #include "state.h"
 
@@ -14,12 +15,14 @@ struct operation {
 	struct operation_request request; /* a copy in the arena */
 	struct coap_message message;      /* what is sent, in the format that is tried */
 	size_t attempt;                   /* which format that is */
+	bool was_refused;                       /* the device did not take the one before */
 	operation_done *done;             /* NULL: nobody waits */
 	void *self;
 	uint64_t id;
 	uint64_t number, token;     /* of the exchange under way */
 	uint64_t observation_token; /* OBSERVE: of the one that is asked for again; CANCEL_OBSERVE: that ends
 				     */
+	struct observation_target target;       /* of these two */
 	const struct operation_answer *ending; /* what it ends with in the next turn */
 	struct timer timer;                    /* until then, or as long as it is patient */
 	UT_hash_handle hh;

@@ -11,6 +11,7 @@
 #include "awake.h"
 #include "json_text.h"
 #include "log.h"
+#include "notification.h"
 #include "observation.h"
 #include "operation_queue.h"
 #include "registration.h"
@@ -282,7 +283,7 @@ struct endpoint_handlers registry_handlers(struct registry *registry)
 {
 	return (struct endpoint_handlers){
 		.request = routes_serve,
-		.notification = observation_notified,
+		.notification = notification_arrived,
 		.observed = observation_observed,
 		.moved = moved,
 		.self = registry,
@@ -294,8 +295,8 @@ static void detach(struct registry *registry)
 {
 	struct device_entry *entry, *next;
 
-	HASH_ITER(by_location, registry->by_location, entry, next)
-	operation_queue_forget(registry, entry);
+	HASH_ITER (by_location, registry->by_location, entry, next)
+		operation_queue_forget(registry, entry);
 	registry->endpoint = NULL;
 }
 
@@ -318,8 +319,9 @@ enum err registry_create(const struct registry_parts *parts, struct registry **r
 	registry->parts = *parts;
 	registry->sweep = timer_of(sweep_removed, registry);
 	registry->scratch = arena_create(SCRATCH_MAX_BYTES);
+	registry->brief = arena_create(SCRATCH_MAX_BYTES);
 	registry->event_arena = arena_create(SCRATCH_MAX_BYTES);
-	if (registry->scratch != NULL && registry->event_arena != NULL)
+	if (registry->scratch != NULL && registry->brief != NULL && registry->event_arena != NULL)
 		err = restore_all(registry);
 	if (err != ERR_NONE) {
 		registry_free(registry);
@@ -336,8 +338,7 @@ void registry_free(struct registry *registry)
 	if (registry == NULL)
 		return;
 	detach(registry);
-	HASH_ITER(by_location, registry->by_location, entry, next)
-	{
+	HASH_ITER (by_location, registry->by_location, entry, next) {
 		observation_forget_all(registry, entry);
 		loop_stop_timer(registry->parts.loop, &entry->timer);
 		unindex(registry, entry);
@@ -347,6 +348,7 @@ void registry_free(struct registry *registry)
 	sweep_removed(registry);
 	acknowledgement_cancel_all(registry);
 	arena_free(registry->scratch);
+	arena_free(registry->brief);
 	arena_free(registry->event_arena);
 	free(registry);
 }

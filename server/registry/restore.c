@@ -5,7 +5,6 @@
 #include "change.h"
 #include "log.h"
 #include "observation.h"
-#include "path.h"
 
 /* ---- registrations ---- */
 
@@ -117,12 +116,15 @@ static bool restore_observation(void *self, const struct observation_row *row)
 {
 	struct restoring *restoring = self;
 	struct device_entry *entry = registry_entry(restoring->registry, row->endpoint);
-	struct lwm2m_path path;
-	enum err err = path_parse(bytes_of_text(row->path), &path, NULL);
+	struct observation_target target;
+	enum err err;
+
+	arena_reset(restoring->registry->brief);
+	err = observation_target_parse(restoring->registry->brief, row->path, &target);
 
 	/* A job asks again for what it wants to observe. */
 	if (err == ERR_NONE && entry != NULL && row->job_id == 0)
-		err = observation_restore(restoring->registry, entry, row, path);
+		err = observation_restore(restoring->registry, entry, row, &target);
 	else
 		err = note_stale(restoring, row->token);
 	if (err != ERR_NONE)

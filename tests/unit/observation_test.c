@@ -405,6 +405,74 @@ static void observations_leave_with_their_device(void **state)
 	device_close(&device);
 }
 
+/* ---- composite ---- */
+
+static const struct lwm2m_record two_names[] = {
+	{ .path = { 3, 0, 9, LWM2M_ID_NONE, 3 } },
+	{ .path = { 1, 0, LWM2M_ID_NONE, LWM2M_ID_NONE, 2 } },
+};
+
+static struct operation_request composite_of(enum lwm2m_operation operation)
+{
+	return (struct operation_request){
+		.operation = operation,
+		.records = { two_names, 2 },
+		.payload_format = FORMAT_NONE,
+		.accept = FORMAT_NONE,
+	};
+}
+
+/* Answers the token; the body that was asked with is in `body`. */
+static uint64_t await_composite(struct registry_lab *lab, struct lab_device *device, uint32_t observe,
+				uint8_t *body, size_t *body_len)
+{
+	device_await(lab, device);
+	assert_int_equal(device->message.code, COAP_FETCH);
+	assert_int_equal(device->message.observe, observe);
+	assert_true(device->message.payload.len < 64);
+	*body_len = device->message.payload.len;
+	memcpy(body, device->message.payload.at, *body_len);
+	device_answer(device, COAP_CODE(2, 5), observe == 0 ? 1 : -1, FORMAT_SENML_CBOR,
+		      VALUE(senml_battery_42));
+	return device_token(device);
+}
+
+static void composite_outlasts_breaks_and_ends_with_the_same_body(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	const struct operation_request request = composite_of(LWM2M_OBSERVE),
+				       cancel = composite_of(LWM2M_CANCEL_OBSERVE);
+	uint8_t first[64], again[64], last[64];
+	size_t first_len, again_len, last_len;
+	uint64_t token;
+
+	device_register(lab, &device, "ep=a&lt=600&lwm2m=1.1");
+	assert_int_equal(operation_start(lab->registry, "a", &request, lab_answered, lab, 1, NULL), ERR_NONE);
+	token = await_composite(lab, &device, 0, first, &first_len);
+	lab_until(lab, lab->answer.count == 1);
+	assert_int_equal(lab->answer.fault.kind, ERR_NONE);
+	assert_int_equal(lab->answer.record.value.integer, 42);
+
+	registry_lab_restart(lab);
+	device_notify(&device, token, COAP_CODE(2, 5), 2, FORMAT_SENML_CBOR, VALUE(senml_battery_42));
+	lab_until(lab, lab->heard.notified == 1);
+	assert_int_equal(lab->heard.path.depth, 0);
+	assert_int_equal(lab->heard.record.value.integer, 42);
+
+	device_register(lab, &device, "ep=a&lt=600&lwm2m=1.1");
+	assert_true(await_composite(lab, &device, 0, again, &again_len) == token);
+	assert_true(bytes_equal(bytes_of(again, again_len), bytes_of(first, first_len)));
+	lab_until(lab, lab->heard.notified == 2);
+
+	assert_int_equal(operation_start(lab->registry, "a", &cancel, lab_answered, lab, 2, NULL), ERR_NONE);
+	assert_int_equal(observation_count(lab), 0);
+	assert_true(await_composite(lab, &device, 1, last, &last_len) == token);
+	assert_true(bytes_equal(bytes_of(last, last_len), bytes_of(first, first_len)));
+	lab_until(lab, lab->answer.count == 2);
+	device_close(&device);
+}
+
 /* ---- Send ---- */
 
 static void send_is_taken_and_told(void **state)
@@ -469,6 +537,7 @@ int main(void)
 		lab_test(new_registration_renews_the_operators_observations),
 		lab_test(move_renews_observations),
 		lab_test(observations_leave_with_their_device),
+		lab_test(composite_outlasts_breaks_and_ends_with_the_same_body),
 		lab_test(send_is_taken_and_told),
 		lab_test(wrong_sends_are_refused_with_their_code),
 	};

@@ -1,7 +1,9 @@
 #include "registry_lab.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "format.h"
+#include "path.h"
 
 #define NOTHING bytes_of(NULL, 0)
 #define OK      "OK"
@@ -354,6 +356,133 @@ static void location_of_another_object_is_not_believed(void **state)
 	device_close(&device);
 }
 
+/* ---- composite ---- */
+
+static const struct lwm2m_record two_names[] = {
+	{ .path = { 3, 0, 0, LWM2M_ID_NONE, 3 } },
+	{ .path = { 1, 0, LWM2M_ID_NONE, LWM2M_ID_NONE, 2 } },
+};
+
+static struct operation_request composite_of(enum lwm2m_operation operation,
+					     const struct lwm2m_record *records, size_t count)
+{
+	struct operation_request request = request_of(operation, (struct lwm2m_path){ .depth = 0 });
+
+	request.records = (struct lwm2m_records){ records, count };
+	return request;
+}
+
+static void composite_read_fetches_the_root_by_names(void **state)
+{
+	/* [{-2: "/3/0/0", 3: "OK"}] */
+	static const uint8_t answer[] = { 0x81, 0xA2, 0x21, 0x66, '/',  '3', '/',
+					  '0',  '/',  '0',  0x03, 0x62, 'O', 'K' };
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	const struct operation_request request = composite_of(LWM2M_READ, two_names, 2);
+	const struct lwm2m_path root = { .depth = 0 };
+	struct arena *arena = arena_create(0);
+	struct lwm2m_records names;
+
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
+	start_on(lab, &device, &request);
+	assert_int_equal(device.message.code, COAP_FETCH);
+	assert_int_equal(device.message.path_count, 0);
+	assert_int_equal(device.message.content_format, FORMAT_SENML_CBOR);
+	assert_int_equal(device.message.accept, FORMAT_SENML_CBOR);
+	assert_false(device.message.has_observe);
+	assert_int_equal(
+		format_find(FORMAT_SENML_CBOR)->read(arena, NULL, root, device.message.payload, &names, NULL),
+		ERR_NONE);
+	assert_int_equal(names.count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(path_equal(names.at[i].path, two_names[i].path));
+		assert_int_equal(names.at[i].value.type, LWM2M_NONE);
+	}
+	device_answer(&device, COAP_CODE(2, 5), -1, FORMAT_SENML_CBOR, bytes_of(answer, sizeof(answer)));
+	await_answer(lab);
+	assert_int_equal(lab->answer.fault.kind, ERR_NONE);
+	assert_int_equal(lab->answer.record_count, 1);
+	assert_string_equal(lab->answer.text, OK);
+	arena_free(arena);
+	device_close(&device);
+}
+
+static void composite_write_patches_the_root(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	struct operation_request request;
+	struct lwm2m_record record;
+
+	write_lifetime(&request, &record, 3600);
+	request = composite_of(LWM2M_WRITE_PARTIAL, &record, 1);
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
+	start_on(lab, &device, &request);
+	assert_int_equal(device.message.code, COAP_IPATCH);
+	assert_int_equal(device.message.path_count, 0);
+	assert_int_equal(device.message.content_format, FORMAT_SENML_CBOR);
+	device_answer(&device, COAP_CODE(2, 4), -1, COAP_NO_FORMAT, NOTHING);
+	await_answer(lab);
+	assert_int_equal(lab->answer.code, COAP_CODE(2, 4));
+	assert_int_equal(registry_find(lab->registry, "a")->lifetime_s, 3600);
+	device_close(&device);
+}
+
+static void wrong_composites_say_what_is_wrong(void **state)
+{
+	static const struct lwm2m_record secret[] = { { .path = { 0, 0, LWM2M_ID_NONE, LWM2M_ID_NONE, 2 } } };
+	static const struct lwm2m_record value[] = { { .path = { 1, 0, 1, LWM2M_ID_NONE, 3 },
+						       .value = { .type = LWM2M_INTEGER, .integer = 1 } } };
+	const struct {
+		const char *registration;
+		enum lwm2m_operation operation;
+		const struct lwm2m_record *records;
+		size_t count;
+		enum err err;
+	} rows[] = {
+		{ "ep=a&lt=60&lwm2m=1.0", LWM2M_READ, two_names, 2, ERR_UNSUPPORTED },
+		{ "ep=a&lt=60&lwm2m=1.1", LWM2M_READ, NULL, 0, ERR_MALFORMED },
+		{ "ep=a&lt=60&lwm2m=1.1", LWM2M_READ, value, 1, ERR_MALFORMED },
+		{ "ep=a&lt=60&lwm2m=1.1", LWM2M_READ, secret, 1, ERR_DENIED },
+		{ "ep=a&lt=60&lwm2m=1.1", LWM2M_WRITE_PARTIAL, two_names, 2, ERR_MALFORMED },
+		{ "ep=a&lt=60&lwm2m=1.1", LWM2M_WRITE_REPLACE, value, 1, ERR_MALFORMED },
+		{ "ep=a&lt=60&lwm2m=1.1", LWM2M_CANCEL_OBSERVE, two_names, 2, ERR_NOT_FOUND },
+	};
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct operation_request request =
+			composite_of(rows[i].operation, rows[i].records, rows[i].count);
+		struct fault fault = { 0 };
+
+		device_register(lab, &device, rows[i].registration);
+		assert_int_equal(start(lab, "a", &request, 1, &fault), rows[i].err);
+		assert_true(fault.text[0] != 0);
+	}
+	device_expect_nothing(lab, &device, 20);
+	device_close(&device);
+}
+
+static void create_without_instance_id_takes_a_format_that_can_leave_it_out(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	const struct lwm2m_record record = { .path = LWM2M_RESOURCE(2, LWM2M_ID_NONE, 3),
+					     .value = { .type = LWM2M_INTEGER, .integer = 1 } };
+	struct operation_request request = request_of(LWM2M_CREATE, LWM2M_OBJECT(2));
+
+	request.records = (struct lwm2m_records){ &record, 1 };
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
+	start_on(lab, &device, &request);
+	assert_int_equal(device.message.content_format, FORMAT_TLV); /* SenML needs the id */
+	device_answer_created(&device, "2", "0");
+	await_answer(lab);
+	assert_int_equal(registry_find(lab->registry, "a")->preferred_format, FORMAT_SENML_CBOR);
+	device_close(&device);
+}
+
 /* ---- refused before anything is sent ---- */
 
 static void wrong_requests_say_what_is_wrong(void **state)
@@ -551,6 +680,10 @@ int main(void)
 		lab_test(execute_has_a_format_only_with_arguments),
 		lab_test(create_tells_where_the_instance_is),
 		lab_test(location_of_another_object_is_not_believed),
+		lab_test(composite_read_fetches_the_root_by_names),
+		lab_test(composite_write_patches_the_root),
+		lab_test(wrong_composites_say_what_is_wrong),
+		lab_test(create_without_instance_id_takes_a_format_that_can_leave_it_out),
 		lab_test(wrong_requests_say_what_is_wrong),
 		lab_test(record_outside_of_the_path_is_refused),
 		lab_test(unknown_device_is_not_found),

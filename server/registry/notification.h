@@ -1,0 +1,26 @@
+/* What devices tell unasked: notifications and Send. For this folder only. */
+#ifndef CARDEA_REGISTRY_NOTIFICATION_H
+#define CARDEA_REGISTRY_NOTIFICATION_H
+
+#include "state.h"
+
+struct notification {
+	const char *endpoint;
+	uint64_t job_id;
+	struct lwm2m_path path;
+	uint16_t format;
+	struct bytes payload;
+	struct lwm2m_records records;
+	struct fault fault;
+};
+
+/* To the listeners, and as an event what no job observes. */
+void notification_tell(struct registry *registry, const struct notification *notification);
+
+/* The endpoint's handler; `self` is the registry. */
+bool notification_arrived(void *self, const struct coap_address *from, const char *identity, uint64_t token,
+                          const struct coap_message *message);
+/* POST /dp */
+void notification_receive_send(struct registry *registry, const struct coap_request *request);
+
+#endif

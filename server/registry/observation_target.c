@@ -1,0 +1,102 @@
+#include "observation_target.h"
+
+#include <string.h>
+
+#include "path.h"
+
+enum err observation_target_of(struct arena *arena, const struct operation_request *request,
+			       struct observation_target *ret_target)
+{
+	struct observation_target target = { .path = request->path };
+	struct lwm2m_path *names;
+
+	if (request->path.depth == 0)
+		target.name_count = request->records.count;
+	if (target.name_count > OBSERVATION_TARGET_MAX_NAMES)
+		return ERR_LIMIT;
+	names = arena_alloc_array(arena, target.name_count + 1, sizeof(*names));
+	if (names == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < target.name_count; i++)
+		names[i] = request->records.at[i].path;
+	target.names = names;
+	*ret_target = target;
+	return ERR_NONE;
+}
+
+bool observation_target_equal(const struct observation_target *a, const struct observation_target *b)
+{
+	if (!path_equal(a->path, b->path) || a->name_count != b->name_count)
+		return false;
+	for (size_t i = 0; i < a->name_count; i++) {
+		if (!path_equal(a->names[i], b->names[i]))
+			return false;
+	}
+	return true;
+}
+
+enum err observation_target_records(struct arena *arena, const struct observation_target *target,
+				    struct lwm2m_records *ret_records)
+{
+	struct lwm2m_record *records = arena_alloc_array(arena, target->name_count + 1, sizeof(*records));
+
+	if (records == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < target->name_count; i++)
+		records[i] =
+			(struct lwm2m_record){ .path = target->names[i], .value = { .type = LWM2M_NONE } };
+	*ret_records = (struct lwm2m_records){ records, target->name_count };
+	return ERR_NONE;
+}
+
+enum err observation_target_print(struct arena *arena, const struct observation_target *target,
+				  const char **ret_text)
+{
+	struct builder b = builder_in(arena);
+	char path[PATH_TEXT_SIZE];
+	struct bytes text;
+	enum err err;
+
+	build_text(&b, path_print(target->path, path));
+	for (size_t i = 0; i < target->name_count; i++)
+		build_printf(&b, ",%s", path_print(target->names[i], path));
+	build_u8(&b, 0);
+	err = builder_bytes(&b, &text);
+	if (err == ERR_NONE)
+		*ret_text = (const char *)text.at;
+	return err;
+}
+
+/* Up to the next comma, which is skipped. */
+static struct bytes read_part(struct reader *r)
+{
+	const uint8_t *comma = memchr(r->at, ',', reader_left(r));
+	struct bytes part = read_bytes(r, comma == NULL ? reader_left(r) : (size_t)(comma - r->at));
+
+	if (comma != NULL)
+		(void)read_u8(r);
+	return part;
+}
+
+enum err observation_target_parse(struct arena *arena, const char *text,
+				  struct observation_target *ret_target)
+{
+	struct lwm2m_path *names = arena_alloc_array(arena, OBSERVATION_TARGET_MAX_NAMES, sizeof(*names));
+	struct observation_target target = { .names = names };
+	struct reader r = reader_of(bytes_of_text(text));
+	enum err err;
+
+	if (names == NULL)
+		return ERR_NOMEM;
+	err = path_parse(read_part(&r), &target.path, NULL);
+	while (err == ERR_NONE && reader_left(&r) > 0) {
+		if (target.name_count == OBSERVATION_TARGET_MAX_NAMES)
+			return ERR_MALFORMED;
+		err = path_parse(read_part(&r), &names[target.name_count++], NULL);
+	}
+	if (err == ERR_NONE && (target.path.depth == 0) != (target.name_count > 0))
+		err = ERR_MALFORMED;
+	if (err == ERR_NONE)
+		*ret_target = target;
+	return err;
+}
