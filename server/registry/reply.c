@@ -117,6 +117,6 @@ void acknowledgement_cancel_all(struct registry *registry)
 {
 	struct acknowledgement *acknowledgement, *next;
 
-	HASH_ITER(hh, registry->acknowledgements, acknowledgement, next)
-	acknowledgement_cancel(registry, acknowledgement);
+	HASH_ITER (hh, registry->acknowledgements, acknowledgement, next)
+		acknowledgement_cancel(registry, acknowledgement);
 }
