@@ -11,6 +11,7 @@
  */
 #define UNVERIFIED_BYTES         128
 #define UNVERIFIED_SIZE_EXPONENT 2
+#define ECHO_BYTES               8
 
 struct transfer {
 	struct transfer *prev, *next; /* of the peer, the oldest first */
@@ -226,6 +227,43 @@ static void request_block1(struct pending *pending, const struct pdu *pdu, struc
 	}
 }
 
+/* ---- who may be sent how much ---- */
+
+static bool is_trusted(const struct peer *peer)
+{
+	return peer->is_verified || peer->route.key.is_secure;
+}
+
+static enum err make_echo(const struct peer *peer, uint8_t ret_mac[SHA256_SIZE])
+{
+	const struct endpoint *endpoint = peer->endpoint;
+
+	return hmac_sha256(bytes_of(endpoint->echo_key, sizeof(endpoint->echo_key)),
+			   bytes_of(&peer->route.key, sizeof(peer->route.key)), ret_mac);
+}
+
+void block_take_echo(struct peer *peer, const struct pdu *pdu)
+{
+	uint8_t mac[SHA256_SIZE];
+
+	if (!is_trusted(peer) && make_echo(peer, mac) == ERR_NONE)
+		peer->is_verified = bytes_equal_constant_time(bytes_of(pdu->echo, pdu->echo_len),
+							      bytes_of(mac, ECHO_BYTES));
+}
+
+/* The peer may return it with its next request, and is sent larger blocks from then on. */
+static void offer_echo(const struct peer *peer, struct pdu *pdu)
+{
+	const bool is_limited =
+		!is_trusted(peer) && block_size_exponent(peer->endpoint) > UNVERIFIED_SIZE_EXPONENT;
+	uint8_t mac[SHA256_SIZE];
+
+	if (!is_limited || make_echo(peer, mac) != ERR_NONE)
+		return;
+	pdu->echo_len = ECHO_BYTES;
+	memcpy(pdu->echo, mac, ECHO_BYTES);
+}
+
 /* ---- Block2: answers ---- */
 
 /* Where the block that is asked for begins, and how it is sent. */
@@ -236,9 +274,8 @@ static struct pdu_block cut_block(const struct peer *peer, const struct pdu_bloc
 		.is_present = true,
 		.size_exponent = block_size_exponent(peer->endpoint),
 	};
-	const bool is_trusted = peer->is_verified || peer->route.key.is_secure;
 
-	if (!is_trusted && block.size_exponent > UNVERIFIED_SIZE_EXPONENT)
+	if (!is_trusted(peer) && block.size_exponent > UNVERIFIED_SIZE_EXPONENT)
 		block.size_exponent = UNVERIFIED_SIZE_EXPONENT;
 	if (asked->is_present && asked->size_exponent < block.size_exponent)
 		block.size_exponent = asked->size_exponent;
@@ -307,6 +344,7 @@ const struct coap_message *block_answer(struct pending *pending, const struct co
 		memcpy(transfer->etag, digest, PDU_ETAG_MAX);
 	}
 	slice(&block, whole, offset, digest, pdu, payload);
+	offer_echo(peer, pdu);
 	return response;
 }
 

@@ -27,6 +27,9 @@ void block_request_done(struct endpoint *endpoint);
 const struct coap_message *block_answer(struct pending *pending, const struct coap_message *response, struct pdu *pdu,
                                         struct bytes *payload, struct coap_message *ret_refusal);
 
+/* An Echo option of a request (RFC 9175 2.4): ours for this address shows that the peer has it. */
+void block_take_echo(struct peer *peer, const struct pdu *pdu);
+
 void block_forget(struct peer *peer);
 
 #endif

@@ -214,6 +214,8 @@ enum err endpoint_create(struct loop *loop, const struct endpoint_settings *sett
 	err = endpoint->arena == NULL ? ERR_NOMEM : peers_create(settings->max_peers, &endpoint->peers);
 	if (err != ERR_NONE)
 		(void)fault_set(fault, err, "no memory for %u peers", settings->max_peers);
+	if (err == ERR_NONE)
+		err = random_bytes(endpoint->echo_key, sizeof(endpoint->echo_key));
 	if (err == ERR_NONE && settings->coaps_listen[0] != 0)
 		err = dtls_create(endpoint, &endpoint->dtls, fault);
 	if (err == ERR_NONE)

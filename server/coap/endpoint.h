@@ -42,6 +42,7 @@ struct endpoint {
 	size_t exchange_bytes, body_bytes;      /* copies of payloads: bounded in all */
 	struct body request_body;               /* of the request that its owner looks at */
 	uint32_t peer_idle_s;
+	uint8_t echo_key[32];                   /* of the Echo options by which a peer shows that it has its address */
 	uint16_t next_mid;                      /* of messages to nobody that we know */
 	bool is_closing;
 	uint8_t plaintext[UDP_DATAGRAM_MAX];    /* the next message of a session */

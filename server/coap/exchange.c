@@ -25,10 +25,12 @@ struct exchange {
 	struct transmission *transmission; /* NULL: acknowledged, or not sent yet */
 	struct timer timer;                /* ends the wait for an answer */
 	enum err failure;
-	bool is_begun;
-	struct upload upload; /* the payload of the request */
-	struct fetch fetch;   /* the answer, when it comes in blocks */
-	struct bytes head;    /* the request as a message without payload */
+	bool is_begun, is_answered;
+	struct upload upload;                 /* the payload of the request */
+	uint8_t request_tag;                  /* 0: none */
+	uint8_t echo_len, echo[PDU_ECHO_MAX]; /* what the device wants to hear again */
+	struct fetch fetch;                   /* the answer, when it comes in blocks */
+	struct bytes head;                    /* the request as a message without payload */
 	uint8_t bytes[];
 };
 
@@ -93,6 +95,10 @@ static void exchange_unlink(struct exchange *exchange)
 	loop_stop_timer(exchange->endpoint->loop, &exchange->timer);
 	if (exchange->peer == NULL)
 		return;
+	/* The device may keep the part that it has: the next body must not be taken for its rest (RFC
+	 * 9175 3.5.1). */
+	if (exchange->upload.sent > 0 && !exchange->is_answered)
+		exchange->peer->broken_uploads++;
 	DL_DELETE(exchange->peer->exchanges, exchange);
 	exchange->peer->exchange_count--;
 	exchange->peer = NULL;
@@ -230,15 +236,23 @@ static enum err exchange_send(struct exchange *exchange)
 	 * without it. */
 	if (!is_fetching || pdu.code == COAP_FETCH)
 		payload = upload_next(&exchange->upload, &pdu);
+	if (pdu.block1.is_present && exchange->request_tag != 0) {
+		pdu.request_tag_len = 1;
+		pdu.request_tag[0] = exchange->request_tag;
+	}
+	pdu.echo_len = exchange->echo_len;
+	memcpy(pdu.echo, exchange->echo, exchange->echo_len);
 	return transmission_begin(exchange->peer, &pdu, &message, payload, exchange, &exchange->transmission);
 }
 
-/* The next message of the same exchange, with a token of its own: an answer to the last one must not pass for
- * its. */
+/* The next message of the same exchange. What fetches a part of an answer has a token of its own: that of an
+ * observation belongs to its notifications. */
 static void exchange_go_on(struct exchange *exchange)
 {
-	enum err err = random_bytes((uint8_t *)&exchange->wire_token, sizeof(exchange->wire_token));
+	enum err err = ERR_NONE;
 
+	if (fetch_is_under_way(&exchange->fetch))
+		err = random_bytes((uint8_t *)&exchange->wire_token, sizeof(exchange->wire_token));
 	if (err == ERR_NONE)
 		err = exchange_send(exchange);
 	if (err != ERR_NONE)
@@ -255,6 +269,18 @@ bool exchange_expects(const struct peer *peer, const struct pdu *pdu)
 	       exchange->wire_token == token_of(pdu);
 }
 
+/* The device answers only who shows that it is there now (RFC 9175 2.3): once more from the start, with its
+ * Echo. */
+static bool wants_echo(struct exchange *exchange, const struct pdu *pdu)
+{
+	if (pdu->code != COAP_CODE(4, 1) || pdu->echo_len == 0 || exchange->echo_len > 0)
+		return false;
+	exchange->echo_len = pdu->echo_len;
+	memcpy(exchange->echo, pdu->echo, pdu->echo_len);
+	exchange->upload.sent = 0;
+	return true;
+}
+
 void exchange_answered(struct peer *peer, const struct pdu *pdu, const struct coap_message *message)
 {
 	struct exchange *exchange = peer->exchanges;
@@ -267,6 +293,10 @@ void exchange_answered(struct peer *peer, const struct pdu *pdu, const struct co
 	transmission_stop(exchange->transmission); /* the answer came before the ACK */
 	exchange->transmission = NULL;
 	loop_stop_timer(endpoint->loop, &exchange->timer);
+	if (wants_echo(exchange, pdu)) {
+		exchange_go_on(exchange);
+		return;
+	}
 
 	enum step step =
 		fetch_is_under_way(&exchange->fetch) ? STEP_LAST : upload_step(&exchange->upload, pdu);
@@ -277,6 +307,7 @@ void exchange_answered(struct peer *peer, const struct pdu *pdu, const struct co
 			message = &whole;
 		}
 	}
+	exchange->is_answered = step == STEP_LAST;
 	if (step == STEP_GO_ON)
 		exchange_go_on(exchange);
 	else
@@ -341,6 +372,7 @@ static enum err exchange_queue(struct exchange *exchange, struct peer *peer)
 	}
 	exchange->wire_token = exchange->token;
 	exchange->peer = peer;
+	exchange->request_tag = peer->broken_uploads;
 	DL_APPEND(peer->exchanges, exchange);
 	peer->exchange_count++;
 	peer->seen_s = endpoint_now_s(endpoint); /* a peer that we speak to is kept */

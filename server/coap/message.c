@@ -216,6 +216,8 @@ static void request_arrived(struct endpoint *endpoint, const struct route *from,
 		return;
 	}
 	answer_expect(peer, pdu->mid);
+	if (pdu->echo_len > 0)
+		block_take_echo(peer, pdu);
 
 	struct coap_message own = { .content_format = COAP_NO_FORMAT, .accept = COAP_NO_FORMAT };
 	struct pdu own_pdu = { 0 };

@@ -47,6 +47,7 @@ struct peer {
 	uint16_t exchange_count;
 	uint8_t next_answer, pending_count, transfer_count;
 	bool is_verified;                       /* it has proved that it receives at its address */
+	uint8_t broken_uploads;                 /* bodies that we sent in part: the next one has another Request-Tag */
 
 	struct transmission *transmissions;     /* confirmable messages to it without ACK */
 	struct exchange *exchanges;             /* requests to it, the first one is under way: exchange.c */

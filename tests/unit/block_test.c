@@ -332,6 +332,34 @@ static void later_block_of_a_get_may_be_asked_for_alone(void **state)
 	close(device);
 }
 
+/* ETag, Block2 of 64, Size2 600, Echo */
+#define SMALL_WITH_ECHO                                                                                      \
+	"61 44 12 01 55 48 ?? ?? ?? ?? ?? ?? ?? ?? D1 06 0A 52 02 58 D8 D3 ?? ?? ?? ?? ?? ?? ?? ??"
+
+static void echo_shows_that_a_peer_has_its_address(void **state)
+{
+	struct endpoint_settings settings = lab_settings();
+	settings.block_size = 1024;
+	struct lab *lab = lab_open(&settings);
+	int device = device_open(lab), other = device_open(lab);
+	char request[256] = "41 01 12 02 55 B1 \"x\" D8 E4", stolen[256] = "41 01 12 01 55 B1 \"x\" D8 E4";
+
+	lab->answer.payload = letters(600);
+	device_send(device, GET_X("01", ""));
+	struct bytes answer = device_expect(lab, device, with_block(SMALL_WITH_ECHO, 0, 64));
+	for (size_t i = 0; i < 8; i++) {
+		snprintf(request + strlen(request), 4, " %02X", answer.at[22 + i]);
+		snprintf(stolen + strlen(stolen), 4, " %02X", answer.at[22 + i]);
+	}
+	device_send(other, stolen);
+	device_expect(lab, other, with_block(SMALL_WITH_ECHO, 0, 64));
+	device_send(device, request);
+	device_expect(lab, device, with_block("61 44 12 02 55", 0, 600));
+	close(device);
+	close(other);
+	lab_close(lab);
+}
+
 static void unverified_peer_gets_small_blocks_only(void **state)
 {
 	struct endpoint_settings settings = lab_settings();
@@ -347,8 +375,7 @@ static void unverified_peer_gets_small_blocks_only(void **state)
 
 	lab->answer.payload = letters(600);
 	device_send(device, GET_X("01", ""));
-	device_expect(lab, device,
-		      with_block("61 44 12 01 55 48 ?? ?? ?? ?? ?? ?? ?? ?? D1 06 0A 52 02 58", 0, 64));
+	device_expect(lab, device, with_block(SMALL_WITH_ECHO, 0, 64));
 	/* Whoever answers a request of ours with its token does receive at its address. */
 	assert_int_equal(exchange_start(lab->endpoint, &to, &request, UINT64_C(0x0102030405060708), lab_done,
 					lab, 1, NULL),
@@ -506,6 +533,30 @@ static void answer_to_another_block_is_malformed(void **state)
 	answer_to(device, device_expect(lab, device, "48 03 ..."), "5F", "D1 0E 1A");
 	lab_until(lab, lab->result.count == 1);
 	assert_int_equal(lab->result.err, ERR_MALFORMED);
+	close(device);
+}
+
+static void body_after_a_broken_one_has_a_request_tag(void **state)
+{
+	struct lab *lab = *state;
+	int device = device_open(lab);
+
+	start(lab, device, COAP_PUT, 150);
+	answer_to(device, device_expect(lab, device, "48 03 ..."), "5F", "D1 0E 0A");
+	device_expect(lab, device, with_block("48 03 ?? ?? " T " B1 \"5\" D1 03 1A", 64, 64));
+	exchange_cancel(lab->endpoint, TOKEN);
+	start(lab, device, COAP_PUT, 150);
+	answer_to(device,
+		  device_expect(lab, device,
+				with_block("48 03 ?? ?? " T " B1 \"5\" D1 03 0A D1 14 96 D1 DB 01", 0, 64)),
+		  "5F", "D1 0E 0A");
+	answer_to(device,
+		  device_expect(lab, device,
+				with_block("48 03 ?? ?? " T " B1 \"5\" D1 03 1A D1 FC 01", 64, 64)),
+		  "88", "");
+	lab_until(lab, lab->result.count == 1);
+	start(lab, device, COAP_PUT, 10);
+	device_expect(lab, device, with_block("48 03 ?? ?? " T " B1 \"5\"", 0, 10));
 	close(device);
 }
 
@@ -692,12 +743,14 @@ int main(void)
 		IN_LAB(smaller_blocks_are_sent_as_asked),
 		IN_LAB(later_block_of_a_get_may_be_asked_for_alone),
 		cmocka_unit_test(unverified_peer_gets_small_blocks_only),
+		cmocka_unit_test(echo_shows_that_a_peer_has_its_address),
 		IN_LAB(request_and_answer_may_both_be_long),
 		IN_LAB(long_request_is_sent_in_blocks),
 		IN_LAB(device_may_ask_for_smaller_blocks),
 		IN_LAB(device_that_refuses_the_size_gets_smaller_blocks),
 		IN_LAB(error_ends_a_long_request),
 		IN_LAB(answer_to_another_block_is_malformed),
+		IN_LAB(body_after_a_broken_one_has_a_request_tag),
 		IN_LAB(long_answer_of_a_device_is_put_together),
 		IN_LAB(answer_that_changes_on_the_way_is_fetched_again),
 		IN_LAB(answer_that_never_stays_the_same_is_malformed),

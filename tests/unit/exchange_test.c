@@ -244,6 +244,24 @@ static void cancelled_exchange_is_silent_and_lets_the_next_begin(void **state)
 	close(device);
 }
 
+static void echo_of_a_device_is_returned_once(void **state)
+{
+	struct lab *lab = *state;
+	int device = device_open(lab);
+
+	ask(lab, device, TOKEN_A, 1);
+	answer(device, "68 81", mid_of(device_expect(lab, device, GET_3_0(A))), A " D3 EF AA BB CC");
+	/* Echo is 252, Accept was 17 */
+	uint16_t mid = mid_of(device_expect(
+		lab, device, "48 01 ?? ?? " A " B1 \"3\" 01 \"0\" 62 2D 16 61 02 D3 D8 AA BB CC"));
+	assert_int_equal(lab->result.count, 0);
+	answer(device, "68 81", mid, A " D3 EF AA BB DD");
+	lab_until(lab, lab->result.count == 1);
+	assert_int_equal(lab->result.code, COAP_CODE(4, 1));
+	device_expect_nothing(lab, device, 100);
+	close(device);
+}
+
 static void answer_with_a_critical_option_that_is_unknown_is_malformed(void **state)
 {
 	struct lab *lab = *state;
@@ -394,6 +412,7 @@ int main(void)
 		IN_LAB(one_request_is_under_way_the_others_wait_in_order),
 		IN_LAB(token_in_use_is_a_conflict),
 		IN_LAB(cancelled_exchange_is_silent_and_lets_the_next_begin),
+		IN_LAB(echo_of_a_device_is_returned_once),
 		IN_LAB(answer_with_a_critical_option_that_is_unknown_is_malformed),
 		IN_LAB(notification_goes_to_its_owner),
 		IN_LAB(notification_that_nobody_wants_is_reset_and_leaves_nothing),
