@@ -1,16 +1,15 @@
 #include "client.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "log.h"
 #include "misbehave.h"
+#include "register.h"
 
 #define RETRY_DOUBLINGS_MAX 6
 #define LEAVE_WITHIN_MS     5000
 #define STEP_BYTES_MAX      (1 << 20)
-#define QUERIES_MAX         5
 
 /* ---- what the server wants ---- */
 
@@ -87,67 +86,15 @@ static enum err open_line(struct client *client)
 	return line_open(client->transport, &client->line_settings, &events, client, &client->line);
 }
 
-static uint32_t lifetime_s(const struct client *client)
-{
-	return (uint32_t)device_stored_integer(client->device, RESOURCE_PATH(1, 0, 1),
-					       client->device->options->lifetime_s);
-}
-
 static enum err send_register(struct client *client)
 {
-	const struct device *device = client->device;
-	const struct options *options = device->options;
-	const struct value *binding = values_get(&device->values, RESOURCE_PATH(1, 0, 7));
-	struct arena *arena = arena_create(STEP_BYTES_MAX);
-	struct builder links = builder_in(arena);
-	const char *queries[QUERIES_MAX];
-	struct bytes payload;
-	size_t count = 0;
-	enum err err = ERR_NOMEM;
+	enum err err = open_line(client);
 
-	if (arena == NULL)
-		return ERR_NOMEM;
-	queries[count++] = arena_printf(arena, "ep=%s", device->endpoint);
-	queries[count++] = arena_printf(arena, "lt=%" PRIu32, lifetime_s(client));
-	queries[count++] = arena_printf(arena, "lwm2m=1.%u", options->minor_version);
-	queries[count++] =
-		arena_printf(arena, "b=%s", binding == NULL ? "U" : (const char *)binding->bytes.at);
-	if (options->is_queue_mode && options->minor_version > 0)
-		queries[count++] = arena_strdup(arena, "Q");
-	build_register_links(&links, client->device);
-	if (queries[count - 1] != NULL && queries[0] != NULL && builder_bytes(&links, &payload) == ERR_NONE)
-		err = open_line(client);
-	if (err == ERR_NONE) {
-		line_local_address(client->line, client->device->local_address,
-				   sizeof(client->device->local_address));
-		err = line_send(client->line, METHOD_POST, "/rd", queries, count, payload);
-	}
-	arena_free(arena);
-	return err;
-}
-
-/* The lifetime and the whole list of instances: what may have changed. */
-static enum err send_update(struct client *client)
-{
-	struct arena *arena = arena_create(STEP_BYTES_MAX);
-	struct builder links = builder_in(arena);
-	const char *queries[1];
-	struct bytes payload;
-	enum err err = ERR_NOMEM;
-
-	if (arena == NULL)
-		return ERR_NOMEM;
-	queries[0] = arena_printf(arena, "lt=%" PRIu32, lifetime_s(client));
-	build_register_links(&links, client->device);
-	if (queries[0] != NULL && builder_bytes(&links, &payload) == ERR_NONE)
-		err = line_send(client->line, METHOD_POST, client->location, queries, 1, payload);
-	arena_free(arena);
-	return err;
-}
-
-static enum err send_deregister(struct client *client)
-{
-	return line_send(client->line, METHOD_DELETE, client->location, NULL, 0, bytes_of(NULL, 0));
+	if (err != ERR_NONE)
+		return err;
+	line_local_address(client->line, client->device->local_address,
+			   sizeof(client->device->local_address));
+	return register_send(client->line, client->device);
 }
 
 /* ---- sleep ---- */
@@ -213,7 +160,7 @@ static enum client_state begin(struct client *client)
 static enum client_state settle(struct client *client)
 {
 	const struct options *options = client->device->options;
-	uint32_t lifetime = lifetime_s(client);
+	uint32_t lifetime = register_lifetime_s(client->device);
 	int64_t period_ms = lifetime == 0 ? -1 : (int64_t)lifetime * 1000 / 10 * 8;
 
 	if (sleeps(client) && (period_ms < 0 || options->wake_every_ms < period_ms))
@@ -247,7 +194,7 @@ static enum client_state register_refused(struct client *client)
 static enum client_state update(struct client *client)
 {
 	wake(client);
-	if (send_update(client) != ERR_NONE)
+	if (update_send(client->line, client->device, client->location) != ERR_NONE)
 		return begin(client);
 	return CLIENT_UPDATING;
 }
@@ -255,7 +202,7 @@ static enum client_state update(struct client *client)
 static enum client_state leave(struct client *client)
 {
 	wake(client);
-	if (send_deregister(client) != ERR_NONE)
+	if (deregister_send(client->line, client->location) != ERR_NONE)
 		return client->is_ending ? CLIENT_GONE : rest(client);
 	client->due_ms = loop_now_ms(client->loop) + LEAVE_WITHIN_MS;
 	return CLIENT_DEREGISTERING;
@@ -289,6 +236,7 @@ static const struct transition {
 	{ CLIENT_RESTING,       ENDING,   gone             },
 	{ CLIENT_DISABLED,      DUE,      begin            },
 	{ CLIENT_DISABLED,      ENDING,   gone             },
+	{ CLIENT_REGISTERING,   ENDING,   gone             },
 	{ CLIENT_REGISTERING,   ACCEPTED, registered       },
 	{ CLIENT_REGISTERING,   REFUSED,  register_refused },
 	{ CLIENT_REGISTERING,   LOST,     rest             },
@@ -296,6 +244,7 @@ static const struct transition {
 	{ CLIENT_REGISTERED,    WANTED,   update           },
 	{ CLIENT_REGISTERED,    ENDING,   leave            },
 	{ CLIENT_REGISTERED,    LOST,     begin            },
+	{ CLIENT_UPDATING,      ENDING,   leave            },
 	{ CLIENT_UPDATING,      ACCEPTED, updated          },
 	{ CLIENT_UPDATING,      REFUSED,  begin            },     /* 4.04: the server has forgotten us */
 	{ CLIENT_UPDATING,      LOST,     begin            },
@@ -360,18 +309,31 @@ static void grant_wish(struct client *client)
 		advance(client, WANTED);
 }
 
+/* An answer that is an error is the last one of its observation. */
+static enum err send_notification(struct client *client, struct arena *arena,
+				  struct notification *notification)
+{
+	enum err err;
+
+	client->heard_ms = loop_now_ms(client->loop);
+	misbehave_answer(client->device->misbehaviour, arena, &notification->answer);
+	err = line_notify(client->line, notification);
+	if (notification->answer.code != CONTENT)
+		observe_cancel(client->device, notification->token);
+	return err;
+}
+
 static int64_t notify(struct client *client)
 {
-	struct arena *arena = arena_create(STEP_BYTES_MAX);
 	struct notification notification;
+	struct arena *arena;
 	int64_t next_ms = -1;
 
+	if (client->device->observations.first == NULL)
+		return -1;
+	arena = arena_create(STEP_BYTES_MAX);
 	while (arena != NULL && observe_next(client->device, arena, &notification, &next_ms)) {
-		client->heard_ms = loop_now_ms(client->loop);
-		if (notification.answer.code != CONTENT)
-			observe_cancel(client->device, notification.token);
-		misbehave_answer(client->device->misbehaviour, arena, &notification.answer);
-		if (line_notify(client->line, &notification) != ERR_NONE) {
+		if (send_notification(client, arena, &notification) != ERR_NONE) {
 			on_lost(client, "a notification could not be sent");
 			break;
 		}
@@ -417,29 +379,40 @@ static int64_t sleep_ms(const struct client *client)
 	return client->heard_ms + client->device->options->awake_ms;
 }
 
-static void step(void *self)
+/* What the device does by itself; answers when it wants to go on, -1: not before something happens. */
+static int64_t work(struct client *client, int64_t now_ms)
 {
-	struct client *client = self;
-	int64_t now_ms = loop_now_ms(client->loop), next_ms = -1;
+	int64_t next_ms = device_step(client->device, now_ms);
 
-	take_answer(client);
-	if (client->is_ending)
-		advance(client, ENDING);
-	grant_wish(client);
-	if (client->due_ms >= 0 && client->due_ms <= now_ms)
-		advance(client, DUE);
-	if (client->state == CLIENT_GONE)
-		return;
-
-	sooner(&next_ms, device_step(client->device, now_ms));
 	sooner(&next_ms, live(client, now_ms));
 	if (client->state == CLIENT_REGISTERED && !client->is_asleep && !client->is_lost)
 		sooner(&next_ms, notify(client));
 	if (sleep_ms(client) >= 0 && sleep_ms(client) <= now_ms)
 		fall_asleep(client);
 	sooner(&next_ms, sleep_ms(client));
-	if (client->state == CLIENT_REGISTERED || client->state == CLIENT_RESTING ||
-	    client->state == CLIENT_DISABLED)
+	return next_ms;
+}
+
+static bool waits_for_answer(const struct client *client)
+{
+	return client->state == CLIENT_REGISTERING || client->state == CLIENT_UPDATING;
+}
+
+static void step(void *self)
+{
+	struct client *client = self;
+	int64_t now_ms = loop_now_ms(client->loop), next_ms;
+
+	take_answer(client);
+	if (client->is_ending)
+		advance(client, ENDING);
+	grant_wish(client);
+	if (!waits_for_answer(client) && client->due_ms >= 0 && client->due_ms <= now_ms)
+		advance(client, DUE);
+	if (client->state == CLIENT_GONE)
+		return;
+	next_ms = work(client, now_ms);
+	if (!waits_for_answer(client))
 		sooner(&next_ms, client->due_ms);
 	if (client->is_lost || (client->device->wish != WISH_NONE && client->state == CLIENT_REGISTERED))
 		next_ms = now_ms;

@@ -1,5 +1,3 @@
-#include "libcoap.h"
-
 #include "transport.h"
 
 #include <netdb.h>
@@ -8,14 +6,11 @@
 #include <sys/epoll.h>
 
 #include "log.h"
+#include "message.h"
 
-#define BLOCK_SZX            6 /* 1024 bytes */
-#define BLOCK_BYTES          1024
-#define MESSAGE_BYTES_MAX    (1 << 20) /* memory for one request and its answer */
-#define QUERIES_MAX          16
+#define MESSAGE_BYTES_MAX    (16 << 20) /* memory for one request and its answer */
 #define REMEMBERED_MAX       8
 #define EXCHANGE_LIFETIME_MS 247000
-#define LOCATION_MAX         128
 
 struct transport {
 	coap_context_t *context;
@@ -47,120 +42,6 @@ struct line {
 	struct remembered remembered[REMEMBERED_MAX];
 	size_t next_remembered;
 };
-
-/* ---- options ---- */
-
-static struct bytes option_bytes(coap_opt_t *option)
-{
-	return bytes_of(coap_opt_value(option), coap_opt_length(option));
-}
-
-static bool find_number(const coap_pdu_t *pdu, uint16_t number, uint32_t *ret_value)
-{
-	coap_opt_iterator_t iterator;
-	coap_opt_t *option = coap_check_option(pdu, number, &iterator);
-
-	if (option == NULL)
-		return false;
-	*ret_value = coap_decode_var_bytes(coap_opt_value(option), coap_opt_length(option));
-	return true;
-}
-
-static uint16_t find_format(const coap_pdu_t *pdu, uint16_t number)
-{
-	uint32_t value = FORMAT_NONE;
-
-	return find_number(pdu, number, &value) && value < FORMAT_NONE ? (uint16_t)value : FORMAT_NONE;
-}
-
-/* The values of a repeatable option, at most `max`; false when there are more. */
-static bool find_all(const coap_pdu_t *pdu, uint16_t number, struct bytes *ret_values, size_t max,
-		     size_t *ret_count)
-{
-	coap_opt_iterator_t iterator;
-	coap_opt_filter_t filter;
-	coap_opt_t *option;
-	size_t count = 0;
-
-	coap_option_filter_clear(&filter);
-	coap_option_filter_set(&filter, number);
-	coap_option_iterator_init(pdu, &iterator, &filter);
-	while ((option = coap_option_next(&iterator)) != NULL) {
-		if (count == max)
-			return false;
-		ret_values[count++] = option_bytes(option);
-	}
-	*ret_count = count;
-	return true;
-}
-
-static void add_number(coap_pdu_t *pdu, uint16_t option, uint32_t value)
-{
-	uint8_t bytes[4];
-
-	coap_add_option(pdu, option, coap_encode_var_safe(bytes, sizeof(bytes), value), bytes);
-}
-
-static void add_text_path(coap_pdu_t *pdu, uint16_t option, const char *path)
-{
-	while (*path == '/') {
-		size_t len = strcspn(++path, "/");
-		coap_add_option(pdu, option, len, (const uint8_t *)path);
-		path += len;
-	}
-}
-
-static void add_instance_path(coap_pdu_t *pdu, struct path path)
-{
-	for (size_t i = 0; i < path.depth; i++) {
-		char segment[8];
-		int len = snprintf(segment, sizeof(segment), "%u", path.id[i]);
-		coap_add_option(pdu, COAP_OPTION_LOCATION_PATH, (size_t)len, (const uint8_t *)segment);
-	}
-}
-
-/* ---- answers ---- */
-
-/* The same content has the same tag, so that the server notices a change between two blocks (FNV-1a). */
-static uint64_t entity_tag(struct bytes payload)
-{
-	uint64_t hash = 0xCBF29CE484222325u;
-
-	for (size_t i = 0; i < payload.len; i++)
-		hash = (hash ^ payload.at[i]) * 0x100000001B3u;
-	return hash;
-}
-
-/* Options in their order, then the block of the payload that was asked for. */
-static void fill_answer(coap_pdu_t *pdu, const struct answer *answer, const uint32_t *sequence,
-			coap_block_t block)
-{
-	size_t start = (size_t)block.num << (block.szx + 4);
-	bool is_blockwise = block.num > 0 || answer->payload.len > (size_t)16 << block.szx;
-	uint64_t tag = entity_tag(answer->payload);
-
-	coap_pdu_set_code(pdu, (coap_pdu_code_t)answer->code);
-	if (is_blockwise && start >= answer->payload.len) {
-		coap_pdu_set_code(pdu, COAP_RESPONSE_CODE_BAD_REQUEST);
-		return;
-	}
-	if (is_blockwise)
-		coap_add_option(pdu, COAP_OPTION_ETAG, sizeof(tag), (const uint8_t *)&tag);
-	if (sequence != NULL)
-		add_number(pdu, COAP_OPTION_OBSERVE, *sequence & 0xFFFFFF);
-	if (answer->has_location)
-		add_instance_path(pdu, answer->location);
-	if (answer->format != FORMAT_NONE)
-		add_number(pdu, COAP_OPTION_CONTENT_FORMAT, answer->format);
-	if (is_blockwise) {
-		coap_write_block_opt(&block, COAP_OPTION_BLOCK2, pdu, answer->payload.len);
-		add_number(pdu, COAP_OPTION_SIZE2, (uint32_t)answer->payload.len);
-		coap_add_block(pdu, answer->payload.len, answer->payload.at, block.num,
-			       (unsigned char)block.szx);
-	} else if (answer->payload.len > 0) {
-		coap_add_data(pdu, answer->payload.len, answer->payload.at);
-	}
-}
 
 /* ---- duplicates ---- */
 
@@ -196,48 +77,6 @@ static void remember(struct line *line, const coap_pdu_t *pdu, const struct answ
 
 /* ---- what libcoap calls ---- */
 
-static bool read_path(const coap_pdu_t *pdu, struct arena *arena, struct path *ret_path)
-{
-	struct bytes segments[4];
-	struct builder b = builder_in(arena);
-	struct bytes text;
-	size_t count;
-
-	if (!find_all(pdu, COAP_OPTION_URI_PATH, segments, 4, &count))
-		return false;
-	if (count == 0)
-		build_u8(&b, '/');
-	for (size_t i = 0; i < count; i++) {
-		build_u8(&b, '/');
-		build_bytes(&b, segments[i]);
-	}
-	return builder_bytes(&b, &text) == ERR_NONE && path_parse(text, ret_path) == ERR_NONE;
-}
-
-static bool read_request(const coap_pdu_t *pdu, struct arena *arena, struct request *ret_request)
-{
-	coap_bin_const_t token = coap_pdu_get_token(pdu);
-	struct request request = {
-		.method = (enum method)coap_pdu_get_code(pdu),
-		.content_format = find_format(pdu, COAP_OPTION_CONTENT_FORMAT),
-		.accept = find_format(pdu, COAP_OPTION_ACCEPT),
-		.token = bytes_of(token.s, token.length),
-	};
-	struct bytes *queries = arena_alloc_array(arena, QUERIES_MAX, sizeof(*queries));
-	size_t offset, total;
-
-	if (queries == NULL ||
-	    !find_all(pdu, COAP_OPTION_URI_QUERY, queries, QUERIES_MAX, &request.query_count))
-		return false;
-	request.queries = queries;
-	request.has_observe = find_number(pdu, COAP_OPTION_OBSERVE, &request.observe);
-	request.is_path_known = read_path(pdu, arena, &request.path);
-	if (!coap_get_data_large(pdu, &request.payload.len, &request.payload.at, &offset, &total))
-		request.payload = bytes_of(NULL, 0);
-	*ret_request = request;
-	return true;
-}
-
 static void on_request(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *pdu,
 		       const coap_string_t *query, coap_pdu_t *response)
 {
@@ -256,26 +95,11 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
 	arena_reset(line->transport->arena);
 	if (remembered != NULL) {
 		answer = remembered->answer;
-	} else if (read_request(pdu, line->transport->arena, &request)) {
+	} else if (message_read_request(pdu, line->transport->arena, &request)) {
 		line->events.request(line->arg, &request, line->transport->arena, &answer);
 		remember(line, pdu, &answer);
 	}
-	fill_answer(response, &answer, answer.is_observed && block.num == 0 ? &first : NULL, block);
-}
-
-static void read_location(const coap_pdu_t *pdu, char ret_location[LOCATION_MAX])
-{
-	struct bytes segments[8];
-	size_t count, used = 0;
-
-	ret_location[0] = '\0';
-	if (!find_all(pdu, COAP_OPTION_LOCATION_PATH, segments, 8, &count))
-		return;
-	for (size_t i = 0; i < count && used < LOCATION_MAX; i++)
-		used += (size_t)snprintf(ret_location + used, LOCATION_MAX - used, "/%.*s",
-					 (int)segments[i].len, (const char *)segments[i].at);
-	if (used >= LOCATION_MAX)
-		ret_location[0] = '\0';
+	message_fill_answer(response, &answer, answer.is_observed && block.num == 0 ? &first : NULL, block);
 }
 
 static bool is_own_token(const struct line *line, const coap_pdu_t *pdu)
@@ -295,7 +119,7 @@ static coap_response_t on_response(coap_session_t *session, const coap_pdu_t *se
 	if (line == NULL || !is_own_token(line, received))
 		return COAP_RESPONSE_OK;
 	line->is_waiting = false;
-	read_location(received, location);
+	message_read_location(received, location);
 	line->events.answered(line->arg, (uint8_t)coap_pdu_get_code(received), location);
 	return COAP_RESPONSE_OK;
 }
@@ -509,9 +333,9 @@ enum err line_send(struct line *line, enum method method, const char *path, cons
 		return ERR_NOMEM;
 	coap_session_new_token(line->session, &line->token_len, line->token);
 	coap_add_token(pdu, line->token_len, line->token);
-	add_text_path(pdu, COAP_OPTION_URI_PATH, path);
+	message_add_path(pdu, COAP_OPTION_URI_PATH, path);
 	if (links.len > 0)
-		add_number(pdu, COAP_OPTION_CONTENT_FORMAT, FORMAT_LINK);
+		message_add_number(pdu, COAP_OPTION_CONTENT_FORMAT, FORMAT_LINK);
 	for (size_t i = 0; i < query_count; i++)
 		coap_add_option(pdu, COAP_OPTION_URI_QUERY, strlen(queries[i]), (const uint8_t *)queries[i]);
 	if (links.len > 0)
@@ -532,7 +356,7 @@ enum err line_notify(struct line *line, const struct notification *notification)
 	if (pdu == NULL)
 		return ERR_NOMEM;
 	coap_add_token(pdu, notification->token.len, notification->token.at);
-	fill_answer(pdu, &notification->answer, goes_on ? &notification->sequence : NULL, first);
+	message_fill_answer(pdu, &notification->answer, goes_on ? &notification->sequence : NULL, first);
 	return send_pdu(line, pdu);
 }
 

@@ -1,0 +1,25 @@
+/* What dispatch.c and write.c share: one request at work. */
+#ifndef DEVICE_DISPATCH_H
+#define DEVICE_DISPATCH_H
+
+#include "device.h"
+
+struct work {
+	struct device *device;
+	const struct request *request;
+	struct arena *arena;
+	struct answer *answer;
+	struct fault *fault;
+};
+
+/* Notes why, for the log, and answers the code. */
+enum answer_code work_refuse(struct work *work, enum answer_code code, const char *reason);
+enum answer_code work_code(enum err err);
+
+/* write.c: Write (6.3.4) on the path of the request, all of it or nothing; Create (6.3.7); Write-Composite
+ * (6.3.10). */
+enum answer_code work_write(struct work *work, const struct object *object, bool replaces);
+enum answer_code work_create(struct work *work, const struct object *object);
+enum answer_code work_write_composite(struct work *work);
+
+#endif
