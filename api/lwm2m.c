@@ -1,4 +1,4 @@
-/* /devices/{ep}/lwm2m/{path}: the operations of LwM2M, as they are. */
+/* /devices/{ep}/lwm2m/{path} and /composite: the operations of LwM2M, as they are. */
 #include <stdio.h>
 #include <string.h>
 
@@ -272,4 +272,50 @@ void lwm2m_attributes(struct http_request *request)
 		err = fault_set(&fault, ERR_MALFORMED, "query: no attribute, as in ?pmin=10");
 	operation.attributes = err == ERR_NONE ? (const char *)text.at : NULL;
 	start(request, &operation, err, &fault);
+}
+
+/* ---- composite: the root, and names or values in the body ---- */
+
+static enum err names_of(struct http_request *request, struct operation_request *operation, bool *ret_cancel,
+			 struct fault *fault)
+{
+	static const char *const members[] = { "paths", "cancel", NULL };
+	json_t *body = NULL;
+	enum err err = http_body_object(request, &body, fault);
+	if (err == ERR_NONE)
+		err = body_members(body, members, fault);
+	if (err == ERR_NONE)
+		err = lwm2m_names(request, body, operation, fault);
+	if (err == ERR_NONE)
+		*ret_cancel = json_is_true(json_object_get(body, "cancel"));
+	json_decref(body);
+	return err;
+}
+
+static void start_composite(struct http_request *request, enum lwm2m_operation kind, bool may_cancel)
+{
+	struct fault fault = { .kind = ERR_NONE };
+	struct operation_request operation = nothing;
+	bool cancels = false;
+	enum err err = names_of(request, &operation, &cancels, &fault);
+	if (err == ERR_NONE && cancels && !may_cancel)
+		err = fault_set(&fault, ERR_MALFORMED, "cancel: is for observations");
+	operation.operation = cancels ? LWM2M_CANCEL_OBSERVE : kind;
+	request->own = "/";
+	start(request, &operation, err, &fault);
+}
+
+void lwm2m_composite_read(struct http_request *request)
+{
+	start_composite(request, LWM2M_READ, false);
+}
+
+void lwm2m_composite_observe(struct http_request *request)
+{
+	start_composite(request, LWM2M_OBSERVE, true);
+}
+
+void lwm2m_composite_write(struct http_request *request)
+{
+	start_with_body(request, LWM2M_WRITE_PARTIAL);
 }

@@ -207,3 +207,24 @@ enum err lwm2m_body(const struct http_request *request, struct operation_request
 	operation->payload_format = format->number;
 	return ERR_NONE;
 }
+
+enum err lwm2m_names(const struct http_request *request, const json_t *body,
+		     struct operation_request *operation, struct fault *fault)
+{
+	const json_t *paths = json_object_get(body, "paths");
+	size_t count = json_array_size(paths);
+	if (!json_is_array(paths) || count == 0 || count > MAX_RESOURCES)
+		return fault_set(fault, ERR_MALFORMED, "paths: 1 to %d texts", MAX_RESOURCES);
+	struct lwm2m_record *records = arena_alloc_array(request->arena, count, sizeof *records);
+	if (records == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < count; i++) {
+		const char *path = json_string_value(json_array_get(paths, i));
+		enum err err = path == NULL ? ERR_MALFORMED
+					    : path_parse(bytes_of_text(path), &records[i].path, fault);
+		if (err != ERR_NONE || records[i].path.depth == 0)
+			return fault_set(fault, ERR_MALFORMED, "paths: each is a path such as /3/0/0");
+	}
+	operation->records = (struct lwm2m_records){ records, count };
+	return ERR_NONE;
+}

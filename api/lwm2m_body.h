@@ -12,4 +12,8 @@
 MUST_CHECK enum err lwm2m_body(const struct http_request *request, struct operation_request *operation,
                                struct fault *fault);
 
+/* Fills records with the names in {"paths": ["/3/0/0", "/1"]}. ERR_MALFORMED. */
+MUST_CHECK enum err lwm2m_names(const struct http_request *request, const json_t *body,
+                                struct operation_request *operation, struct fault *fault);
+
 #endif

@@ -35,6 +35,13 @@ static const struct route routes[] = {
 	{ HTTP_DELETE, V1 "/devices/{ep}/lwm2m/{path}", SCOPE_WRITE, lwm2m_delete,
 	  "deleteInstance", "Delete an object instance", "", "", 204, "" },
 
+	{ HTTP_POST,   V1 "/devices/{ep}/composite/read", SCOPE_READ, lwm2m_composite_read,
+	  "readComposite", "Reads several paths at once", "", "Paths", 200, "Records" },
+	{ HTTP_POST,   V1 "/devices/{ep}/composite/write", SCOPE_WRITE, lwm2m_composite_write,
+	  "writeComposite", "Writes several resources at once, all of them or none", "", "Values", 204, "" },
+	{ HTTP_POST,   V1 "/devices/{ep}/composite/observe", SCOPE_WRITE, lwm2m_composite_observe,
+	  "observeComposite", "Observes several paths at once, or ends that", "", "Paths", 200, "Records" },
+
 	{ HTTP_GET,    V1 "/devices/{ep}/secure-elements", SCOPE_READ, secure_elements_get,
 	  "getSecureElements", "Secure elements, as last learned", "", "", 200, "Inventory" },
 	{ HTTP_GET,    V1 "/devices/{ep}/tees", SCOPE_READ, tees_get,
