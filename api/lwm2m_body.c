@@ -5,94 +5,21 @@
 
 #include "api_parts.h"
 #include "format.h"
-#include "model.h"
 #include "path.h"
 #include "reply.h"
-#include "value.h"
+#include "value_json.h"
 
 #define MAX_RESOURCES 4096
-
-/* What the type of a value is: as said, as the model has it, or as JSON shows it. */
-static enum err type_of(const struct http_request *request, const json_t *item, struct lwm2m_path path,
-			enum lwm2m_type *ret_type, struct fault *fault)
-{
-	const json_t *value = json_object_get(item, "value"), *named = json_object_get(item, "type");
-	const struct object_model *object = model_object(request->api->parts.model, path.object, NULL);
-	const struct resource_model *resource =
-		object != NULL ? object_resource(object, path.resource) : NULL;
-	if (named != NULL) {
-		*ret_type = json_is_string(named) ? value_type_of(json_string_value(named)) : LWM2M_NONE;
-		return *ret_type != LWM2M_NONE ? ERR_NONE
-					       : fault_set(fault, ERR_MALFORMED, "type: not one of ours");
-	}
-	if (resource != NULL && resource->type != LWM2M_NONE)
-		*ret_type = resource->type;
-	else if (json_is_integer(value))
-		*ret_type = LWM2M_INTEGER;
-	else if (json_is_real(value))
-		*ret_type = LWM2M_FLOAT;
-	else if (json_is_boolean(value))
-		*ret_type = LWM2M_BOOLEAN;
-	else
-		*ret_type = LWM2M_STRING;
-	return ERR_NONE;
-}
-
-/* A text may say any type, as in text/plain; the other JSON types only what they are. */
-static enum err check_fit(const json_t *value, enum lwm2m_type type, struct fault *fault)
-{
-	bool fits = true;
-	if (json_is_boolean(value))
-		fits = type == LWM2M_BOOLEAN;
-	else if (json_is_integer(value))
-		fits = type == LWM2M_INTEGER || type == LWM2M_UNSIGNED || type == LWM2M_FLOAT ||
-		       type == LWM2M_TIME;
-	else if (json_is_real(value))
-		fits = type == LWM2M_FLOAT;
-	return fits ? ERR_NONE
-		    : fault_set(fault, ERR_MALFORMED, "value: a JSON %s is no %s",
-				json_is_boolean(value) ? "boolean" : "number", value_type_name(type));
-}
-
-static enum err scalar_text(const struct http_request *request, const json_t *value, struct bytes *ret_text,
-			    struct fault *fault)
-{
-	const char *text = NULL;
-	if (json_is_string(value)) {
-		*ret_text = bytes_of(json_string_value(value), json_string_length(value));
-		return ERR_NONE;
-	}
-	if (json_is_boolean(value))
-		text = json_is_true(value) ? "1" : "0";
-	else if (json_is_integer(value))
-		text = arena_printf(request->arena, "%lld", (long long)json_integer_value(value));
-	else if (json_is_real(value))
-		text = arena_printf(request->arena, "%.17f", json_real_value(value));
-	else
-		return fault_set(fault, ERR_MALFORMED, "value: %s",
-				 value == NULL ? "is required" : "must be a scalar");
-	if (text == NULL)
-		return ERR_NOMEM;
-	*ret_text = bytes_of_text(text);
-	return ERR_NONE;
-}
 
 static enum err read_value(const struct http_request *request, const json_t *item,
 			   struct lwm2m_record *record, struct fault *fault)
 {
-	enum lwm2m_type type;
-	struct bytes text, copy;
+	const json_t *named = json_object_get(item, "type");
+	const char *type = json_is_string(named) ? json_string_value(named) : named != NULL ? "" : NULL;
 	char path[PATH_TEXT_SIZE];
 	struct fault reason = { .kind = ERR_NONE };
-	enum err err = type_of(request, item, record->path, &type, &reason);
-	if (err == ERR_NONE)
-		err = scalar_text(request, json_object_get(item, "value"), &text, &reason);
-	if (err == ERR_NONE)
-		err = check_fit(json_object_get(item, "value"), type, &reason);
-	if (err == ERR_NONE)
-		err = bytes_copy(request->arena, text, &copy);
-	if (err == ERR_NONE)
-		err = value_parse(request->arena, type, copy, &record->value, &reason);
+	enum err err = value_from_json(request->arena, request->api->parts.model, record->path,
+				       json_object_get(item, "value"), type, &record->value, &reason);
 	return err == ERR_NONE ? ERR_NONE
 			       : fault_set(fault, err, "%s: %s", path_print(record->path, path),
 					   reason.text[0] != 0 ? reason.text : err_name(err));

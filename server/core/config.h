@@ -14,6 +14,8 @@ struct config {
 	char *data_dir;                 /* database, lock */
 	char *coap_listen;              /* comma list of address:port, "[::]:5683" serves IPv4 too; empty: none */
 	char *coaps_listen;
+	char *bootstrap_listen;         /* the same for the bootstrap server, which is off while both are empty */
+	char *bootstrap_secure_listen;
 	char *http_listen;              /* address:port of REST */
 	char *http_tls_cert, *http_tls_key;
 	char *kek_file;                 /* 32 bytes raw or 64 hex digits; else CARDEA_KEK in the environment */

@@ -15,13 +15,13 @@
 #include "awake.h"
 #include "change.h"
 #include "credentials.h"
+#include "endpoint_name.h"
 #include "log.h"
 #include "observation.h"
 #include "operation_queue.h"
 #include "reply.h"
 
-#define MAX_ENDPOINT_BYTES 255
-#define MAX_LINKS_BYTES    8192
+#define MAX_LINKS_BYTES 8192
 
 /* ---- times ---- */
 
@@ -79,24 +79,6 @@ static void refuse(struct registry *registry, const struct coap_request *request
 
 /* ---- Register ---- */
 
-/* Whose registration it is. The name is never trusted alone: with a credential it has to be the credential's,
- * and a device that has a credential must come with it. */
-static enum err check_endpoint(const struct registry *registry, const struct coap_request *request,
-			       struct bytes asked, struct bytes *ret_endpoint, struct fault *fault)
-{
-	struct bytes identity = bytes_of_text(request->identity);
-
-	if (asked.len == 0 && identity.len == 0)
-		return fault_set(fault, ERR_MALFORMED, "ep is missing");
-	if (asked.len > MAX_ENDPOINT_BYTES)
-		return fault_set(fault, ERR_MALFORMED, "ep is longer than %d bytes", MAX_ENDPOINT_BYTES);
-	if (!bytes_are_utf8(asked))
-		return fault_set(fault, ERR_MALFORMED, "ep is not UTF-8");
-	if (identity.len > 0 && asked.len > 0 && !bytes_equal(asked, identity))
-		return fault_set(fault, ERR_MALFORMED, "ep is not the endpoint name of the credential");
-	return bytes_copy(request->arena, asked.len > 0 ? asked : identity, ret_endpoint);
-}
-
 static enum err check_links(const struct coap_message *message, struct fault *fault)
 {
 	if (message->payload.len > MAX_LINKS_BYTES)
@@ -121,11 +103,13 @@ static enum err read_register(const struct registry *registry, const struct coap
 					      message->payload, false, ret_asked, fault);
 
 	if (err == ERR_NONE)
-		err = check_endpoint(registry, request, ret_asked->endpoint, &endpoint, fault);
+		err = endpoint_name_of(request->arena, ret_asked->endpoint, request->identity, &endpoint,
+				       fault);
 	if (err == ERR_NONE)
 		err = check_links(message, fault);
 	if (err != ERR_NONE)
 		return err;
+	/* A device that has a credential must come with it. */
 	if (request->identity[0] == 0 &&
 	    credentials_has(registry->parts.credentials, (const char *)endpoint.at))
 		return fault_set(fault, ERR_DENIED, "this device has to come with its credential");

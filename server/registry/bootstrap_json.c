@@ -1,0 +1,474 @@
+/* The document of bootstrap_configuration.h, member by member. */
+#include "bootstrap_configuration.h"
+
+#include <stdlib.h>
+
+#include "json_node.h"
+#include "path.h"
+#include "value_json.h"
+
+#define MAX_URI_BYTES      255
+#define MAX_BINDING_BYTES  14
+#define MAX_IDENTITY_BYTES 128
+#define MIN_KEY_BYTES      16
+#define MAX_RESOURCES      256
+#define DEFAULT_LIFETIME_S 86400
+
+struct reading {
+	struct arena *arena;
+	const struct model *model;
+	struct fault *fault;
+};
+
+/* ---- resources: {"2": 10, "24": {"0": "11:0"}} ---- */
+
+struct record_list {
+	struct lwm2m_record *at;
+	size_t count;
+};
+
+static enum err read_value(const struct reading *reading, const struct json_node *node,
+			   struct lwm2m_path path, struct record_list *list)
+{
+	struct lwm2m_record record = { .path = path };
+	struct fault reason = { 0 };
+	enum err err;
+
+	if (list->count == MAX_RESOURCES)
+		return json_wrong(node, ERR_LIMIT, "more than %d resources", MAX_RESOURCES);
+	err = value_from_json(reading->arena, reading->model, path, node->json, NULL, &record.value, &reason);
+	if (err == ERR_NONE && model_object(reading->model, path.object, NULL) != NULL)
+		err = model_check(reading->model, &record, &reason);
+	if (err != ERR_NONE)
+		return json_wrong(node, err, "%s", reason.text[0] != 0 ? reason.text : err_name(err));
+	list->at[list->count++] = record;
+	return ERR_NONE;
+}
+
+static enum err parse_below(const struct json_node *node, struct lwm2m_path base, const char *name,
+			    struct lwm2m_path *ret_path)
+{
+	char text[PATH_TEXT_SIZE];
+	char *whole = arena_printf(node->arena, "%s/%s", path_print(base, text), name);
+	struct lwm2m_path path;
+
+	if (whole == NULL)
+		return ERR_NOMEM;
+	if (path_parse(bytes_of_text(whole), &path, NULL) != ERR_NONE || path.depth != base.depth + 1)
+		return json_wrong(node, ERR_MALFORMED, "must be the id of a resource");
+	*ret_path = path;
+	return ERR_NONE;
+}
+
+static enum err read_resource(const struct reading *reading, const struct json_node *node,
+			      struct lwm2m_path path, struct record_list *list)
+{
+	const char *name;
+	json_t *value;
+
+	if (!json_is_object(node->json))
+		return read_value(reading, node, path, list);
+	json_object_foreach ((json_t *)node->json, name, value) {
+		struct json_node instance = json_member(node, name);
+		struct lwm2m_path below;
+		enum err err = parse_below(&instance, path, name, &below);
+
+		if (err == ERR_NONE)
+			err = read_value(reading, &instance, below, list);
+		if (err != ERR_NONE)
+			return err;
+	}
+	return ERR_NONE;
+}
+
+static enum err read_resources(const struct reading *reading, const struct json_node *node,
+			       struct lwm2m_path instance, struct lwm2m_records *ret_records)
+{
+	struct record_list list = { 0 };
+	const char *name;
+	json_t *value;
+
+	*ret_records = (struct lwm2m_records){ 0 };
+	if (node->json == NULL)
+		return ERR_NONE;
+	if (!json_is_object(node->json))
+		return json_wrong(node, ERR_MALFORMED, "must be an object");
+	list.at = arena_alloc_array(reading->arena, MAX_RESOURCES, sizeof(*list.at));
+	if (list.at == NULL)
+		return ERR_NOMEM;
+	json_object_foreach ((json_t *)node->json, name, value) {
+		struct json_node resource = json_member(node, name);
+		struct lwm2m_path path;
+		enum err err = parse_below(&resource, instance, name, &path);
+
+		if (err == ERR_NONE)
+			err = read_resource(reading, &resource, path, &list);
+		if (err != ERR_NONE)
+			return err;
+	}
+	*ret_records = (struct lwm2m_records){ list.at, list.count };
+	return ERR_NONE;
+}
+
+/* ---- servers ---- */
+
+static enum err read_key(const struct reading *reading, const struct json_node *node, struct secret *ret_key)
+{
+	const char *hex;
+	struct bytes key;
+	enum err err = json_text_of(node, 2 * SECRET_MAX, &hex);
+
+	if (err != ERR_NONE)
+		return err;
+	if (bytes_from_hex(reading->arena, hex, &key) != ERR_NONE || key.len < MIN_KEY_BYTES)
+		return json_wrong(node, ERR_MALFORMED, "must be %d to %d bytes in hexadecimal", MIN_KEY_BYTES,
+				  SECRET_MAX);
+	return secret_from(key, ret_key);
+}
+
+static enum err read_psk(const struct reading *reading, const struct json_node *node,
+			 struct bootstrap_server *server)
+{
+	const struct json_node generate = json_member(node, "generate"), key = json_member(node, "keyHex"),
+			       identity = json_member(node, "identity");
+	enum err err = ERR_NONE;
+
+	server->mode = SECURITY_PSK;
+	if (generate.json != NULL)
+		err = json_boolean_of(&generate, &server->is_generated);
+	if (err == ERR_NONE && server->is_generated == (key.json != NULL))
+		err = json_wrong(node, ERR_MALFORMED, "needs either generate or keyHex");
+	if (err == ERR_NONE && (identity.json != NULL || !server->is_generated))
+		err = json_text_of(&identity, MAX_IDENTITY_BYTES, &server->identity);
+	if (err == ERR_NONE && server->identity != NULL) {
+		server->identity = arena_strdup(reading->arena, server->identity);
+		err = server->identity == NULL ? ERR_NOMEM : ERR_NONE;
+	}
+	return err == ERR_NONE && !server->is_generated ? read_key(reading, &key, &server->key) : err;
+}
+
+static enum err read_nosec(const struct reading *reading, const struct json_node *node,
+			   struct bootstrap_server *server)
+{
+	static const char *const only[] = { "mode", "resources", NULL };
+
+	server->mode = SECURITY_NOSEC;
+	return json_object_of(node, only);
+}
+
+static const struct {
+	const char *name;
+	enum err (*read)(const struct reading *reading, const struct json_node *node,
+			 struct bootstrap_server *server);
+} modes[] = {
+	{ "psk", read_psk },
+	{ "nosec", read_nosec },
+};
+
+static enum err read_security(const struct reading *reading, const struct json_node *node,
+			      struct bootstrap_server *server)
+{
+	static const char *const members[] = { "mode", "identity", "keyHex", "generate", "resources", NULL };
+	const struct json_node mode = json_member(node, "mode"), resources = json_member(node, "resources");
+	const char *name;
+	enum err err = json_object_of(node, members);
+
+	if (err == ERR_NONE)
+		err = json_text_of(&mode, 16, &name);
+	if (err == ERR_NONE)
+		err = read_resources(reading, &resources, LWM2M_INSTANCE(0, 0), &server->security);
+	if (err != ERR_NONE)
+		return err;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (strcmp(modes[i].name, name) == 0)
+			return modes[i].read(reading, node, server);
+	}
+	return json_wrong(&mode, ERR_UNSUPPORTED, "must be psk or nosec");
+}
+
+static enum err read_text_or(const struct json_node *node, size_t max_bytes, const char *fallback,
+			     const char **ret_text)
+{
+	const char *text = fallback;
+	enum err err =
+		node->json == NULL && fallback != NULL ? ERR_NONE : json_text_of(node, max_bytes, &text);
+
+	if (err != ERR_NONE)
+		return err;
+	*ret_text = arena_strdup(node->arena, text);
+	return *ret_text == NULL ? ERR_NOMEM : ERR_NONE;
+}
+
+static enum err read_server(const struct reading *reading, const struct json_node *node, void *ret_item)
+{
+	static const char *const members[] = { "shortServerId", "uri",      "lifetime",  "binding",
+					       "storing",       "security", "resources", NULL };
+	const struct json_node id = json_member(node, "shortServerId"), uri = json_member(node, "uri"),
+			       lifetime = json_member(node, "lifetime"),
+			       binding = json_member(node, "binding"), storing = json_member(node, "storing"),
+			       security = json_member(node, "security"),
+			       resources = json_member(node, "resources");
+	struct bootstrap_server *server = ret_item;
+	json_int_t short_server_id = 0, lifetime_s = DEFAULT_LIFETIME_S;
+	enum err err = json_object_of(node, members);
+
+	server->is_storing = true;
+	if (err == ERR_NONE)
+		err = json_number_of(&id, 1, LWM2M_ID_NONE - 1, &short_server_id);
+	if (err == ERR_NONE)
+		err = read_text_or(&uri, MAX_URI_BYTES, NULL, &server->uri);
+	if (err == ERR_NONE && lifetime.json != NULL)
+		err = json_number_of(&lifetime, 0, UINT32_MAX, &lifetime_s);
+	if (err == ERR_NONE)
+		err = read_text_or(&binding, MAX_BINDING_BYTES, "U", &server->binding);
+	if (err == ERR_NONE && storing.json != NULL)
+		err = json_boolean_of(&storing, &server->is_storing);
+	if (err == ERR_NONE)
+		err = read_security(reading, &security, server);
+	if (err == ERR_NONE)
+		err = read_resources(reading, &resources, LWM2M_INSTANCE(1, 0), &server->server);
+	server->short_server_id = (uint16_t)short_server_id;
+	server->lifetime_s = (uint32_t)lifetime_s;
+	return err;
+}
+
+/* ---- access control ---- */
+
+static enum err read_rights(const struct reading *reading, const struct json_node *node,
+			    struct bootstrap_access *access)
+{
+	struct bootstrap_right *rights;
+	size_t count = json_object_size(node->json);
+	const char *name;
+	json_t *value;
+
+	if (count == 0 || count > BOOTSTRAP_MAX_ITEMS)
+		return json_wrong(node, ERR_MALFORMED, "must be an object of 1 to %d rights",
+				  BOOTSTRAP_MAX_ITEMS);
+	rights = arena_alloc_array(reading->arena, count, sizeof(*rights));
+	if (rights == NULL)
+		return ERR_NOMEM;
+	access->rights = rights;
+	json_object_foreach ((json_t *)node->json, name, value) {
+		const struct json_node right = json_member(node, name);
+		struct lwm2m_path id;
+		json_int_t bits = 0;
+		enum err err = json_number_of(&right, 0, 31, &bits);
+
+		if (err == ERR_NONE &&
+		    (path_parse(bytes_of_text(name), &id, NULL) != ERR_NONE || id.depth != 1))
+			err = json_wrong(&right, ERR_MALFORMED, "must be a short server id, or 0");
+		if (err != ERR_NONE)
+			return err;
+		rights[access->right_count++] = (struct bootstrap_right){ id.object, (uint8_t)bits };
+	}
+	return ERR_NONE;
+}
+
+static enum err read_access(const struct reading *reading, const struct json_node *node, void *ret_item)
+{
+	static const char *const members[] = { "object", "instance", "owner", "rights", NULL };
+	const struct json_node object = json_member(node, "object"), instance = json_member(node, "instance"),
+			       owner = json_member(node, "owner"), rights = json_member(node, "rights");
+	struct bootstrap_access *access = ret_item;
+	json_int_t object_id = 0, instance_id = 0, owner_id = 0;
+	enum err err = json_object_of(node, members);
+
+	if (err == ERR_NONE)
+		err = json_number_of(&object, 1, LWM2M_ID_NONE - 1, &object_id);
+	if (err == ERR_NONE)
+		err = json_number_of(&instance, 0, LWM2M_ID_NONE, &instance_id);
+	if (err == ERR_NONE)
+		err = json_number_of(&owner, 1, LWM2M_ID_NONE, &owner_id);
+	access->object = (uint16_t)object_id;
+	access->instance = (uint16_t)instance_id;
+	access->owner = (uint16_t)owner_id;
+	return err == ERR_NONE ? read_rights(reading, &rights, access) : err;
+}
+
+/* ---- objects and paths ---- */
+
+static enum err read_path(const struct reading *reading, const struct json_node *node, void *ret_item)
+{
+	const char *text;
+	enum err err = json_text_of(node, PATH_TEXT_SIZE, &text);
+
+	if (err == ERR_NONE && path_parse(bytes_of_text(text), ret_item, NULL) != ERR_NONE)
+		err = json_wrong(node, ERR_MALFORMED, "must be a path, as in /1/0");
+	return err;
+}
+
+static enum err read_object(const struct reading *reading, const struct json_node *node, void *ret_item)
+{
+	static const char *const members[] = { "path", "resources", NULL };
+	const struct json_node path = json_member(node, "path"), resources = json_member(node, "resources");
+	struct bootstrap_object *object = ret_item;
+	enum err err = json_object_of(node, members);
+
+	if (err == ERR_NONE)
+		err = read_path(reading, &path, &object->path);
+	if (err == ERR_NONE && object->path.depth != 2)
+		err = json_wrong(&path, ERR_MALFORMED, "must be the path of an instance, as in /11/0");
+	return err == ERR_NONE ? read_resources(reading, &resources, object->path, &object->records) : err;
+}
+
+/* ---- the whole ---- */
+
+struct item_list {
+	void *at;
+	size_t count;
+};
+
+struct item_kind {
+	const char *name; /* of the list */
+	size_t min, max, size;
+	enum err (*read)(const struct reading *reading, const struct json_node *node, void *ret_item);
+};
+
+/* clang-format off */
+static const struct item_kind servers_kind  = { "servers", 1, BOOTSTRAP_MAX_SERVERS, sizeof(struct bootstrap_server), read_server };
+static const struct item_kind accesses_kind = { "acl", 0, BOOTSTRAP_MAX_ITEMS, sizeof(struct bootstrap_access), read_access };
+static const struct item_kind deletes_kind  = { "delete", 0, BOOTSTRAP_MAX_ITEMS, sizeof(struct lwm2m_path), read_path };
+static const struct item_kind objects_kind  = { "objects", 0, BOOTSTRAP_MAX_ITEMS, sizeof(struct bootstrap_object), read_object };
+static const struct item_kind reads_kind    = { "read", 0, BOOTSTRAP_MAX_ITEMS, sizeof(struct lwm2m_path), read_path };
+/* clang-format on */
+
+static enum err read_list(const struct reading *reading, const struct json_node *document,
+			  const struct item_kind *kind, struct item_list *ret_list)
+{
+	const struct json_node node = json_member(document, kind->name);
+	size_t count = 0;
+	uint8_t *items;
+	enum err err = json_array_of(&node, kind->min, kind->max, &count);
+
+	if (err != ERR_NONE)
+		return err;
+	items = arena_alloc_array(reading->arena, count, kind->size);
+	if (items == NULL && count > 0)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < count && err == ERR_NONE; i++) {
+		const struct json_node item = json_item(&node, i);
+
+		err = kind->read(reading, &item, &items[i * kind->size]);
+	}
+	*ret_list = (struct item_list){ items, count };
+	return err;
+}
+
+static enum err read_document(const struct reading *reading, const struct json_node *document,
+			      struct bootstrap_configuration *ret_configuration)
+{
+	static const char *const members[] = { "servers", "acl", "delete", "objects", "read", NULL };
+	static const struct lwm2m_path everything = { .depth = 0 };
+	struct item_list servers = { 0 }, accesses = { 0 }, deletes = { 0 }, objects = { 0 }, reads = { 0 };
+	bool has_deletes = json_member(document, "delete").json != NULL;
+	enum err err = json_object_of(document, members);
+
+	if (err == ERR_NONE)
+		err = read_list(reading, document, &servers_kind, &servers);
+	if (err == ERR_NONE)
+		err = read_list(reading, document, &accesses_kind, &accesses);
+	if (err == ERR_NONE)
+		err = read_list(reading, document, &deletes_kind, &deletes);
+	if (err == ERR_NONE)
+		err = read_list(reading, document, &objects_kind, &objects);
+	if (err == ERR_NONE)
+		err = read_list(reading, document, &reads_kind, &reads);
+	if (err != ERR_NONE)
+		return err;
+	*ret_configuration = (struct bootstrap_configuration){
+		.servers = servers.at,
+		.server_count = servers.count,
+		.accesses = accesses.at,
+		.access_count = accesses.count,
+		.deletes = has_deletes ? deletes.at : &everything,
+		.delete_count = has_deletes ? deletes.count : 1,
+		.objects = objects.at,
+		.object_count = objects.count,
+		.reads = reads.at,
+		.read_count = reads.count,
+	};
+	return ERR_NONE;
+}
+
+/* ---- without keys ---- */
+
+static void hide_resources(json_t *resources, struct lwm2m_path instance)
+{
+	const char *name;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(resources, next, name, value)
+	{
+		struct lwm2m_path id;
+
+		if (path_parse(bytes_of_text(name), &id, NULL) == ERR_NONE &&
+		    bootstrap_is_secret(LWM2M_RESOURCE(instance.object, instance.instance, id.object)))
+			json_object_del(resources, name);
+	}
+}
+
+static void hide_key(json_t *security)
+{
+	json_t *key = json_object_get(security, "keyHex");
+
+	if (json_is_string(key))
+		wipe((char *)(uintptr_t)json_string_value(key), json_string_length(key));
+	json_object_del(security, "keyHex");
+	hide_resources(json_object_get(security, "resources"), LWM2M_INSTANCE(0, 0));
+}
+
+static void hide_keys(json_t *document)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach (json_object_get(document, "servers"), i, item)
+		hide_key(json_object_get(item, "security"));
+	json_array_foreach (json_object_get(document, "objects"), i, item) {
+		const char *text = json_string_value(json_object_get(item, "path"));
+		struct lwm2m_path path;
+
+		if (text != NULL && path_parse(bytes_of_text(text), &path, NULL) == ERR_NONE)
+			hide_resources(json_object_get(item, "resources"), path);
+	}
+}
+
+static enum err print(struct arena *arena, const json_t *document, const char **ret_text)
+{
+	char *text = json_dumps(document, JSON_COMPACT);
+
+	*ret_text = text == NULL ? NULL : arena_strdup(arena, text);
+	free(text);
+	return *ret_text == NULL ? ERR_NOMEM : ERR_NONE;
+}
+
+enum err bootstrap_configuration_read(struct arena *arena, const struct model *model, struct bytes json,
+				      bool is_for_all, struct bootstrap_configuration *ret_configuration,
+				      const char **ret_document, struct fault *fault)
+{
+	const struct reading reading = { arena, model, fault };
+	struct bootstrap_configuration configuration = { 0 };
+	json_error_t error;
+	json_t *document = json_loadb((const char *)json.at, json.len, JSON_REJECT_DUPLICATES, &error);
+	const struct json_node root = { document, "", arena, fault };
+	const char *text;
+	enum err err;
+
+	if (document == NULL)
+		return fault_set(fault, ERR_MALFORMED, "line %d, column %d: no JSON", error.line,
+				 error.column);
+	err = read_document(&reading, &root, &configuration);
+	if (err == ERR_NONE)
+		err = bootstrap_configuration_check(model, &configuration, is_for_all, fault);
+	hide_keys(document);
+	if (err == ERR_NONE)
+		err = print(arena, document, &text);
+	json_decref(document);
+	if (err != ERR_NONE)
+		return fault_set(fault, err, "%s", err_name(err));
+	*ret_configuration = configuration;
+	*ret_document = text;
+	return ERR_NONE;
+}
