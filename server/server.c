@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "api.h"
+#include "bootstrap.h"
 #include "config.h"
 #include "credential_rows.h"
 #include "credentials.h"
@@ -36,6 +37,8 @@ struct server {
 	struct credentials *credentials, *bootstrap_credentials;
 	struct registry *registry;
 	struct endpoint *endpoint;
+	struct bootstrap *bootstrap;
+	struct endpoint *bootstrap_endpoint; /* NULL: it is off */
 	struct packages *packages;
 	struct orchestrator *orchestrator;
 	struct api *api;
@@ -193,6 +196,60 @@ static void end_endpoint(struct server *server)
 	server->endpoint = NULL;
 }
 
+static enum err begin_bootstrap(struct server *server, struct fault *fault)
+{
+	const struct bootstrap_parts parts = {
+		.loop = server->loop,
+		.store = server->store,
+		.vault = server->vault,
+		.workers = server->workers,
+		.model = server->model,
+		.events = server->events,
+		.credentials = server->credentials,
+		.bootstrap_credentials = server->bootstrap_credentials,
+		.deadline_ms = BOOTSTRAP_DEADLINE_MS,
+		.max_at_once = BOOTSTRAP_MAX_AT_ONCE,
+	};
+
+	return bootstrap_create(&parts, &server->bootstrap);
+}
+
+static void end_bootstrap(struct server *server)
+{
+	bootstrap_free(server->bootstrap);
+}
+
+static enum err begin_bootstrap_endpoint(struct server *server, struct fault *fault)
+{
+	const struct config *config = server->config;
+	const struct endpoint_settings settings = {
+		.coap_listen = config->bootstrap_listen,
+		.coaps_listen = config->bootstrap_secure_listen,
+		.credentials = server->bootstrap_credentials,
+		.ack_timeout_ms = config->ack_timeout_ms,
+		.max_retransmit = config->max_retransmit,
+		.block_size = config->block_size,
+		.max_body_bytes = COAP_MAX_BODY_BYTES,
+		.max_peers = BOOTSTRAP_MAX_AT_ONCE + SPARE_PEERS,
+	};
+	const struct endpoint_handlers handlers = bootstrap_handlers(server->bootstrap);
+	enum err err = ERR_NONE;
+
+	if (settings.coap_listen[0] != 0 || settings.coaps_listen[0] != 0)
+		err = endpoint_create(server->loop, &settings, &handlers, &server->bootstrap_endpoint, fault);
+	if (err == ERR_NONE)
+		bootstrap_attach(server->bootstrap, server->bootstrap_endpoint);
+	return err;
+}
+
+static void end_bootstrap_endpoint(struct server *server)
+{
+	if (server->bootstrap != NULL)
+		bootstrap_attach(server->bootstrap, NULL);
+	endpoint_free(server->bootstrap_endpoint);
+	server->bootstrap_endpoint = NULL;
+}
+
 static enum err begin_packages(struct server *server, struct fault *fault)
 {
 	const struct packages_parts parts = {
@@ -278,6 +335,8 @@ static const struct part {
 	{ "credentials", begin_credentials, end_credentials },
 	{ "registry", begin_registry, end_registry },
 	{ "endpoint", begin_endpoint, end_endpoint },
+	{ "bootstrap", begin_bootstrap, end_bootstrap },
+	{ "bootstrap endpoint", begin_bootstrap_endpoint, end_bootstrap_endpoint },
 	{ "packages", begin_packages, end_packages },
 	{ "orchestrator", begin_orchestrator, end_orchestrator },
 	{ "api", begin_api, end_api },
@@ -321,6 +380,7 @@ void server_free(struct server *server)
 		return;
 	/* Whoever waits for a device, a write or a worker is told while he is still there. */
 	end_endpoint(server);
+	end_bootstrap_endpoint(server);
 	if (server->store != NULL)
 		store_finish(server->store);
 	end_workers(server);
@@ -335,6 +395,10 @@ void server_print_addresses(const struct server *server, FILE *to)
 
 	for (size_t i = 0; (address = endpoint_listening(server->endpoint, i)) != NULL; i++)
 		fprintf(to, "listening %s\n", address);
+	for (size_t i = 0; server->bootstrap_endpoint != NULL &&
+			   (address = endpoint_listening(server->bootstrap_endpoint, i)) != NULL;
+	     i++)
+		fprintf(to, "bootstrap %s\n", address);
 	fprintf(to, "listening %s\n", api_listening(server->api));
 }
 

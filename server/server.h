@@ -15,7 +15,7 @@ MUST_CHECK enum err server_run(struct server *server);
 void server_stop(struct server *server);
 void server_free(struct server *server);        /* accepts NULL */
 
-/* The addresses as bound, a line each: "listening coap://127.0.0.1:5683". */
+/* The addresses as bound, a line each: "listening coap://127.0.0.1:5683", "bootstrap coaps://...". */
 void server_print_addresses(const struct server *server, FILE *to);
 struct loop *server_loop(const struct server *server);
 
