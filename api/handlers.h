@@ -29,6 +29,9 @@ handler keysets_list, keyset_put, keyset_delete, credentials_list, credential_ge
 handler events_stream;
 void events_drop(struct http_request *request);
 
+/* models.c */
+handler models_list, model_post;
+
 /* openapi.c, health.c */
 handler openapi_get, health_get, ready_get;
 

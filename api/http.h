@@ -94,6 +94,11 @@ void http_reply_problem(struct http_request *request, unsigned status, const cha
 /* Runs `run` on a worker, which answers there (with the functions above, once) or returns an error that becomes the answer. */
 void http_defer(struct http_request *request, enum err (*run)(struct http_request *request, struct fault *fault));
 
+/* As http_defer, but `run` does not answer: `then` does, on the loop. */
+void http_defer_then(struct http_request *request,
+                     enum err (*run)(struct http_request *request, struct fault *fault),
+                     void (*then)(struct http_request *request));
+
 /* An answer without end: parts are appended as they come, until the client goes (then drop is called). */
 void http_stream_begin(struct http_request *request, const char *content_type);
 /* ERR_LIMIT: the client does not read; the stream ends. */

@@ -27,6 +27,7 @@ struct http_exchange { /* one request on its connection */
 	bool is_handling; /* ... and was called for the end of the body */
 	struct timer offer_again;
 	enum err (*run)(struct http_request *request, struct fault *fault);
+	void (*then)(struct http_request *request);
 	struct fault fault;
 	struct {
 		char *pending;

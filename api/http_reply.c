@@ -101,6 +101,8 @@ static void deferred_done(void *arg, enum err result)
 	if (result != ERR_NONE) {
 		fault_set(&exchange->fault, result, "%s", err_name(result));
 		http_reply_fault(&exchange->request, &exchange->fault);
+	} else if (exchange->then != NULL) {
+		exchange->then(&exchange->request);
 	}
 	http_resume(exchange);
 }
@@ -108,8 +110,16 @@ static void deferred_done(void *arg, enum err result)
 void http_defer(struct http_request *request,
 		enum err (*run)(struct http_request *request, struct fault *fault))
 {
+	http_defer_then(request, run, NULL);
+}
+
+void http_defer_then(struct http_request *request,
+		     enum err (*run)(struct http_request *request, struct fault *fault),
+		     void (*then)(struct http_request *request))
+{
 	struct http_exchange *exchange = request->exchange;
 	exchange->run = run;
+	exchange->then = then;
 	exchange->is_deferred = true;
 	enum err err = work_submit(exchange->server->workers, run_deferred, deferred_done, exchange);
 	if (err == ERR_NONE)

@@ -94,6 +94,12 @@ static const struct route routes[] = {
 	{ HTTP_DELETE, V1 "/credentials/{ep}", SCOPE_ADMIN, credential_delete,
 	  "deleteCredential", "Forgets a credential of an endpoint", "kind", "", 204, "" },
 
+	{ HTTP_GET,    V1 "/models", SCOPE_READ, models_list,
+	  "listModels", "Object definitions, in the order of ids and versions", "limit cursor", "", 200, "ModelList" },
+	{ HTTP_POST,   V1 "/models", SCOPE_ADMIN, model_post,
+	  "addModel", "Adds the definition (DDF XML) of one object, or replaces the one of that version", "",
+	  "application/xml", 204, "" },
+
 	{ HTTP_GET,    V1 "/events", SCOPE_READ, events_stream,
 	  "streamEvents", "Server-sent events, resumable by Last-Event-ID", "", "", 200, "text/event-stream" },
 

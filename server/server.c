@@ -12,6 +12,7 @@
 #include "events.h"
 #include "loop.h"
 #include "model.h"
+#include "model_files.h"
 #include "orchestrator.h"
 #include "package.h"
 #include "plugin_host.h"
@@ -104,7 +105,11 @@ static enum err begin_model(struct server *server, struct fault *fault)
 {
 	enum err err = model_create(&server->model);
 
-	return err != ERR_NONE ? err : model_add_folder(server->model, server->config->model_dir, fault);
+	if (err == ERR_NONE)
+		err = model_add_folder(server->model, server->config->model_dir, fault);
+	if (err == ERR_NONE)
+		err = model_add_kept(server->model, server->config->data_dir, fault);
+	return err;
 }
 
 static void end_model(struct server *server)
