@@ -74,10 +74,11 @@ static void on_event(void *self, const struct event *event)
 void lab_answered(void *self, uint64_t id, const struct operation_answer *answer)
 {
 	struct registry_lab *lab = self;
+	const struct lab_answer before = lab->answer;
 	struct bytes text = answer->payload;
 
 	lab->answer = (struct lab_answer){
-		.count = lab->answer.count + 1,
+		.count = before.count + 1,
 		.id = id,
 		.fault = answer->fault,
 		.code = answer->code,
@@ -86,6 +87,9 @@ void lab_answered(void *self, uint64_t id, const struct operation_answer *answer
 		.record_count = answer->records.count,
 		.location = answer->location,
 	};
+	memcpy(lab->answer.kinds, before.kinds, sizeof(before.kinds));
+	if (id < sizeof(before.kinds) / sizeof(before.kinds[0]))
+		lab->answer.kinds[id] = answer->fault.kind;
 	if (answer->records.count > 0) {
 		lab->answer.record = answer->records.at[0];
 		if (lab->answer.record.value.type == LWM2M_STRING)
@@ -185,7 +189,7 @@ int registry_lab_close(void **state)
 	return 0;
 }
 
-static int64_t now_ms(void)
+int64_t lab_now_ms(void)
 {
 	struct timespec now;
 
@@ -195,9 +199,9 @@ static int64_t now_ms(void)
 
 void lab_turn_for(struct registry_lab *lab, int ms)
 {
-	int64_t end_ms = now_ms() + ms;
+	int64_t end_ms = lab_now_ms() + ms;
 
-	while (now_ms() < end_ms)
+	while (lab_now_ms() < end_ms)
 		assert_int_equal(loop_turn(lab->loop, 1), ERR_NONE);
 }
 

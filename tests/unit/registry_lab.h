@@ -40,6 +40,7 @@ struct lab_answer {
 	struct lwm2m_record record; /* the first; its bytes are in `text` */
 	char text[LAB_TEXT];
 	struct lwm2m_path location;
+	enum err kinds[64];                     /* fault.kind by id, of all */
 };
 
 struct registry_lab {
@@ -75,6 +76,9 @@ void registry_lab_recreate(struct registry_lab *lab);
 		}                                                                                            \
 	} while (0)
 void lab_turn_for(struct registry_lab *lab, int ms);
+/* Tests never claim that something happens soon, only that it does not happen early: to the ticks of the wheel. */
+int64_t lab_now_ms(void);
+#define LAB_TICK_MS 20
 
 /* A device: a socket of its own. */
 struct lab_device {
