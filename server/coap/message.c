@@ -19,8 +19,7 @@ static bool send_once(struct endpoint *endpoint, const struct route *to, struct 
 
 	if (len == 0)
 		return false;
-	/* Before it is sent: a session encrypts in place of its own, but a socket's slot is taken by the next
-	 * message. */
+	/* The bytes are there only until the next message is built. */
 	if (pdu->type == PDU_ACK && peer != NULL)
 		answer_store(peer, pdu->mid, bytes_of(at, len));
 	endpoint_end(endpoint, to, session, len);
