@@ -1,14 +1,12 @@
 /* The peers: who sent us a request lately or is sent one. Between its messages a peer costs sizeof(struct peer), and
- * nothing once it has been silent for as long as its duplicates may arrive.
- *
- * The table is open addressing over 8-byte slots that hold the hash: a look-up among 100,000 peers takes 37 ns where
- * uthash takes 285, because uthash walks chains of up to ten peers and each step misses the cache. */
+ * nothing once it has been silent for as long as its duplicates may arrive. */
 #ifndef CARDEA_COAP_PEER_H
 #define CARDEA_COAP_PEER_H
 
 #include <stdbool.h>
 
 #include "address.h"
+#include "index.h"
 #include "slab.h"
 #include "wheel.h"
 
@@ -57,9 +55,7 @@ struct peer {
 
 struct peers {
 	struct slab slab;
-	struct peer_slot *slots;
-	uint32_t mask;
-	uint64_t seed[4];               /* nobody outside can aim at one chain */
+	struct index by_key;
 };
 
 MUST_CHECK enum err peers_create(uint32_t max_peers, struct peers *ret_peers);
