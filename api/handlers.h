@@ -25,6 +25,9 @@ void package_drop(struct http_request *request);
 handler keysets_list, keyset_put, keyset_delete, credentials_list, credential_get, credential_put, credential_delete,
 	tokens_list, token_post, token_delete;
 
+/* bootstrap.c */
+handler bootstrap_list, bootstrap_get, bootstrap_put, bootstrap_delete, bootstrap_start;
+
 /* events.c */
 handler events_stream;
 void events_drop(struct http_request *request);

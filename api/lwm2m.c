@@ -1,4 +1,6 @@
 /* /devices/{ep}/lwm2m/{path} and /composite: the operations of LwM2M, as they are. */
+#include "lwm2m.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -136,8 +138,8 @@ static enum err accept_of(const struct http_request *request, uint16_t *ret_acce
 	return ERR_NONE;
 }
 
-static void start(struct http_request *request, struct operation_request *operation, enum err err,
-		  struct fault *fault)
+void lwm2m_start(struct http_request *request, struct operation_request *operation, enum err err,
+		 struct fault *fault)
 {
 	if (err == ERR_NONE)
 		err = operation_start(request->api->parts.registry, request->endpoint, operation, answered,
@@ -160,7 +162,7 @@ static void start_plain(struct http_request *request, enum lwm2m_operation kind)
 	enum err err = path_of(request, &operation.path, &fault);
 	if (err == ERR_NONE)
 		err = accept_of(request, &operation.accept, &fault);
-	start(request, &operation, err, &fault);
+	lwm2m_start(request, &operation, err, &fault);
 }
 
 static void start_with_body(struct http_request *request, enum lwm2m_operation kind)
@@ -171,7 +173,7 @@ static void start_with_body(struct http_request *request, enum lwm2m_operation k
 	enum err err = path_of(request, &operation.path, &fault);
 	if (err == ERR_NONE)
 		err = lwm2m_body(request, &operation, &fault);
-	start(request, &operation, err, &fault);
+	lwm2m_start(request, &operation, err, &fault);
 }
 
 void lwm2m_read(struct http_request *request)
@@ -253,7 +255,7 @@ void lwm2m_post(struct http_request *request)
 		err = operation.operation == LWM2M_EXECUTE
 			      ? arguments_of(request, &operation.arguments, &fault)
 			      : lwm2m_body(request, &operation, &fault);
-	start(request, &operation, err, &fault);
+	lwm2m_start(request, &operation, err, &fault);
 }
 
 void lwm2m_attributes(struct http_request *request)
@@ -271,7 +273,7 @@ void lwm2m_attributes(struct http_request *request)
 	if (err == ERR_NONE && text.len == 1)
 		err = fault_set(&fault, ERR_MALFORMED, "query: no attribute, as in ?pmin=10");
 	operation.attributes = err == ERR_NONE ? (const char *)text.at : NULL;
-	start(request, &operation, err, &fault);
+	lwm2m_start(request, &operation, err, &fault);
 }
 
 /* ---- composite: the root, and names or values in the body ---- */
@@ -302,7 +304,7 @@ static void start_composite(struct http_request *request, enum lwm2m_operation k
 		err = fault_set(&fault, ERR_MALFORMED, "cancel: is for observations");
 	operation.operation = cancels ? LWM2M_CANCEL_OBSERVE : kind;
 	request->own = "/";
-	start(request, &operation, err, &fault);
+	lwm2m_start(request, &operation, err, &fault);
 }
 
 void lwm2m_composite_read(struct http_request *request)

@@ -25,20 +25,19 @@ static void build_optional(struct json_member *members, size_t *count, const cha
 		members[(*count)++] = (struct json_member){ name, text, NULL };
 }
 
-/* {"endpoint": "x", "state": "failed", "interface": "sequence", "startedMs": 1, "endedMs": 2, "step":
- * "write", "path":
+/* {"endpoint": "x", "state": "failed", "interface": "sequence", "durationMs": 12, "step": "write", "path":
  * "/1/0", "code": "4.00", "reason": "...", "read": [...]} */
 static enum err build_outcome(struct arena *arena, const struct bootstrap_session *session,
 			      const struct outcome *outcome, int64_t now_ms, const char **ret_json)
 {
+	const char *duration = arena_printf(arena, "%" PRId64, now_ms - session->started_ms);
 	struct json_member members[10] = {
 		{ "endpoint", session->endpoint, NULL },
 		{ "state", outcome->state, NULL },
 		{ "interface", session->is_pack ? "pack" : "sequence", NULL },
-		{ "startedMs", NULL, arena_printf(arena, "%" PRId64, session->started_ms) },
-		{ "endedMs", NULL, arena_printf(arena, "%" PRId64, now_ms) },
+		{ "durationMs", NULL, duration },
 	};
-	size_t count = 5;
+	size_t count = 4;
 	struct builder b = builder_in(arena), reads = builder_in(arena);
 	struct bytes items, json;
 	enum err err = builder_bytes(&session->reads, &items);
@@ -55,7 +54,7 @@ static enum err build_outcome(struct arena *arena, const struct bootstrap_sessio
 		err = builder_bytes(&reads, &items);
 		members[count++] = (struct json_member){ "read", NULL, (const char *)items.at };
 	}
-	if (members[3].json == NULL || members[4].json == NULL)
+	if (duration == NULL)
 		return ERR_NOMEM;
 	build_json_object(&b, members, count);
 	build_u8(&b, 0);
