@@ -33,7 +33,7 @@ struct device_entry {
 	struct timer timer; /* when it falls asleep or expires, or earlier, and is then set again */
 	int64_t expiry_due_ms, sleep_due_ms; /* on the loop's clock; TIME_NEVER */
 	struct address_key address_key;
-	UT_hash_handle by_location, by_address;
+	uint64_t location_hash, address_hash; /* under which it is in the indexes; 0: it is in none */
 	struct observation *observations;
 	struct operation *operations; /* in order */
 	struct operation *under_way;  /* one of them, or NULL */

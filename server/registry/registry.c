@@ -57,24 +57,45 @@ struct device_entry *registry_entry(const struct registry *registry, const char 
 	return node == NULL ? NULL : *node;
 }
 
+static bool is_at_location(const void *item, const void *key)
+{
+	return bytes_equal_text(*(const struct bytes *)key, ((const struct device_entry *)item)->location);
+}
+
+static bool is_at_address(const void *item, const void *key)
+{
+	return memcmp(&((const struct device_entry *)item)->address_key, key, sizeof(struct address_key)) ==
+	       0;
+}
+
+/* 0 stands for being in no index. */
+static uint64_t hash_of(const struct index *index, const void *key, size_t len)
+{
+	uint64_t hash = index_hash(index, bytes_of(key, len));
+
+	return hash != 0 ? hash : 1;
+}
+
 struct device_entry *registry_entry_at(const struct registry *registry, struct bytes location)
 {
-	struct device_entry *entry;
+	const struct index *index = &registry->by_location;
 
-	HASH_FIND(by_location, registry->by_location, location.at, location.len, entry);
-	return entry;
+	return index_find(index, hash_of(index, location.at, location.len), is_at_location, &location);
+}
+
+static struct device_entry *entry_at_address(const struct registry *registry, const struct address_key *key)
+{
+	const struct index *index = &registry->by_address;
+
+	return index_find(index, hash_of(index, key, sizeof(*key)), is_at_address, key);
 }
 
 struct device_entry *registry_entry_from(const struct registry *registry, const struct coap_address *from,
 					 const char *identity)
 {
 	const struct address_key key = address_key_of(from);
-	struct device_entry *entry;
 
-	if (identity[0] != 0)
-		return registry_entry(registry, identity);
-	HASH_FIND(by_address, registry->by_address, &key, sizeof(key), entry);
-	return entry;
+	return identity[0] != 0 ? registry_entry(registry, identity) : entry_at_address(registry, &key);
 }
 
 const struct device *registry_find(const struct registry *registry, const char *endpoint)
@@ -99,44 +120,48 @@ size_t registry_count(const struct registry *registry)
 
 /* ---- the indexes ---- */
 
-static void unindex_address(struct registry *registry, struct device_entry *entry)
+static void take_out(struct index *index, uint64_t *hash, const struct device_entry *entry)
 {
-	if (entry->by_address.tbl != NULL)
-		HASH_DELETE(by_address, registry->by_address, entry);
-	entry->by_address.tbl = NULL;
+	if (*hash != 0)
+		index_remove(index, *hash, entry);
+	*hash = 0;
 }
 
-static void unindex_location(struct registry *registry, struct device_entry *entry)
+static enum err put_in(struct index *index, const void *key, size_t len, uint64_t *hash,
+		       struct device_entry *entry)
 {
-	if (entry->by_location.tbl != NULL)
-		HASH_DELETE(by_location, registry->by_location, entry);
-	entry->by_location.tbl = NULL;
+	const uint64_t new_hash = hash_of(index, key, len);
+	enum err err = index_put(index, new_hash, entry);
+
+	if (err == ERR_NONE)
+		*hash = new_hash;
+	return err;
 }
 
 enum err registry_index_location(struct registry *registry, struct device_entry *entry)
 {
-	unindex_location(registry, entry);
-	HASH_ADD_KEYPTR(by_location, registry->by_location, entry->location, strlen(entry->location), entry);
-	return entry->by_location.tbl == NULL ? ERR_NOMEM : ERR_NONE;
+	take_out(&registry->by_location, &entry->location_hash, entry);
+	return put_in(&registry->by_location, entry->location, strlen(entry->location), &entry->location_hash,
+		      entry);
 }
 
 enum err registry_index_address(struct registry *registry, struct device_entry *entry)
 {
 	struct device_entry *before;
 
-	unindex_address(registry, entry);
+	take_out(&registry->by_address, &entry->address_hash, entry);
 	entry->address_key = address_key_of(&entry->device.address);
-	HASH_FIND(by_address, registry->by_address, &entry->address_key, sizeof(entry->address_key), before);
+	before = entry_at_address(registry, &entry->address_key);
 	if (before != NULL)
-		unindex_address(registry, before);
-	HASH_ADD(by_address, registry->by_address, address_key, sizeof(entry->address_key), entry);
-	return entry->by_address.tbl == NULL ? ERR_NOMEM : ERR_NONE;
+		take_out(&registry->by_address, &before->address_hash, before);
+	return put_in(&registry->by_address, &entry->address_key, sizeof(entry->address_key),
+		      &entry->address_hash, entry);
 }
 
 static void unindex(struct registry *registry, struct device_entry *entry)
 {
-	unindex_location(registry, entry);
-	unindex_address(registry, entry);
+	take_out(&registry->by_location, &entry->location_hash, entry);
+	take_out(&registry->by_address, &entry->address_hash, entry);
 	if (tdelete(&entry->device, &registry->by_name, compare_names) != NULL)
 		registry->count--;
 }
@@ -293,10 +318,11 @@ struct endpoint_handlers registry_handlers(struct registry *registry)
 /* Without an endpoint nothing is under way, and nobody can be answered. */
 static void detach(struct registry *registry)
 {
-	struct device_entry *entry, *next;
+	const struct device *device;
 
-	HASH_ITER (by_location, registry->by_location, entry, next)
-		operation_queue_forget(registry, entry);
+	for (device = registry_next(registry, ""); device != NULL;
+	     device = registry_next(registry, device->endpoint))
+		operation_queue_forget(registry, registry_entry(registry, device->endpoint));
 	registry->endpoint = NULL;
 }
 
@@ -322,6 +348,10 @@ enum err registry_create(const struct registry_parts *parts, struct registry **r
 	registry->brief = arena_create(SCRATCH_MAX_BYTES);
 	registry->event_arena = arena_create(SCRATCH_MAX_BYTES);
 	if (registry->scratch != NULL && registry->brief != NULL && registry->event_arena != NULL)
+		err = index_begin(&registry->by_location);
+	if (err == ERR_NONE)
+		err = index_begin(&registry->by_address);
+	if (err == ERR_NONE)
 		err = restore_all(registry);
 	if (err != ERR_NONE) {
 		registry_free(registry);
@@ -333,12 +363,14 @@ enum err registry_create(const struct registry_parts *parts, struct registry **r
 
 void registry_free(struct registry *registry)
 {
-	struct device_entry *entry, *next;
+	const struct device *device;
 
 	if (registry == NULL)
 		return;
 	detach(registry);
-	HASH_ITER (by_location, registry->by_location, entry, next) {
+	while ((device = registry_next(registry, "")) != NULL) {
+		struct device_entry *entry = registry_entry(registry, device->endpoint);
+
 		observation_forget_all(registry, entry);
 		loop_stop_timer(registry->parts.loop, &entry->timer);
 		unindex(registry, entry);
@@ -347,6 +379,8 @@ void registry_free(struct registry *registry)
 	loop_stop_timer(registry->parts.loop, &registry->sweep);
 	sweep_removed(registry);
 	acknowledgement_cancel_all(registry);
+	index_end(&registry->by_location);
+	index_end(&registry->by_address);
 	arena_free(registry->scratch);
 	arena_free(registry->brief);
 	arena_free(registry->event_arena);

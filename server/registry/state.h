@@ -4,6 +4,7 @@
 
 #include "device.h"
 #include "events.h"
+#include "index.h"
 #include "loop.h"
 
 #define REGISTRY_MAX_LISTENERS 4
@@ -14,7 +15,7 @@ struct registry {
 	struct registry_parts parts;
 	struct endpoint *endpoint; /* NULL until registry_attach */
 	void *by_name;             /* tree of tsearch(3), of struct device */
-	struct device_entry *by_location, *by_address;
+	struct index by_location, by_address;
 	size_t count;
 	struct observation *by_token;
 	struct operation *under_way;              /* by number */
