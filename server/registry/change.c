@@ -71,12 +71,13 @@ enum err change_create(struct registry *registry, const struct change *take_chan
 	return err;
 }
 
-void change_store_later(struct registry *registry, const struct device *device)
+void change_store_later(struct registry *registry, struct device_entry *entry)
 {
 	char address[COAP_ADDRESS_TEXT_SIZE];
-	struct registration_row row = device_row(device, address);
+	struct registration_row row = device_row(&entry->device, address);
 	enum err err = store_put_registration(registry->parts.store, &row, (struct store_done){ 0 });
 
+	entry->needs_row = err != ERR_NONE;
 	if (err != ERR_NONE)
-		log_warn("registration.not_stored", "endpoint=%s error=%s", device->endpoint, err_name(err));
+		log_warn("registration.not_stored", "endpoint=%s error=%s", row.endpoint, err_name(err));
 }

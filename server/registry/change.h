@@ -20,8 +20,8 @@ MUST_CHECK enum err change_prepare(const struct device_description *description,
  * ERR_UNAVAILABLE, ERR_NOMEM: nothing has happened. */
 MUST_CHECK enum err change_store(struct registry *registry, uint64_t reply, struct change *change,
 				 acknowledged *act, struct acknowledgement **ret_acknowledgement);
-/* A row that nobody waits for. */
-void change_store_later(struct registry *registry, const struct device *device);
+/* The row of an entry, which nobody waits for. */
+void change_store_later(struct registry *registry, struct device_entry *entry);
 
 /* In an entry that exists. Location and address are not indexed anew. */
 void change_apply(struct device_entry *entry, const struct change *take_change);

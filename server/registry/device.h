@@ -40,6 +40,7 @@ struct device_entry {
 	struct device_entry *next_removed;
 	uint16_t operation_count, observation_count;
 	bool is_acknowledged; /* its Register was answered, so it may be spoken to */
+	bool needs_row; /* the store did not take the last change */
 	bool is_removed;
 };
 

@@ -182,6 +182,7 @@ static enum err follow_register(struct registry *registry, struct device_entry *
 		}
 	}
 	entry->is_acknowledged = false;
+	entry->needs_row = false;
 	touch(entry);
 	return ERR_NONE;
 }
@@ -247,7 +248,7 @@ void registration_move(struct registry *registry, struct device_entry *entry, co
 	entry->device.address = *to;
 	if (registry_index_address(registry, entry) != ERR_NONE)
 		log_error("registration.not_indexed", "endpoint=%s reason=no memory", entry->device.endpoint);
-	change_store_later(registry, &entry->device);
+	change_store_later(registry, entry);
 }
 
 /* Its notifications came from the old address and were refused since: ask for them again. */
@@ -284,6 +285,8 @@ static void updated(struct registry *registry, const struct acknowledgement *ack
 	if (result != ERR_NONE) {
 		log_error("registration.not_stored", "error=%s", err_name(result));
 		reply_busy(registry, acknowledgement->reply);
+		if (entry != NULL) /* the device brings the change again, which is no news by then */
+			entry->needs_row = true;
 		return;
 	}
 	reply_code(registry, acknowledgement->reply, COAP_CODE(2, 4));
@@ -361,6 +364,7 @@ static enum err update_change(struct registry *registry, struct device_entry *en
 		return err;
 	}
 	change_apply(entry, &change);
+	entry->needs_row = false;
 	touch(entry);
 	follow_sender(registry, entry, request);
 	acknowledgement_arm(registry, acknowledgement);
@@ -379,7 +383,7 @@ static void update_more(struct registry *registry, struct device_entry *entry,
 
 	if (err == ERR_NONE)
 		err = describe_update(request, &entry->device, &asked, &wanted, &fault);
-	if (err == ERR_NONE && !differs(&entry->device, &asked, &wanted)) {
+	if (err == ERR_NONE && !entry->needs_row && !differs(&entry->device, &asked, &wanted)) {
 		refresh(registry, entry, request);
 		return;
 	}
@@ -414,7 +418,7 @@ void registration_update(struct registry *registry, const struct coap_request *r
 
 	if (entry == NULL)
 		return;
-	if (request->message->query_count == 0 && request->message->payload.len == 0)
+	if (request->message->query_count == 0 && request->message->payload.len == 0 && !entry->needs_row)
 		refresh(registry, entry, request);
 	else
 		update_more(registry, entry, request);
@@ -424,7 +428,7 @@ void registration_set_lifetime(struct registry *registry, struct device_entry *e
 {
 	entry->device.lifetime_s = lifetime_s;
 	touch(entry);
-	change_store_later(registry, &entry->device);
+	change_store_later(registry, entry);
 	registry_publish(registry, &entry->device, "device.updated");
 }
 

@@ -24,7 +24,7 @@ struct registry {
 	struct device_entry *removed; /* until the next turn, since somebody may still look at them */
 	struct timer sweep;
 	struct arena *scratch;     /* of the endpoint's callback that runs */
-	struct arena *brief;                    /* of a call that calls nobody back */
+	struct arena *brief;       /* of a call that calls nobody back */
 	struct arena *event_arena; /* of the event that is published */
 	struct registry_listener listeners[REGISTRY_MAX_LISTENERS];
 	size_t listener_count;

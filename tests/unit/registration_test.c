@@ -1,6 +1,8 @@
 #include "registry_lab.h"
 
+#include <ftw.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NOTHING bytes_of(NULL, 0)
@@ -372,6 +374,47 @@ static void lifetime_0_never_ends(void **state)
 	device_close(&device);
 }
 
+/* ---- a store that takes nothing ---- */
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *place)
+{
+	return remove(path);
+}
+
+static void full_store_changes_nothing_and_is_told(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	struct store *before = lab->parts.store;
+	char folder[] = "/tmp/cardea-test-XXXXXX";
+
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(store_open(folder, STORE_THREADED, lab->loop, &lab->parts.store, NULL), ERR_NONE);
+	registry_lab_recreate(lab);
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
+	store_finish(lab->parts.store); /* from now on it is as if its queue were full */
+
+	assert_int_equal(device_update(lab, &device, "lt=90"), COAP_CODE(5, 3));
+	assert_true(device.message.has_max_age);
+	assert_int_equal(find(lab, "a")->lifetime_s, 60);
+	assert_int_equal(device_ask(lab, &device, COAP_DELETE, device.location, COAP_NO_FORMAT, NOTHING),
+			 COAP_CODE(5, 3));
+	assert_int_equal(device_ask(lab, &device, COAP_POST, "/rd?ep=b&lt=60&lwm2m=1.1", FORMAT_LINK, LINKS),
+			 COAP_CODE(5, 3));
+	assert_int_equal(device_ask(lab, &device, COAP_POST, "/rd?ep=a&lt=90&lwm2m=1.1", FORMAT_LINK, LINKS),
+			 COAP_CODE(5, 3));
+	assert_int_equal(registry_count(lab->registry), 1);
+	assert_int_equal(find(lab, "a")->lifetime_s, 60);
+	assert_string_equal(find(lab, "a")->location, device.location + strlen("/rd/"));
+	assert_int_equal(registry_remove(lab->registry, "a"), ERR_UNAVAILABLE);
+
+	store_close(lab->parts.store);
+	lab->parts.store = before;
+	registry_lab_recreate(lab);
+	assert_int_equal(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	device_close(&device);
+}
+
 /* ---- other requests ---- */
 
 static void unknown_paths_and_methods_have_their_codes(void **state)
@@ -460,6 +503,7 @@ int main(void)
 		lab_test(device_expires_after_lifetime_and_grace),
 		lab_test(refresh_keeps_a_device_past_its_first_lifetime),
 		lab_test(lifetime_0_never_ends),
+		lab_test(full_store_changes_nothing_and_is_told),
 		lab_test(unknown_paths_and_methods_have_their_codes),
 		lab_test(registration_survives_a_restart),
 		lab_test(lifetime_goes_on_over_a_restart),
