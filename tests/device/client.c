@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "account.h"
 #include "log.h"
 #include "misbehave.h"
 #include "register.h"
@@ -10,6 +11,7 @@
 #define RETRY_DOUBLINGS_MAX 6
 #define LEAVE_WITHIN_MS     5000
 #define STEP_BYTES_MAX      (1 << 20)
+#define REGISTRATIONS_TRIED 5 /* in vain, before a bootstrap */
 
 /* ---- what the server wants ---- */
 
@@ -23,7 +25,10 @@ static void on_request(void *arg, const struct request *request, struct arena *a
 
 	misbehave_before_request(device->misbehaviour);
 	device->now_ms = client->heard_ms = loop_now_ms(client->loop);
-	objects_dispatch(device, request, arena, ret_answer, &fault);
+	if (client->state == CLIENT_ASKING || client->state == CLIENT_BOOTSTRAPPING)
+		bootstrap_dispatch(&client->bootstrap, device, request, arena, ret_answer, &fault);
+	else
+		objects_dispatch(device, request, arena, ret_answer, &fault);
 	misbehave_answer(device->misbehaviour, arena, ret_answer);
 	misbehave_after_request(device->misbehaviour);
 
@@ -80,15 +85,75 @@ static void drop_line(struct client *client)
 	client->answer_code = 0;
 }
 
-static enum err open_line(struct client *client)
+static bool is_same_address(const struct address *a, const struct address *b)
 {
+	return a->len == b->len && memcmp(&a->at, &b->at, a->len) == 0;
+}
+
+/* The radio between the line and where it leads, when there is to be one. */
+static enum err insert_relay(struct client *client, struct line_settings *settings)
+{
+	const struct device *device = client->device;
+	enum err err = ERR_NONE;
+
+	if (!device->options->is_queue_mode && !misbehave_with_datagrams(device->options))
+		return ERR_NONE;
+	if (client->relay == NULL || !is_same_address(&client->relay_to, &settings->server)) {
+		relay_free(client->relay);
+		client->relay = NULL;
+		err = relay_create(client->loop, device->misbehaviour, &settings->server, &client->relay);
+	}
+	if (err != ERR_NONE)
+		return err;
+	client->relay_to = settings->server;
+	settings->server = relay_address(client->relay);
+	return ERR_NONE;
+}
+
+static enum err open_line(struct client *client, const struct line_settings *to)
+{
+	struct line_settings settings = *to;
+	enum err err;
+
 	drop_line(client);
-	return line_open(client->transport, &client->line_settings, &events, client, &client->line);
+	err = insert_relay(client, &settings);
+	return err == ERR_NONE ? line_open(client->transport, &settings, &events, client, &client->line)
+			       : err;
+}
+
+/* Where to register: with a bootstrap server what it said, else what the command line said. */
+static enum err find_account(struct client *client, struct line_settings *ret_settings)
+{
+	struct line_settings settings = client->line_settings;
+	struct fault fault = { .kind = ERR_NONE };
+	struct account account;
+	enum err err = ERR_NONE;
+
+	if (client->device->options->bootstrap != NULL) {
+		err = account_find(client->device, &account);
+		place_clear(&client->place);
+		if (err == ERR_NONE)
+			err = place_find(account.uri, &client->place, &fault);
+		if (err != ERR_NONE)
+			return err;
+		client->device->server_instance = account.server_instance;
+		settings.server = client->place.address;
+		settings.is_secure = client->place.is_secure;
+		settings.host = client->place.host;
+		settings.psk_identity = account.psk_identity;
+		settings.psk_key = account.psk_key;
+	}
+	*ret_settings = settings;
+	return ERR_NONE;
 }
 
 static enum err send_register(struct client *client)
 {
-	enum err err = open_line(client);
+	struct line_settings settings;
+	enum err err = find_account(client, &settings);
+
+	if (err == ERR_NONE)
+		err = open_line(client, &settings);
 
 	if (err != ERR_NONE)
 		return err;
@@ -129,6 +194,8 @@ enum event {
 	REFUSED,  /* anything else */
 	LOST,     /* no answer, or the line broke */
 	WANTED,   /* the device or its server wants an update */
+	TOLD,     /* to bootstrap anew */
+	FINISHED, /* the bootstrap server has */
 	ENDING,   /* the device wants to leave, for good or for a while */
 };
 
@@ -145,11 +212,34 @@ static enum client_state rest(struct client *client)
 	return client->is_ending ? CLIENT_GONE : CLIENT_RESTING;
 }
 
+static enum client_state ask(struct client *client)
+{
+	enum err err = open_line(client, &client->line_settings);
+
+	wake(client);
+	observe_cancel_all(client->device);
+	if (err == ERR_NONE)
+		err = bootstrap_begin(&client->bootstrap, client->line, client->device);
+	return err == ERR_NONE ? CLIENT_ASKING : rest(client);
+}
+
+/* Without an account, and now and then when it leads nowhere (/1/x/16). */
+static bool needs_bootstrap(const struct client *client)
+{
+	struct account account;
+
+	return client->device->options->bootstrap != NULL &&
+	       (account_find(client->device, &account) != ERR_NONE ||
+		client->failures % (REGISTRATIONS_TRIED + 1) == REGISTRATIONS_TRIED);
+}
+
 static enum client_state begin(struct client *client)
 {
 	wake(client);
 	if (client->is_ending)
 		return CLIENT_GONE;
+	if (needs_bootstrap(client))
+		return ask(client);
 	observe_cancel_all(client->device); /* a new registration knows no observations */
 	if (send_register(client) != ERR_NONE)
 		return rest(client);
@@ -210,7 +300,8 @@ static enum client_state leave(struct client *client)
 
 static enum client_state left(struct client *client)
 {
-	int64_t timeout_s = device_stored_integer(client->device, RESOURCE_PATH(1, 0, 5), 86400);
+	int64_t timeout_s = device_stored_integer(
+		client->device, RESOURCE_PATH(1, client->device->server_instance, 5), 86400);
 
 	printf("deregistered endpoint=%s\n", client->device->endpoint);
 	fflush(stdout);
@@ -218,6 +309,31 @@ static enum client_state left(struct client *client)
 	observe_cancel_all(client->device);
 	client->due_ms = loop_now_ms(client->loop) + timeout_s * 1000;
 	return client->is_ending ? CLIENT_GONE : CLIENT_DISABLED;
+}
+
+static enum client_state let_write(struct client *client)
+{
+	client->due_ms = loop_now_ms(client->loop) + BOOTSTRAP_DEADLINE_MS;
+	return CLIENT_BOOTSTRAPPING;
+}
+
+static enum client_state abandon(struct client *client)
+{
+	log_error("bootstrap.failed", "endpoint=%s code=%d.%02d", client->device->endpoint,
+		  client->answer_code >> 5, client->answer_code & 0x1F);
+	bootstrap_abandon(&client->bootstrap, client->device);
+	return rest(client);
+}
+
+static enum client_state bootstrapped(struct client *client)
+{
+	if (bootstrap_keep(&client->bootstrap, client->device) != ERR_NONE)
+		return abandon(client);
+	printf("bootstrapped endpoint=%s\n", client->device->endpoint);
+	fflush(stdout);
+	client->failures = 0;
+	client->due_ms = loop_now_ms(client->loop);
+	return CLIENT_RESTING;
 }
 
 static enum client_state gone(struct client *client)
@@ -244,10 +360,19 @@ static const struct transition {
 	{ CLIENT_REGISTERED,    WANTED,   update           },
 	{ CLIENT_REGISTERED,    ENDING,   leave            },
 	{ CLIENT_REGISTERED,    LOST,     begin            },
+	{ CLIENT_REGISTERED,    TOLD,     ask              },
 	{ CLIENT_UPDATING,      ENDING,   leave            },
 	{ CLIENT_UPDATING,      ACCEPTED, updated          },
 	{ CLIENT_UPDATING,      REFUSED,  begin            },     /* 4.04: the server has forgotten us */
 	{ CLIENT_UPDATING,      LOST,     begin            },
+	{ CLIENT_ASKING,        ENDING,   gone             },
+	{ CLIENT_ASKING,        ACCEPTED, let_write        },
+	{ CLIENT_ASKING,        REFUSED,  abandon          },
+	{ CLIENT_ASKING,        LOST,     abandon          },
+	{ CLIENT_BOOTSTRAPPING, ENDING,   gone             },
+	{ CLIENT_BOOTSTRAPPING, FINISHED, bootstrapped     },
+	{ CLIENT_BOOTSTRAPPING, DUE,      abandon          },     /* it takes too long */
+	{ CLIENT_BOOTSTRAPPING, LOST,     abandon          },
 	{ CLIENT_DEREGISTERING, DUE,      left             },     /* it takes too long */
 	{ CLIENT_DEREGISTERING, ACCEPTED, left             },
 	{ CLIENT_DEREGISTERING, REFUSED,  left             },
@@ -307,6 +432,8 @@ static void grant_wish(struct client *client)
 		advance(client, ENDING);
 	else if (wish == WISH_UPDATE)
 		advance(client, WANTED);
+	else if (wish == WISH_BOOTSTRAP)
+		advance(client, TOLD);
 }
 
 /* An answer that is an error is the last one of its observation. */
@@ -395,7 +522,8 @@ static int64_t work(struct client *client, int64_t now_ms)
 
 static bool waits_for_answer(const struct client *client)
 {
-	return client->state == CLIENT_REGISTERING || client->state == CLIENT_UPDATING;
+	return client->state == CLIENT_REGISTERING || client->state == CLIENT_UPDATING ||
+	       client->state == CLIENT_ASKING;
 }
 
 static void step(void *self)
@@ -404,6 +532,8 @@ static void step(void *self)
 	int64_t now_ms = loop_now_ms(client->loop), next_ms;
 
 	take_answer(client);
+	if (client->bootstrap.is_finished)
+		advance(client, FINISHED);
 	if (client->is_ending)
 		advance(client, ENDING);
 	grant_wish(client);
@@ -429,8 +559,6 @@ enum err client_create(struct loop *loop, struct soon_list *soon_list, struct tr
 		       struct client **ret_client)
 {
 	struct client *client = calloc(1, sizeof(*client));
-	const struct options *options = take_device->options;
-	enum err err = ERR_NONE;
 
 	if (client == NULL) {
 		device_close(take_device);
@@ -444,14 +572,6 @@ enum err client_create(struct loop *loop, struct soon_list *soon_list, struct tr
 	client->timer = timer_of(step, client);
 	client->soon = soon_of(step, client);
 	client->soon_list = soon_list;
-	if (options->is_queue_mode || misbehave_with_datagrams(options))
-		err = relay_create(loop, take_device->misbehaviour, &line_settings->server, &client->relay);
-	if (err != ERR_NONE) {
-		client_free(client);
-		return err;
-	}
-	if (client->relay != NULL)
-		client->line_settings.server = relay_address(client->relay);
 	soon_add(client->soon_list, &client->soon);
 	*ret_client = client;
 	return ERR_NONE;
@@ -465,6 +585,8 @@ void client_free(struct client *client)
 	soon_cancel(client->soon_list, &client->soon);
 	line_close(client->line);
 	relay_free(client->relay);
+	bootstrap_abandon(&client->bootstrap, client->device);
+	place_clear(&client->place);
 	device_close(client->device);
 	free(client);
 }

@@ -3,7 +3,9 @@
 #ifndef DEVICE_CLIENT_H
 #define DEVICE_CLIENT_H
 
+#include "bootstrap.h"
 #include "device.h"
+#include "place.h"
 #include "relay.h"
 #include "soon.h"
 #include "transport.h"
@@ -15,6 +17,8 @@ enum client_state {
 	CLIENT_UPDATING,
 	CLIENT_DEREGISTERING,
 	CLIENT_DISABLED, /* as RESTING, by the server's order */
+	CLIENT_ASKING,   /* the bootstrap server, for a bootstrap */
+	CLIENT_BOOTSTRAPPING, /* until due: it writes what it likes */
 	CLIENT_GONE,     /* de-registered for good */
 };
 
@@ -22,9 +26,12 @@ struct client {
 	struct loop *loop;
 	struct transport *transport;
 	struct device *device; /* owned */
-	struct line_settings line_settings;
+	struct line_settings line_settings; /* to the server of the command line */
+	struct place place;                 /* of the one that the bootstrap server told us */
+	struct bootstrap bootstrap;
 	struct line *line;
 	struct relay *relay; /* NULL: the line talks to the server directly */
+	struct address relay_to;
 
 	enum client_state state;
 	bool is_ending;

@@ -16,7 +16,8 @@ enum device_wish {
 	WISH_NONE,
 	WISH_UPDATE,  /* send a registration update */
 	WISH_REBOOT,  /* lose everything that is not stored, then register */
-	WISH_DISABLE, /* de-register and stay silent for /1/0/5 seconds */
+	WISH_DISABLE, /* de-register and stay silent for /1/x/5 seconds */
+	WISH_BOOTSTRAP, /* ask the bootstrap server anew */
 };
 
 struct device {
@@ -27,6 +28,7 @@ struct device {
 	const char *folder, *values_path; /* NULL: nothing is kept */
 
 	struct values values;
+	uint16_t server_instance; /* of object 1: where the device is registered, or will be */
 	struct attributes attributes;
 	struct observations observations;
 	struct firmware firmware;

@@ -27,8 +27,8 @@ enum answer_code work_code(enum err err)
 
 /* ---- read, discover, observe ---- */
 
-static enum answer_code answer_records(struct work *work, const struct records *records, struct path path,
-				       uint16_t format_number)
+enum answer_code work_answer_records(struct work *work, const struct records *records, struct path path,
+				     uint16_t format_number)
 {
 	const struct format *format = format_find(format_number, work->device->options->minor_version);
 	struct builder b = builder_in(work->arena);
@@ -94,7 +94,7 @@ static enum answer_code get(struct work *work)
 		format = work->device->options->preferred_format;
 	code = objects_read(work->device, request->path, &records);
 	if (code == ANSWER_NONE)
-		code = answer_records(work, &records, request->path, format);
+		code = work_answer_records(work, &records, request->path, format);
 	if (code == CONTENT && request->has_observe)
 		observe(work, format, &request->path, 1);
 	return code;
@@ -126,7 +126,7 @@ static enum answer_code fetch(struct work *work)
 		if (i < OBSERVE_PATHS_MAX)
 			watched[i] = names.at[i].path;
 	}
-	code = answer_records(work, &records, root, format);
+	code = work_answer_records(work, &records, root, format);
 	if (code == CONTENT && request->has_observe && names.count > 0)
 		observe(work, format, watched, names.count);
 	return code;
@@ -229,7 +229,7 @@ static enum answer_code change(struct work *work)
 void objects_dispatch(struct device *device, const struct request *request, struct arena *arena,
 		      struct answer *ret_answer, struct fault *fault)
 {
-	struct work work = { device, request, arena, ret_answer, fault };
+	struct work work = { device, request, arena, ret_answer, fault, false };
 
 	*ret_answer = (struct answer){ .format = FORMAT_NONE };
 	if (!request->is_path_known)

@@ -1,11 +1,11 @@
 #include "fleet.h"
 
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "client.h"
 #include "log.h"
+#include "place.h"
 
 #define LINES_PER_TRANSPORT 64 /* libcoap walks all sessions of a context on every step */
 #define START_EVERY_MS      50
@@ -21,7 +21,8 @@ struct fleet {
 	const struct options *options;
 	struct misbehaviour misbehaviour;
 	struct line_settings line_settings;
-	char *host;
+	struct place place;
+	const char *psk_identity;
 	struct member *members;
 	size_t member_count, started;
 	struct transport **transports;
@@ -32,64 +33,22 @@ struct fleet {
 
 /* ---- where the server is ---- */
 
-struct server_name {
-	char *host, *port;
-	bool is_secure, is_numeric;
-};
-
-static enum err split_server(const char *uri, struct arena *arena, struct server_name *ret_name,
-			     struct fault *fault)
-{
-	struct server_name name = { .is_secure = strncmp(uri, "coaps", 5) == 0 };
-	const char *at = strstr(uri, "://") + 3, *end = at + strcspn(at, "/"), *host_end, *port;
-
-	if (*at == '[') {
-		at++;
-		host_end = at + strcspn(at, "]");
-		port = *host_end == ']' ? host_end + 1 : end;
-	} else {
-		host_end = port = at + strcspn(at, ":/");
-	}
-	if (host_end == at || host_end > end || port > end)
-		return fault_set(fault, ERR_MALFORMED, "\"%s\" has no host", uri);
-	name.host = arena_strndup(arena, at, (size_t)(host_end - at));
-	name.port = *port == ':' ? arena_strndup(arena, port + 1, (size_t)(end - port - 1))
-				 : arena_strdup(arena, name.is_secure ? "5684" : "5683");
-	if (name.host == NULL || name.port == NULL)
-		return ERR_NOMEM;
-	*ret_name = name;
-	return ERR_NONE;
-}
-
+/* With a bootstrap server that is the one that the command line names; the others it tells us. */
 static enum err find_server(struct fleet *fleet, struct fault *fault)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *found = NULL;
-	struct arena *arena = arena_create(65536);
-	struct server_name name = { .host = NULL };
-	enum err err = arena == NULL ? ERR_NOMEM : split_server(fleet->options->server, arena, &name, fault);
-	int status;
+	const struct options *options = fleet->options;
+	bool has_bootstrap = options->bootstrap != NULL;
+	enum err err = place_find(has_bootstrap ? options->bootstrap : options->server, &fleet->place, fault);
 
-	if (err == ERR_NONE) {
-		hints.ai_flags = AI_NUMERICHOST;
-		status = getaddrinfo(name.host, name.port, &hints, &found);
-		if (status != 0) {
-			hints.ai_flags = 0;
-			status = getaddrinfo(name.host, name.port, &hints, &found);
-			fleet->host = strdup(name.host);
-		}
-		if (status != 0)
-			err = fault_set(fault, ERR_NOT_FOUND, "%s: %s", fleet->options->server,
-					gai_strerror(status));
-	}
-	if (err == ERR_NONE) {
-		memcpy(&fleet->line_settings.server.at, found->ai_addr, found->ai_addrlen);
-		fleet->line_settings.server.len = found->ai_addrlen;
-		fleet->line_settings.is_secure = name.is_secure;
-		fleet->line_settings.host = fleet->host;
-		freeaddrinfo(found);
-	}
-	arena_free(arena);
-	return err;
+	if (err != ERR_NONE)
+		return err;
+	fleet->line_settings.server = fleet->place.address;
+	fleet->line_settings.is_secure = fleet->place.is_secure;
+	fleet->line_settings.host = fleet->place.host;
+	fleet->line_settings.psk_key =
+		secret_bytes(has_bootstrap ? &options->bootstrap_key : &options->psk_key);
+	fleet->psk_identity = has_bootstrap ? options->bootstrap_identity : options->psk_identity;
+	return ERR_NONE;
 }
 
 /* ---- members ---- */
@@ -129,7 +88,7 @@ static enum err start_member(struct fleet *fleet, size_t index, struct fault *fa
 	struct device *device;
 	enum err err = ERR_NOMEM;
 
-	member->psk_identity = member_name(options->psk_identity, index, is_fleet);
+	member->psk_identity = member_name(fleet->psk_identity, index, is_fleet);
 	settings.psk_identity = member->psk_identity;
 	if (endpoint != NULL && member->psk_identity != NULL)
 		err = transport_for(fleet, index, &transport);
@@ -171,7 +130,6 @@ enum err fleet_create(struct loop *loop, const struct options *options, struct f
 	fleet->loop = loop;
 	fleet->options = options;
 	fleet->misbehaviour = misbehaviour_of(options);
-	fleet->line_settings.psk_key = secret_bytes(&options->psk_key);
 	fleet->line_settings.ack_timeout_ms = options->ack_timeout_ms;
 	fleet->start_timer = timer_of(start_some, fleet);
 	fleet->member_count = options->device_count > 0 ? options->device_count : 1;
@@ -205,7 +163,7 @@ void fleet_free(struct fleet *fleet)
 		transport_free(fleet->transports[i]);
 	free(fleet->members);
 	free(fleet->transports);
-	free(fleet->host);
+	place_clear(&fleet->place);
 	free(fleet);
 }
 

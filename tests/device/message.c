@@ -120,7 +120,8 @@ void message_fill_answer(coap_pdu_t *pdu, const struct answer *answer, const uin
 
 /* ---- requests ---- */
 
-static bool read_path(const coap_pdu_t *pdu, struct arena *arena, struct path *ret_path)
+static bool read_path(const coap_pdu_t *pdu, struct arena *arena, struct path *ret_path,
+		      bool *ret_is_bootstrap)
 {
 	struct bytes segments[4];
 	struct builder b = builder_in(arena);
@@ -135,6 +136,7 @@ static bool read_path(const coap_pdu_t *pdu, struct arena *arena, struct path *r
 		build_u8(&b, '/');
 		build_bytes(&b, segments[i]);
 	}
+	*ret_is_bootstrap = count == 1 && bytes_equal_text(segments[0], "bs");
 	return builder_bytes(&b, &text) == ERR_NONE && path_parse(text, ret_path) == ERR_NONE;
 }
 
@@ -155,7 +157,7 @@ bool message_read_request(const coap_pdu_t *pdu, struct arena *arena, struct req
 		return false;
 	request.queries = queries;
 	request.has_observe = find_number(pdu, COAP_OPTION_OBSERVE, &request.observe);
-	request.is_path_known = read_path(pdu, arena, &request.path);
+	request.is_path_known = read_path(pdu, arena, &request.path, &request.is_bootstrap_path);
 	if (!coap_get_data_large(pdu, &request.payload.len, &request.payload.at, &offset, &total))
 		request.payload = bytes_of(NULL, 0);
 	*ret_request = request;

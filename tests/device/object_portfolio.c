@@ -13,16 +13,7 @@ static const struct resource resources[] = {
 /* An instance is there as long as it has a value. */
 static size_t instances(const struct device *device, uint16_t ret_ids[INSTANCES_MAX])
 {
-	size_t count = 0;
-
-	for (size_t i = 0; i < device->values.count; i++) {
-		struct path path = device->values.at[i].path;
-		if (path.id[0] != 16 || (count > 0 && ret_ids[count - 1] == path.id[1]))
-			continue;
-		if (count < INSTANCES_MAX)
-			ret_ids[count++] = path.id[1];
-	}
-	return count;
+	return instances_with_values(device, 16, ret_ids);
 }
 
 /* An instance without any identity would be gone. */

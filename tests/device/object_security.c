@@ -1,5 +1,34 @@
-/* Object 0, LwM2M Security 1.1. It holds keys: outside of bootstrap every operation on it is refused (4.01),
- * so nothing of it needs to be described here. */
-#include "objects.h"
+/* Object 0, LwM2M Security 1.1. It holds keys: outside of bootstrap every operation on it is refused (4.01).
+ * The account that the command line gives is its instance 0, which has no values here: that of the bootstrap
+ * server, or else of the one server. A bootstrap server writes the others. */
+#include "device.h"
 
-const struct object object_security = { .id = 0, .instances = one_instance };
+/* clang-format off */
+static const struct resource resources[] = {
+	{ 0,  KIND_STRING,  0, STORED, 0, 255 },        /* server URI */
+	{ 1,  KIND_BOOLEAN, 0, STORED, 0, 0 },          /* is the bootstrap server */
+	{ 2,  KIND_INTEGER, 0, STORED, 0, 4 },          /* security mode */
+	{ 3,  KIND_OPAQUE,  0, STORED, 0, 128 },        /* public key or identity */
+	{ 4,  KIND_OPAQUE,  0, STORED, 0, 2048 },       /* server public key */
+	{ 5,  KIND_OPAQUE,  0, STORED, 0, 64 },         /* secret key */
+	{ 10, KIND_INTEGER, 0, STORED, 1, 65534 },      /* short server id */
+};
+/* clang-format on */
+
+static size_t instances(const struct device *device, uint16_t ret_ids[INSTANCES_MAX])
+{
+	uint16_t written[INSTANCES_MAX];
+	size_t count = instances_with_values(device, 0, written);
+
+	ret_ids[0] = 0;
+	for (size_t i = 0; i < count && i + 1 < INSTANCES_MAX; i++)
+		ret_ids[i + 1] = written[i];
+	return count + 1 < INSTANCES_MAX ? count + 1 : INSTANCES_MAX;
+}
+
+const struct object object_security = {
+	.id = 0,
+	.resources = resources,
+	.resource_count = sizeof(resources) / sizeof(resources[0]),
+	.instances = instances,
+};

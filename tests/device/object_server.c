@@ -11,11 +11,12 @@ enum {
 	STORING = 6,
 	BINDING = 7,
 	UPDATE_TRIGGER = 8,
+	BOOTSTRAP_TRIGGER = 9,
 };
 
 /* clang-format off */
 static const struct resource resources[] = {
-	{ SHORT_SERVER_ID, KIND_INTEGER, READABLE,            0,      0, 0          },
+	{ SHORT_SERVER_ID, KIND_INTEGER, READABLE,            STORED, 1, 65534      },
 	{ LIFETIME,        KIND_INTEGER, READABLE | WRITABLE, STORED, 0, 4294967295 },
 	{ DEFAULT_PMIN,    KIND_INTEGER, READABLE | WRITABLE, STORED, 0, 4294967295 },
 	{ DEFAULT_PMAX,    KIND_INTEGER, READABLE | WRITABLE, STORED, 0, 4294967295 },
@@ -24,14 +25,15 @@ static const struct resource resources[] = {
 	{ STORING,         KIND_BOOLEAN, READABLE | WRITABLE, STORED, 0, 0          },
 	{ BINDING,         KIND_STRING,  READABLE | WRITABLE, STORED, 0, 8          },
 	{ UPDATE_TRIGGER,  KIND_NONE,    EXECUTABLE,          0,      0, 0          },
+	{ BOOTSTRAP_TRIGGER, KIND_NONE,  EXECUTABLE,          0,      0, 0          },
 };
 /* clang-format on */
 
-static void read(struct device *device, struct path path, const struct resource *resource,
-		 struct records *records)
+/* With a bootstrap server those that it wrote. */
+static size_t instances(const struct device *device, uint16_t ret_ids[INSTANCES_MAX])
 {
-	if (resource->id == SHORT_SERVER_ID)
-		records_add(records, path, INTEGER_VALUE(101));
+	return device->options->bootstrap == NULL ? one_instance(device, ret_ids)
+						  : instances_with_values(device, 1, ret_ids);
 }
 
 /* UDP is all there is; queue mode is the device's own choice, except that 1.0 names it in the binding. */
@@ -58,22 +60,35 @@ static enum answer_code write(struct device *device, uint16_t instance, const st
 static enum answer_code execute(struct device *device, uint16_t instance, uint16_t resource,
 				const struct arguments *arguments)
 {
-	device->wish = resource == DISABLE ? WISH_DISABLE : WISH_UPDATE;
+	static const enum device_wish wishes[] = {
+		[DISABLE] = WISH_DISABLE,
+		[UPDATE_TRIGGER] = WISH_UPDATE,
+		[BOOTSTRAP_TRIGGER] = WISH_BOOTSTRAP,
+	};
+
+	if (resource == BOOTSTRAP_TRIGGER && device->options->bootstrap == NULL)
+		return METHOD_NOT_ALLOWED;
+	device->wish = wishes[resource];
 	return CHANGED;
 }
 
+/* What a bootstrap server wrote is whole; the rest is what the device has by itself. */
 static void fill(struct device *device, uint16_t instance)
 {
 	const struct options *options = device->options;
 	const struct record defaults[] = {
-		{ RESOURCE_PATH(1, 0, LIFETIME), INTEGER_VALUE(options->lifetime_s) },
-		{ RESOURCE_PATH(1, 0, DISABLE_TIMEOUT), INTEGER_VALUE(86400) },
-		{ RESOURCE_PATH(1, 0, STORING), BOOLEAN_VALUE(true) },
-		{ RESOURCE_PATH(1, 0, BINDING),
+		{ RESOURCE_PATH(1, instance, DISABLE_TIMEOUT), INTEGER_VALUE(86400) },
+		{ RESOURCE_PATH(1, instance, SHORT_SERVER_ID), INTEGER_VALUE(101) },
+		{ RESOURCE_PATH(1, instance, LIFETIME), INTEGER_VALUE(options->lifetime_s) },
+		{ RESOURCE_PATH(1, instance, STORING), BOOLEAN_VALUE(true) },
+		{ RESOURCE_PATH(1, instance, BINDING),
 		  STRING_VALUE(options->minor_version == 0 && options->is_queue_mode ? "UQ" : "U") },
 	};
 
-	device_fill(device, defaults, sizeof(defaults) / sizeof(defaults[0]));
+	if (options->bootstrap == NULL)
+		device_fill(device, defaults, sizeof(defaults) / sizeof(defaults[0]));
+	else if (instance_exists(device, &object_server, instance))
+		device_fill(device, defaults, 1);
 }
 
 const struct object object_server = {
@@ -81,8 +96,7 @@ const struct object object_server = {
 	.version = "1.1",
 	.resources = resources,
 	.resource_count = sizeof(resources) / sizeof(resources[0]),
-	.instances = one_instance,
-	.read = read,
+	.instances = instances,
 	.check = check,
 	.write = write,
 	.execute = execute,

@@ -34,6 +34,12 @@ const struct resource *resource_find(const struct object *object, uint16_t id)
 	return NULL;
 }
 
+/* What the device is made of stays: only accounts, and what servers create, come and go. */
+bool object_is_fixed(const struct object *object)
+{
+	return object != &object_security && object != &object_server && !object->is_creatable;
+}
+
 bool instance_exists(const struct device *device, const struct object *object, uint16_t instance)
 {
 	uint16_t ids[INSTANCES_MAX];
@@ -43,6 +49,20 @@ bool instance_exists(const struct device *device, const struct object *object, u
 		if (ids[i] == instance)
 			return true;
 	return false;
+}
+
+size_t instances_with_values(const struct device *device, uint16_t object, uint16_t ret_ids[INSTANCES_MAX])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < device->values.count; i++) {
+		struct path path = device->values.at[i].path;
+		if (path.id[0] != object || (count > 0 && ret_ids[count - 1] == path.id[1]))
+			continue;
+		if (count < INSTANCES_MAX)
+			ret_ids[count++] = path.id[1];
+	}
+	return count;
 }
 
 size_t one_instance(const struct device *device, uint16_t ret_ids[INSTANCES_MAX])

@@ -40,6 +40,7 @@ struct request {
 	enum method method;
 	struct path path;
 	bool is_path_known; /* false: the Uri-Path is no LwM2M path */
+	bool is_bootstrap_path; /* it is /bs */
 	const struct bytes *queries;
 	size_t query_count;
 	uint16_t content_format, accept; /* FORMAT_NONE: the option was absent */
@@ -120,7 +121,11 @@ size_t object_count(void);
 const struct object *object_at(size_t index);
 const struct object *object_find(uint16_t id); /* NULL when there is none */
 const struct resource *resource_find(const struct object *object, uint16_t id);
+bool object_is_fixed(const struct object *object); /* a bootstrap server cannot delete its instances */
 bool instance_exists(const struct device *device, const struct object *object, uint16_t instance);
+
+/* Those that have a value. */
+size_t instances_with_values(const struct device *device, uint16_t object, uint16_t ret_ids[INSTANCES_MAX]);
 
 /* The instance 0 alone, for objects with a single instance. */
 size_t one_instance(const struct device *device, uint16_t ret_ids[INSTANCES_MAX]);

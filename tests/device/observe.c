@@ -184,7 +184,7 @@ static int64_t period_ms(struct device *device, const struct attribute_set *set,
 {
 	if (set->has[attribute])
 		return (int64_t)(set->value[attribute] * 1000);
-	return device_stored_integer(device, RESOURCE_PATH(1, 0, default_resource), 0) * 1000;
+	return device_stored_integer(device, RESOURCE_PATH(1, device->server_instance, default_resource), 0) * 1000;
 }
 
 /* When it is to be sent if nothing else happens: now or earlier means at once, -1 not at all. */

@@ -37,6 +37,11 @@ static bool parse_psk_key(const char *text, struct options *options)
 	return bytes_of_hex(text, 1, SECRET_MAX, options->psk_key.at, &options->psk_key.len);
 }
 
+static bool parse_bootstrap_key(const char *text, struct options *options)
+{
+	return bytes_of_hex(text, 1, SECRET_MAX, options->bootstrap_key.at, &options->bootstrap_key.len);
+}
+
 static bool parse_version(const char *text, struct options *options)
 {
 	if (strcmp(text, "1.0") != 0 && strcmp(text, "1.1") != 0)
@@ -188,6 +193,12 @@ static const struct option_row rows[] = {
 	  "for coaps; in a fleet it is followed by -000001 as the name is [the endpoint name]" },
 	{ "psk-key", "HEX", PARSED, 0, 0, 0, parse_psk_key,
 	  "for coaps" },
+	{ "bootstrap", "URI", TEXT, AT(bootstrap), 0, 0, NULL,
+	  "ask this bootstrap server where to register, instead of --server; with --state only when it has to be" },
+	{ "bootstrap-identity", "ID", TEXT, AT(bootstrap_identity), 0, 0, NULL,
+	  "for --bootstrap coaps://; in a fleet as --psk-identity [the endpoint name]" },
+	{ "bootstrap-key", "HEX", PARSED, 0, 0, 0, parse_bootstrap_key,
+	  "for --bootstrap coaps://" },
 	{ "lifetime", "S", NUMBER, AT(lifetime_s), 0, UINT32_MAX, NULL,
 	  "registration lifetime; 0 is without end [86400]" },
 	{ "version", "1.0|1.1", PARSED, 0, 0, 0, parse_version,
@@ -311,20 +322,35 @@ static struct options options_default(void)
 	};
 }
 
+static enum err check_server(const char *name, const char *uri, const char *key_name,
+			     const struct secret *key, struct fault *fault)
+{
+	bool is_secure = strncmp(uri, "coaps://", 8) == 0;
+
+	if (!is_secure && strncmp(uri, "coap://", 7) != 0)
+		return fault_set(fault, ERR_MALFORMED, "--%s is neither coap:// nor coaps://", name);
+	if (is_secure && key->len == 0)
+		return fault_set(fault, ERR_MALFORMED, "a coaps:// server needs --%s", key_name);
+	return ERR_NONE;
+}
+
 static enum err check(struct options *options, struct fault *fault)
 {
-	bool is_secure = strncmp(options->server, "coaps://", 8) == 0;
+	enum err err = check_server("server", options->server, "psk-key", &options->psk_key, fault);
 
+	if (err == ERR_NONE && options->bootstrap != NULL)
+		err = check_server("bootstrap", options->bootstrap, "bootstrap-key", &options->bootstrap_key,
+				   fault);
+	if (err != ERR_NONE)
+		return err;
 	if (options->preferred_format == FORMAT_NONE)
 		options->preferred_format = options->minor_version == 0 ? FORMAT_TLV : FORMAT_SENML_CBOR;
 	if (options->minor_version == 0 && options->preferred_format == FORMAT_SENML_CBOR)
 		return fault_set(fault, ERR_MALFORMED, "--format senml-cbor needs --version 1.1");
-	if (!is_secure && strncmp(options->server, "coap://", 7) != 0)
-		return fault_set(fault, ERR_MALFORMED, "--server is neither coap:// nor coaps://");
-	if (is_secure && options->psk_key.len == 0)
-		return fault_set(fault, ERR_MALFORMED, "a coaps:// server needs --psk-key");
 	if (options->psk_identity == NULL)
 		options->psk_identity = options->endpoint;
+	if (options->bootstrap_identity == NULL)
+		options->bootstrap_identity = options->endpoint;
 	if (options->wake_every_ms == 0)
 		options->wake_every_ms = options->lifetime_s > 0 && options->lifetime_s < 4000000
 						 ? options->lifetime_s * 500

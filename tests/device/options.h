@@ -16,6 +16,8 @@ enum reboot_moment {
 struct options {
 	const char *server, *endpoint, *psk_identity, *state_folder;
 	struct secret psk_key;
+	const char *bootstrap, *bootstrap_identity; /* NULL: the server of the command line is for good */
+	struct secret bootstrap_key;
 	uint32_t lifetime_s;
 	uint8_t minor_version; /* of LwM2M 1.x */
 	uint16_t preferred_format;

@@ -81,6 +81,15 @@ enum err values_set(struct values *values, struct path path, struct value value)
 	return ERR_NONE;
 }
 
+enum err values_copy(const struct values *from, struct values *to)
+{
+	enum err err = ERR_NONE;
+
+	for (size_t i = 0; i < from->count && err == ERR_NONE; i++)
+		err = values_set(to, from->at[i].path, from->at[i].value);
+	return err;
+}
+
 void values_remove(struct values *values, struct path path)
 {
 	size_t kept = 0;

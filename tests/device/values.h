@@ -19,6 +19,8 @@ struct values {
 };
 
 void values_free(struct values *values);
+/* Into empty ones. ERR_NOMEM. */
+MUST_CHECK enum err values_copy(const struct values *from, struct values *to);
 
 const struct value *values_get(const struct values *values, struct path path); /* NULL when absent */
 MUST_CHECK enum err values_set(struct values *values, struct path path, struct value value);

@@ -26,7 +26,7 @@ static enum answer_code check_record(struct work *work, const struct object *obj
 		return work_refuse(work, BAD_REQUEST, "a value without a resource");
 	if (resource == NULL)
 		return NOT_FOUND;
-	if (!(resource->operations & WRITABLE))
+	if (!(work->is_bootstrap ? resource->traits & STORED : resource->operations & WRITABLE))
 		return METHOD_NOT_ALLOWED;
 	if (is_array != ((resource->traits & MULTIPLE) != 0))
 		return work_refuse(work, BAD_REQUEST,
@@ -141,6 +141,39 @@ enum answer_code work_write(struct work *work, const struct object *object, bool
 	if (code == CHANGED)
 		code = apply_records(work->device, object, path, &records, replaces);
 	return code;
+}
+
+/* Each instance that the records are about, one after another: they come in order. */
+static enum answer_code replace_instances(struct work *work, const struct object *object,
+					  const struct records *all)
+{
+	enum answer_code code = CHANGED;
+
+	for (size_t i = 0, next; code == CHANGED && i < all->count; i = next) {
+		struct path instance = INSTANCE_PATH(object->id, all->at[i].path.id[1]);
+		struct records group = { work->arena, &all->at[i], 0, 0, false };
+
+		for (next = i; next < all->count && path_covers(instance, all->at[next].path); next++)
+			group.count++;
+		if (work->request->path.depth <= 2 && !object_is_fixed(object))
+			values_remove(&work->device->values, instance);
+		code = store_records(work->device, object, &group);
+		if (code == CHANGED && object->fill != NULL)
+			object->fill(work->device, instance.id[1]);
+	}
+	return code;
+}
+
+enum answer_code work_write_bootstrap(struct work *work, const struct object *object)
+{
+	struct records records = records_in(work->arena);
+	enum answer_code code = read_payload(work, object, &records);
+
+	for (size_t i = 0; i < records.count && code == CHANGED; i++)
+		code = check_record(work, object, &records.at[i]);
+	if (code == CHANGED && records.count == 0)
+		code = work_refuse(work, BAD_REQUEST, "nothing to write");
+	return code == CHANGED ? replace_instances(work, object, &records) : code;
 }
 
 /* Write-Composite (6.3.10): all of it or nothing. */

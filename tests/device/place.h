@@ -1,0 +1,17 @@
+/* Where a server is: what a URI like "coaps://host:5684" says, with its name looked up. */
+#ifndef DEVICE_PLACE_H
+#define DEVICE_PLACE_H
+
+#include "transport.h"
+
+struct place {
+	struct address address;
+	bool is_secure;
+	char *host; /* NULL for a numeric address */
+};
+
+/* Looks names up, and waits for that. ERR_MALFORMED, ERR_NOT_FOUND, with the reason; ERR_NOMEM. */
+MUST_CHECK enum err place_find(const char *uri, struct place *ret_place, struct fault *fault);
+void place_clear(struct place *place);
+
+#endif
