@@ -1,6 +1,7 @@
 #include "dtls.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "block.h"
 #include "credentials.h"
@@ -8,15 +9,14 @@
 #include "message.h"
 #include "session.h"
 
-#define HALF_OPEN_MAX 4096 /* [ours] handshakes under way, each with a proven address */
-
 struct dtls {
 	struct endpoint *endpoint;
 	struct dtls_context *context;
 	struct session
 		*listener;    /* looks at each ClientHello, and becomes a session when one has our cookie */
 	struct session *open; /* by endpoint name */
-	size_t half_open;
+	struct session *handshakes; /* under way, the oldest first */
+	size_t handshake_count;
 };
 
 /* ---- what a datagram begins with (RFC 6347 4.2.2) ---- */
@@ -47,6 +47,12 @@ static bool began_with(const struct session *session, struct bytes hello)
 
 /* ---- the end of sessions ---- */
 
+static void leave_handshakes(struct dtls *dtls, struct session *session)
+{
+	DL_DELETE(dtls->handshakes, session);
+	dtls->handshake_count--;
+}
+
 static void forget_name(struct dtls *dtls, struct session *session)
 {
 	if (session->name == NULL)
@@ -67,7 +73,7 @@ void dtls_end_session(struct session *session)
 	if (session->is_open)
 		forget_name(dtls, session);
 	else
-		dtls->half_open--;
+		leave_handshakes(dtls, session);
 	session_free(session);
 }
 
@@ -153,7 +159,7 @@ static void session_opened(struct session *session)
 	}
 	session->checked = credentials_changes(dtls->context->credentials);
 	session->is_open = true;
-	dtls->half_open--;
+	leave_handshakes(dtls, session);
 	(void)SSL_free_buffers(session->ssl);
 	bool has_moved = end_earlier(dtls, peer, name);
 	if (peer->session != session)
@@ -203,11 +209,13 @@ static void hello_arrived(struct dtls *dtls, const struct route *from, struct by
 
 	if (!session_listen(session, from, datagram))
 		return;
-	if (dtls->half_open == HALF_OPEN_MAX ||
-	    session_create(dtls->endpoint, dtls->context, &next) != ERR_NONE) {
+	if (session_create(dtls->endpoint, dtls->context, &next) != ERR_NONE) {
 		dtls->endpoint->counts.refused++;
 		return;
 	}
+	/* As with half-open TCP connections: who is quick gets through whatever others leave behind. */
+	if (dtls->handshake_count >= dtls->endpoint->handshakes_max)
+		dtls_abandon(dtls->handshakes);
 	struct peer *peer = place_for(dtls, from, session);
 	if (peer == NULL) {
 		dtls->endpoint->counts.refused++;
@@ -215,7 +223,8 @@ static void hello_arrived(struct dtls *dtls, const struct route *from, struct by
 		return;
 	}
 	dtls->listener = next;
-	dtls->half_open++;
+	DL_APPEND(dtls->handshakes, session);
+	dtls->handshake_count++;
 	session->peer = peer;
 	session->begun_ms = loop_now_ms(dtls->endpoint->loop);
 	go_on(session, bytes_of(NULL, 0));

@@ -12,6 +12,7 @@
 #include "message.h"
 
 #define ARENA_BYTES_MAX (1 << 20) /* of one request */
+#define SPARE_LOOKS     16        /* peers that are looked at for one that makes room */
 
 uint32_t endpoint_now_s(const struct endpoint *endpoint)
 {
@@ -74,20 +75,41 @@ static uint32_t peer_lifetime_s(const struct peer *peer)
 	return peer->session != NULL ? session_idle_s(peer->session) : peer->endpoint->peer_idle_s;
 }
 
+static bool is_open(const struct peer *peer)
+{
+	return peer->exchanges != NULL || peer->transfers != NULL || message_is_open(peer);
+}
+
 /* Not restarted by each message: it looks at seen_s when it fires. */
 static void peer_idled(void *self)
 {
 	struct peer *peer = self;
 	uint32_t lifetime_s = peer_lifetime_s(peer), silent_s = endpoint_now_s(peer->endpoint) - peer->seen_s;
-	bool is_open = peer->exchanges != NULL || peer->transfers != NULL || message_is_open(peer);
 
-	if (silent_s >= lifetime_s && !is_open) {
+	if (silent_s >= lifetime_s && !is_open(peer)) {
 		endpoint_remove_peer(peer);
 		return;
 	}
 	answers_forget_expired(peer);
 	uint32_t rest_s = silent_s < lifetime_s ? lifetime_s - silent_s : lifetime_s;
 	loop_start_timer(peer->endpoint->loop, &peer->idle, (int64_t)rest_s * 1000);
+}
+
+/* Senders that nobody has ever heard of could take all places in no time; what they leave is of no use. */
+static void make_room(struct endpoint *endpoint)
+{
+	const uint32_t now_s = endpoint_now_s(endpoint);
+
+	for (int i = 0; i < SPARE_LOOKS; i++) {
+		struct peer *peer = slab_next(&endpoint->peers.slab, &endpoint->spare_at);
+
+		endpoint->spare_at = peer != NULL ? endpoint->spare_at + 1 : 0;
+		if (peer == NULL || peer->session != NULL || is_open(peer) ||
+		    now_s - peer->seen_s < endpoint->peer_spare_s)
+			continue;
+		endpoint_remove_peer(peer);
+		return;
+	}
 }
 
 struct peer *endpoint_peer(struct endpoint *endpoint, const struct route *route)
@@ -98,6 +120,8 @@ struct peer *endpoint_peer(struct endpoint *endpoint, const struct route *route)
 		return peer;
 	if (random_bytes(mid, sizeof(mid)) != ERR_NONE)
 		return NULL;
+	if (endpoint->peers.slab.used == endpoint->settings.max_peers)
+		make_room(endpoint);
 	peer = peers_add(&endpoint->peers, route);
 	if (peer == NULL)
 		return NULL;
@@ -208,6 +232,8 @@ enum err endpoint_create(struct loop *loop, const struct endpoint_settings *sett
 	endpoint->handlers = *handlers;
 	endpoint->settings = *settings;
 	endpoint->peer_idle_s = EXCHANGE_LIFETIME_S;
+	endpoint->peer_spare_s = PEER_SPARE_S;
+	endpoint->handshakes_max = HANDSHAKES_MAX;
 	endpoint->pendings = slab_of(sizeof(struct pending), PENDING_MAX);
 	endpoint->arena = arena_create(ARENA_BYTES_MAX);
 

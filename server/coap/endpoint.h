@@ -25,6 +25,10 @@ struct body {
 #define EXCHANGE_LIFETIME_S 247
 #define NON_LIFETIME_S 145
 #define BUSY_MAX_AGE_S 30               /* [ours] with 5.03: when to try again */
+/* A peer without security makes room for a new one when all places are taken and it has been silent for so long:
+ * MAX_TRANSMIT_SPAN (RFC 7252 4.8.2), after which duplicates are rare. */
+#define PEER_SPARE_S 45
+#define HANDSHAKES_MAX 4096             /* [ours] under way, each with a proven address; more push out the oldest */
 
 struct endpoint {
 	struct loop *loop;
@@ -41,7 +45,8 @@ struct endpoint {
 	struct endpoint_counts counts;
 	size_t exchange_bytes, body_bytes;      /* copies of payloads: bounded in all */
 	struct body request_body;               /* of the request that its owner looks at */
-	uint32_t peer_idle_s;
+	uint32_t peer_idle_s, peer_spare_s, handshakes_max;     /* as above, and what tests make of them */
+	uint32_t spare_at;                      /* where the last look for a peer that makes room ended */
 	uint8_t echo_key[32];                   /* of the Echo options by which a peer shows that it has its address */
 	uint16_t next_mid;                      /* of messages to nobody that we know */
 	bool is_closing;

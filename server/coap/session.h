@@ -19,6 +19,7 @@ struct session {
 	struct endpoint *endpoint;
 	const struct dtls_context *context;
 	struct peer *peer;              /* NULL: it listens */
+	struct session *prev, *next;    /* of the handshakes under way, the oldest first */
 	struct session *successor;      /* a later handshake of the same address; NULL: none */
 	struct route route;
 	SSL *ssl;                       /* NULL: records.cipher has taken over */

@@ -266,6 +266,30 @@ static void cookie_of_another_address_is_no_good(void **state)
 	client_close(client);
 }
 
+static void new_handshake_pushes_out_the_oldest(void **state)
+{
+	struct lab *lab = *state;
+	struct client *clients[3];
+
+	lab->endpoint->handshakes_max = 2;
+	for (int i = 0; i < 3; i++) {
+		clients[i] = client_open(lab, IDENTITY, KEY, "PSK-AES128-CCM8", NULL, -1);
+		for (int step = 0; step < 2; step++) {
+			assert_int_equal(client_step(clients[i]), 0);
+			lab_turn_for(lab, 5);
+		}
+	}
+	assert_int_equal(endpoint_counts(lab->endpoint).peers, 2);
+	client_connect(lab, clients[2]);
+	client_connect(lab, clients[1]);
+	for (int i = 0; i < 20; i++) {
+		assert_int_not_equal(client_step(clients[0]), 1);
+		lab_turn_for(lab, 2);
+	}
+	for (int i = 0; i < 3; i++)
+		client_close(clients[i]);
+}
+
 static void wrong_key_gets_no_session(void **state)
 {
 	struct lab *lab = *state;
@@ -734,6 +758,7 @@ int main(void)
 		IN_LAB(other_suites_are_refused),
 		IN_LAB(nothing_is_kept_before_the_cookie_returns),
 		IN_LAB(cookie_of_another_address_is_no_good),
+		IN_LAB(new_handshake_pushes_out_the_oldest),
 		IN_LAB(wrong_key_gets_no_session),
 		IN_LAB(unknown_identity_is_told_so_and_leaves_nothing),
 		IN_LAB(plain_bytes_on_the_secure_port_are_dropped),

@@ -280,6 +280,34 @@ static void too_many_peers_are_told_when_to_come_back(void **state)
 	lab_close(lab);
 }
 
+static void silent_peer_makes_room_for_a_new_one(void **state)
+{
+	struct endpoint_settings settings = lab_settings();
+	settings.max_peers = 2;
+	struct lab *lab = lab_open(&settings);
+	int busy = device_open(lab), silent = device_open(lab), device = device_open(lab);
+
+	lab->endpoint->peer_spare_s = 1;
+	device_send(silent, REQUEST);
+	device_expect(lab, silent, ANSWER);
+	lab->is_silent = true;
+	device_send(busy, REQUEST);
+	device_expect(lab, busy, "60 00 12 34");
+	lab->is_silent = false;
+	device_send(device, REQUEST);
+	device_expect(lab, device, "64 A3 12 34 A1 A2 A3 A4 D1 01 1E"); /* not yet */
+	lab_turn_for(lab, 2000);
+	device_send(device, "40 02 77 77 B2 \"rd\"");
+	device_expect(lab, device, "60 44 77 77");
+	assert_int_equal(endpoint_counts(lab->endpoint).peers, 2);
+	device_send(busy, REQUEST);
+	device_expect(lab, busy, "60 00 12 34"); /* one with an open request stays */
+	close(busy);
+	close(silent);
+	close(device);
+	lab_close(lab);
+}
+
 static void too_many_open_requests_are_refused(void **state)
 {
 	struct lab *lab = *state;
@@ -462,6 +490,7 @@ int main(void)
 		IN_LAB(elective_option_that_is_unknown_is_skipped),
 		IN_LAB(we_are_no_proxy),
 		cmocka_unit_test(too_many_peers_are_told_when_to_come_back),
+		cmocka_unit_test(silent_peer_makes_room_for_a_new_one),
 		IN_LAB(too_many_open_requests_are_refused),
 		IN_LAB(silent_peer_is_forgotten),
 		IN_LAB(datagram_that_is_too_long_is_counted),
