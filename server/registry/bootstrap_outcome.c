@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "events.h"
 #include "json_text.h"
@@ -65,20 +66,53 @@ static enum err build_outcome(struct arena *arena, const struct bootstrap_sessio
 	return err;
 }
 
+/* Told once it is kept: whoever hears of it finds it. */
+struct telling {
+	struct events *events;
+	const char *event;
+	int64_t ended_ms;
+	char json[];
+};
+
+static void outcome_stored(void *self, uint64_t id, enum err result)
+{
+	struct telling *telling = self;
+
+	if (result != ERR_NONE)
+		log_error("bootstrap.outcome_lost", "error=%s", err_name(result));
+	events_publish(telling->events, telling->ended_ms, telling->event, telling->json);
+	free(telling);
+}
+
+static enum err store_outcome(const struct bootstrap_session *session, const struct outcome *outcome,
+			      const char *json, int64_t now_ms)
+{
+	const struct bootstrap_outcome_row row = { session->endpoint, json, now_ms };
+	struct telling *telling = calloc(1, sizeof(*telling) + strlen(json) + 1);
+	enum err err;
+
+	if (telling == NULL)
+		return ERR_NOMEM;
+	telling->events = session->bootstrap->parts.events;
+	telling->event = outcome->event;
+	telling->ended_ms = now_ms;
+	memcpy(telling->json, json, strlen(json) + 1);
+	err = store_put_bootstrap_outcome(session->bootstrap->parts.store, &row,
+					  (struct store_done){ outcome_stored, telling, 0 });
+	if (err != ERR_NONE)
+		outcome_stored(telling, 0, err);
+	return ERR_NONE;
+}
+
 static enum err tell(const struct bootstrap_session *session, const struct outcome *outcome)
 {
-	const struct bootstrap_parts *parts = &session->bootstrap->parts;
-	int64_t now_ms = loop_wall_ms(parts->loop);
+	int64_t now_ms = loop_wall_ms(session->bootstrap->parts.loop);
 	struct arena *arena = arena_create(OUTCOME_BYTES);
 	const char *json;
 	enum err err = arena == NULL ? ERR_NOMEM : build_outcome(arena, session, outcome, now_ms, &json);
 
-	if (err == ERR_NONE) {
-		const struct bootstrap_outcome_row row = { session->endpoint, json, now_ms };
-
-		err = store_put_bootstrap_outcome(parts->store, &row, (struct store_done){ 0 });
-		events_publish(parts->events, now_ms, outcome->event, json);
-	}
+	if (err == ERR_NONE)
+		err = store_outcome(session, outcome, json, now_ms);
 	arena_free(arena);
 	return err;
 }
