@@ -4,7 +4,9 @@
 
 #include "format.h"
 
-format_read text_read, opaque_read, cbor_read, tlv_read, senml_cbor_read;
-format_write text_write, opaque_write, cbor_write, tlv_write, senml_cbor_write;
+format_read text_read, opaque_read, cbor_read, tlv_read, senml_json_read, senml_cbor_read,
+	senml_etch_json_read, senml_etch_cbor_read, lwm2m_json_read, lwm2m_cbor_read;
+format_write text_write, opaque_write, cbor_write, tlv_write, senml_json_write, senml_cbor_write,
+	senml_etch_json_write, senml_etch_cbor_write, lwm2m_json_write, lwm2m_cbor_write;
 
 #endif

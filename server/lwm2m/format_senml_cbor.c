@@ -170,7 +170,7 @@ struct reading {
 static enum err refuse(const struct reading *reading, const char *field, const char *what)
 {
 	return fault_set_at(reading->pack.fault, ERR_MALFORMED, (size_t)(reading->r.at - reading->start),
-			    "SenML record %zu: %s%s%s", reading->pack.count, field, *field == 0 ? "" : ": ",
+			    "SenML record %zu: %s%s%s", reading->pack.list.count, field, *field == 0 ? "" : ": ",
 			    what);
 }
 

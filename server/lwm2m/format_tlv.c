@@ -5,6 +5,7 @@
 
 #include "lwm2m_tlv.h"
 #include "path.h"
+#include "record_list.h"
 #include "record_order.h"
 #include "tlv_value.h"
 
@@ -14,8 +15,7 @@ struct reading {
 	const struct model *model;
 	struct arena *arena;
 	struct fault *fault;
-	struct lwm2m_record *records;
-	size_t count, capacity;
+	struct record_list list;
 };
 
 static enum err refuse(const struct reading *reading, struct lwm2m_path path, const char *what)
@@ -61,19 +61,11 @@ static bool has_id_twice(struct bytes level)
 
 static struct lwm2m_record *add_record(struct reading *reading, struct lwm2m_path path)
 {
-	size_t capacity = reading->capacity == 0 ? 16 : reading->capacity * 2;
-	struct lwm2m_record *records;
+	struct lwm2m_record *record = record_list_add(&reading->list);
 
-	if (reading->count == reading->capacity) {
-		records = arena_grow(reading->arena, reading->records, reading->capacity * sizeof(*records),
-				     capacity * sizeof(*records));
-		if (records == NULL)
-			return NULL;
-		reading->records = records;
-		reading->capacity = capacity;
-	}
-	reading->records[reading->count].path = path;
-	return &reading->records[reading->count++];
+	if (record != NULL)
+		record->path = path;
+	return record;
 }
 
 static enum err read_value(struct reading *reading, struct lwm2m_path path, struct bytes bytes)
@@ -190,11 +182,11 @@ static enum err check_extent(const struct reading *reading, struct lwm2m_path ba
 {
 	const struct resource_model *resource = model_resource(reading->model, base);
 
-	for (size_t i = 0; i < reading->count; i++) {
-		if (!path_starts_with(reading->records[i].path, base))
-			return refuse(reading, reading->records[i].path, "was not asked for");
+	for (size_t i = 0; i < reading->list.count; i++) {
+		if (!path_starts_with(reading->list.at[i].path, base))
+			return refuse(reading, reading->list.at[i].path, "was not asked for");
 	}
-	if (reading->count == 0 && base.depth >= 3 &&
+	if (reading->list.count == 0 && base.depth >= 3 &&
 	    (base.depth == 4 || (resource != NULL && !resource->is_multiple)))
 		return refuse(reading, base, "the value is missing");
 	return ERR_NONE;
@@ -203,7 +195,9 @@ static enum err check_extent(const struct reading *reading, struct lwm2m_path ba
 enum err tlv_read(struct arena *arena, const struct model *model, struct lwm2m_path base,
 		  struct bytes payload, struct lwm2m_records *ret_records, struct fault *fault)
 {
-	struct reading reading = { .model = model, .arena = arena, .fault = fault };
+	struct reading reading = {
+		.model = model, .arena = arena, .fault = fault, .list = { .arena = arena }
+	};
 	enum err err;
 
 	if (base.depth == 0)
@@ -213,7 +207,7 @@ enum err tlv_read(struct arena *arena, const struct model *model, struct lwm2m_p
 		err = check_extent(&reading, base);
 	if (err != ERR_NONE)
 		return err;
-	*ret_records = (struct lwm2m_records){ reading.records, reading.count };
+	*ret_records = record_list_records(&reading.list);
 	return ERR_NONE;
 }
 

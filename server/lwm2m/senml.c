@@ -16,7 +16,7 @@
 
 static enum err refuse(const struct senml_reading *reading, const char *what)
 {
-	return fault_set(reading->fault, ERR_MALFORMED, "SenML record %zu: %s", reading->count, what);
+	return fault_set(reading->fault, ERR_MALFORMED, "SenML record %zu: %s", reading->list.count, what);
 }
 
 static enum err resolve_name(const struct senml_reading *reading, const struct senml_entry *entry,
@@ -34,10 +34,10 @@ static enum err resolve_name(const struct senml_reading *reading, const struct s
 		memcpy(name + first.len, second.at, second.len);
 	if (name[0] != '/' || path_parse(bytes_of(name, length), ret_path, NULL) != ERR_NONE)
 		return fault_set(reading->fault, ERR_MALFORMED, "SenML record %zu: '%.*s' is not a path",
-				 reading->count, (int)length, (const char *)name);
+				 reading->list.count, (int)length, (const char *)name);
 	if (!path_starts_with(*ret_path, reading->base))
 		return fault_set(reading->fault, ERR_MALFORMED, "SenML record %zu: '%.*s' was not asked for",
-				 reading->count, (int)length, (const char *)name);
+				 reading->list.count, (int)length, (const char *)name);
 	if (ret_path->depth < 3 && (entry->present & SENML_VALUES))
 		return refuse(reading, "a value belongs to a resource");
 	return ERR_NONE;
@@ -69,6 +69,22 @@ static bool add_base_value(const struct lwm2m_value *base, struct lwm2m_value *v
 	return true;
 }
 
+/* A text that the definition knows for bytes. */
+static enum err decode_text(const struct senml_reading *reading, const struct resource_model *resource,
+			    struct lwm2m_value *value)
+{
+	enum err err;
+
+	if (!reading->opaque_is_text || resource->type != LWM2M_OPAQUE || value->type != LWM2M_STRING)
+		return ERR_NONE;
+	err = bytes_from_base64(reading->arena, value->bytes, &value->bytes);
+	if (err == ERR_MALFORMED)
+		return refuse(reading, "the value is not base64");
+	if (err == ERR_NONE)
+		value->type = LWM2M_OPAQUE;
+	return err;
+}
+
 static enum err resolve_value(const struct senml_reading *reading, const struct senml_entry *entry,
 			      struct lwm2m_record *record)
 {
@@ -84,6 +100,9 @@ static enum err resolve_value(const struct senml_reading *reading, const struct 
 		return refuse(reading, "base value and value together do not fit");
 	if (resource == NULL || resource->type == LWM2M_NONE)
 		return ERR_NONE;
+	err = decode_text(reading, resource, &record->value);
+	if (err != ERR_NONE)
+		return err;
 	err = value_convert(resource->type, &record->value, &inner);
 	if (err != ERR_NONE)
 		return fault_set(reading->fault, err, "%s: %s", path_print(record->path, path), inner.text);
@@ -102,26 +121,10 @@ static void apply_base(struct senml_reading *reading, const struct senml_entry *
 	}
 }
 
-static bool make_room(struct senml_reading *reading)
-{
-	size_t capacity = reading->capacity == 0 ? 16 : reading->capacity * 2;
-	struct lwm2m_record *records;
-
-	if (reading->count < reading->capacity)
-		return true;
-	records = arena_grow(reading->arena, reading->records, reading->capacity * sizeof(*records),
-			     capacity * sizeof(*records));
-	if (records == NULL)
-		return false;
-	reading->records = records;
-	reading->capacity = capacity;
-	return true;
-}
-
 enum err senml_add(struct senml_reading *reading, const struct senml_entry *entry)
 {
 	bool has_time = entry->present & (SENML_BIT(SENML_TIME) | SENML_BIT(SENML_BASE_TIME));
-	struct lwm2m_record record = { 0 };
+	struct lwm2m_record record = { 0 }, *added;
 	enum err err;
 
 	if ((entry->present & SENML_BIT(SENML_BASE_VERSION)) && to_real(&entry->base_version) > SENML_VERSION)
@@ -138,15 +141,17 @@ enum err senml_add(struct senml_reading *reading, const struct senml_entry *entr
 	record.time_s = to_real(&reading->base_time) + to_real(&entry->time);
 	if (!isfinite(record.time_s))
 		return refuse(reading, "the time is not finite");
-	if (!make_room(reading))
+	reading->list.arena = reading->arena;
+	added = record_list_add(&reading->list);
+	if (added == NULL)
 		return ERR_NOMEM;
-	reading->records[reading->count++] = record;
+	*added = record;
 	return ERR_NONE;
 }
 
 enum err senml_finish(const struct senml_reading *reading, struct lwm2m_records *ret_records)
 {
-	struct lwm2m_records records = { reading->records, reading->count };
+	struct lwm2m_records records = record_list_records(&reading->list);
 	const struct lwm2m_record *const *ordered;
 	enum err err = records_order(reading->arena, records, &ordered, reading->fault);
 

@@ -6,6 +6,7 @@
 #include <cardea/lwm2m.h>
 
 #include "model.h"
+#include "record_list.h"
 
 /* The fields that mean something here; units and sums do not. */
 enum senml_field {
@@ -38,14 +39,14 @@ struct senml_entry {
 
 /* ---- reading ---- */
 
+/* What the caller knows; the rest is zero at first. */
 struct senml_reading {
 	const struct model *model; /* may be NULL */
 	struct lwm2m_path base;    /* all names are below it */
 	struct arena *arena;
 	struct fault *fault;
-	/* the records so far */
-	struct lwm2m_record *records;
-	size_t count, capacity;
+	bool opaque_is_text;     /* base64 in a string, as in LwM2M JSON */
+	struct record_list list; /* the records so far */
 	/* what the base fields said last */
 	struct bytes base_name;
 	bool has_base_time;

@@ -24,9 +24,10 @@ struct expected {
 	const json_t *value, *time; /* NULL: none */
 };
 
-/* In a Create '?' stands for the instance that has no id yet. */
+/* In a Create '?' stands for the instance that has no id yet, or the number that says so. */
 static bool parse_path(const char *text, struct lwm2m_path *ret_path)
 {
+	static const char number[] = "/65535/";
 	struct lwm2m_path path;
 	char copy[2 * PATH_TEXT_SIZE];
 	size_t length = strlen(text);
@@ -40,6 +41,8 @@ static bool parse_path(const char *text, struct lwm2m_path *ret_path)
 	unknown = strchr(copy, '?');
 	if (unknown != NULL)
 		*unknown = '0';
+	else if ((unknown = strstr(copy, number)) != NULL)
+		memcpy(unknown, "/00000/", sizeof(number) - 1);
 	if (path_parse(bytes_of_text(copy), &path, NULL) != ERR_NONE)
 		return false;
 	if (unknown != NULL)
@@ -389,6 +392,50 @@ enum verdict check_senml_cbor(struct vector *v)
 	if (!vector_hex(v, "hex", &payload))
 		return vector_fail(v, "no payload");
 	return check_format(v, FORMAT_SENML_CBOR, payload, NULL, &written);
+}
+
+enum verdict check_senml_json(struct vector *v)
+{
+	struct bytes written;
+
+	return check_format(v, FORMAT_SENML_JSON, bytes_of_text(vector_text(v, "text", "")), NULL, &written);
+}
+
+enum verdict check_lwm2m_cbor(struct vector *v)
+{
+	struct bytes payload, written;
+
+	if (!vector_hex(v, "hex", &payload))
+		return vector_fail(v, "no payload");
+	return check_format(v, FORMAT_LWM2M_CBOR, payload, NULL, &written);
+}
+
+/* Bytes stand there as text: the definition tells. */
+static bool has_opaque(const struct vector *v, struct lwm2m_path base)
+{
+	struct expected expected;
+
+	for (size_t i = 0; i < count_expected(v); i++) {
+		if (expected_at(v, i, base, &expected) && strcmp(expected.type, "opaque") == 0)
+			return true;
+	}
+	return false;
+}
+
+enum verdict check_lwm2m_json(struct vector *v)
+{
+	struct bytes payload = bytes_of_text(vector_text(v, "text", "")), written;
+	struct model *model = NULL;
+	struct lwm2m_path base;
+	enum verdict verdict;
+
+	if (!parse_path(base_path(v), &base))
+		return vector_fail(v, "the base path cannot be read");
+	if (base.depth > 0 && has_opaque(v, base))
+		model = model_for(v, base, NULL);
+	verdict = check_payload(v, FORMAT_LWM2M_JSON, payload, model, base, &written);
+	model_free(model);
+	return verdict;
 }
 
 /* ---- TLV ---- */

@@ -38,7 +38,8 @@ typedef enum verdict vector_check(struct vector *v);
 vector_check check_attributes, check_ddf, check_ddf_file, check_execute_arguments, check_link,
 	check_register_request;
 /* kind_lwm2m_formats.c */
-vector_check check_cbor, check_senml_cbor, check_text, check_tlv;
+vector_check check_cbor, check_lwm2m_cbor, check_lwm2m_json, check_senml_cbor, check_senml_json, check_text,
+	check_tlv;
 /* kind_gp.c, kind_se.c */
 vector_check check_aes_cmac, check_gp_data, check_scp03_kdf, check_scp03_session, check_expanded_script;
 

@@ -19,7 +19,10 @@ struct kind {
 static const struct kind kinds[] = {
 	{ "text",                               check_text },
 	{ "cbor",                               check_cbor },
+	{ "senml-json",                         check_senml_json },
 	{ "senml-cbor",                         check_senml_cbor },
+	{ "lwm2m-cbor",                         check_lwm2m_cbor },
+	{ "oma-json",                           check_lwm2m_json },
 	{ "tlv",                                check_tlv },
 	{ "execute-args",                       check_execute_arguments },
 	{ "link-format",                        check_link },

@@ -1,0 +1,7 @@
+#include "format_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
+{
+	fuzz_format(FORMAT_LWM2M_CBOR, bytes_of(at, len));
+	return 0;
+}

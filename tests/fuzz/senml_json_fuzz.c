@@ -1,0 +1,8 @@
+#include "format_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
+{
+	fuzz_format(FORMAT_SENML_JSON, bytes_of(at, len));
+	fuzz_format(FORMAT_SENML_ETCH_JSON, bytes_of(at, len));
+	return 0;
+}
