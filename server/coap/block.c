@@ -268,14 +268,14 @@ static void offer_echo(const struct peer *peer, struct pdu *pdu)
 
 /* Where the block that is asked for begins, and how it is sent. */
 static struct pdu_block cut_block(const struct peer *peer, const struct pdu_block *asked, size_t len,
-				  size_t *ret_offset)
+				  bool is_limited, size_t *ret_offset)
 {
 	struct pdu_block block = {
 		.is_present = true,
 		.size_exponent = block_size_exponent(peer->endpoint),
 	};
 
-	if (!is_trusted(peer) && block.size_exponent > UNVERIFIED_SIZE_EXPONENT)
+	if (is_limited && block.size_exponent > UNVERIFIED_SIZE_EXPONENT)
 		block.size_exponent = UNVERIFIED_SIZE_EXPONENT;
 	if (asked->is_present && asked->size_exponent < block.size_exponent)
 		block.size_exponent = asked->size_exponent;
@@ -320,13 +320,19 @@ const struct coap_message *block_answer(struct pending *pending, const struct co
 		whole.len <= UNVERIFIED_BYTES && whole.len <= peer->endpoint->settings.block_size;
 	uint8_t digest[SHA256_SIZE];
 	size_t offset;
-	struct pdu_block block = cut_block(peer, &pending->block2, whole.len, &offset);
+	const bool is_lasting = response->etag.len == PDU_ETAG_MAX;
+	struct pdu_block block = cut_block(peer, &pending->block2, whole.len, !is_lasting && !is_trusted(peer),
+					   &offset);
 
 	if (offset == 0 && (!block.has_more || (is_short && !pending->block2.is_present)))
 		return response;
 	if (offset >= whole.len)
 		return pending->block2.number == 0 ? response
 						   : refuse_with(COAP_CODE(4, 0), payload, ret_refusal);
+	if (is_lasting) {
+		slice(&block, whole, offset, response->etag.at, pdu, payload);
+		return response;
+	}
 	if (sha256(whole, digest) != ERR_NONE)
 		return refuse_with(COAP_CODE(5, 0), payload, ret_refusal);
 	if (block.has_more) {
@@ -362,7 +368,7 @@ static void request_block2(struct pending *pending, const struct pdu *pdu, struc
 		own->code = pdu->code == COAP_GET ? 0 : COAP_CODE(4, 8);
 		return;
 	}
-	struct pdu_block block = cut_block(peer, &pdu->block2, transfer->body.len, &offset);
+	struct pdu_block block = cut_block(peer, &pdu->block2, transfer->body.len, !is_trusted(peer), &offset);
 	if (offset >= transfer->body.len) {
 		own->code = COAP_CODE(4, 0);
 		return;

@@ -51,6 +51,9 @@ struct coap_message {
 	bool has_max_age;
 	uint32_t max_age_s;
 	struct bytes payload;
+	/* Of an answer with a payload that its owner gives each time that it is asked, under this tag of 8 bytes: the endpoint
+	 * keeps no copy and asks for each block anew. The owner knows who asks, so the blocks are not kept small. */
+	struct bytes etag;
 };
 
 /* ---- requests from devices ---- */
@@ -97,6 +100,10 @@ MUST_CHECK enum err endpoint_create(struct loop *loop, const struct endpoint_set
 void endpoint_free(struct endpoint *endpoint);          /* open exchanges end with ERR_UNAVAILABLE; accepts NULL */
 /* Text of the i-th socket as bound ("coap://127.0.0.1:5683"); NULL after the last. */
 const char *endpoint_listening(const struct endpoint *endpoint, size_t i);
+
+/* The address that a device speaks to, without a scope: what it can reach us at. ERR_UNAVAILABLE: none is known. */
+MUST_CHECK enum err endpoint_local_address(const struct endpoint *endpoint, const struct coap_address *device,
+                                           struct coap_address *ret_ours);
 
 /* Answers a request; the response is copied, cut into blocks where needed, and remembered for duplicates. */
 void endpoint_reply(struct endpoint *endpoint, uint64_t reply, const struct coap_message *response);

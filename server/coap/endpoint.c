@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cardea/crypto.h>
 
@@ -280,6 +281,59 @@ void endpoint_free(struct endpoint *endpoint)
 const char *endpoint_listening(const struct endpoint *endpoint, size_t i)
 {
 	return i < endpoint->socket_count ? endpoint->socket_names[i] : NULL;
+}
+
+static bool is_any(const struct in6_addr *ip)
+{
+	return IN6_IS_ADDR_UNSPECIFIED(ip) || (IN6_IS_ADDR_V4MAPPED(ip) && ip->s6_addr32[3] == INADDR_ANY);
+}
+
+/* Which of our addresses the system would speak to it from. */
+static enum err ask_system(const struct coap_address *device, struct peer_key *ret_ours)
+{
+	const struct peer_key key = peer_key_of(device);
+	struct sockaddr_in6 to, from;
+	socklen_t to_size, from_size = sizeof(from);
+	sa_family_t family = IN6_IS_ADDR_V4MAPPED(&key.ip) ? AF_INET : AF_INET6;
+	int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return ERR_UNAVAILABLE;
+	to_size = peer_key_to_sockaddr(&key, family, &to);
+	bool is_known = connect(fd, (const struct sockaddr *)&to, to_size) == 0 &&
+			getsockname(fd, (struct sockaddr *)&from, &from_size) == 0;
+	close(fd);
+	if (!is_known)
+		return ERR_UNAVAILABLE;
+	peer_key_from_sockaddr((const struct sockaddr *)&from, ret_ours);
+	return ERR_NONE;
+}
+
+enum err endpoint_local_address(const struct endpoint *endpoint, const struct coap_address *device,
+				struct coap_address *ret_ours)
+{
+	const struct peer_key key = peer_key_of(device);
+	const struct peer *peer = peers_find(&endpoint->peers, &key);
+	enum err err = ERR_NONE;
+
+	if (key.socket >= endpoint->socket_count)
+		return ERR_UNAVAILABLE;
+	const struct coap_address bound = udp_bound(endpoint->sockets[key.socket]);
+	struct peer_key ours = peer_key_of(&bound);
+	const in_port_t port = ours.port;
+
+	if (is_any(&ours.ip)) {
+		if (peer != NULL && !IN6_IS_ADDR_UNSPECIFIED(&peer->route.local))
+			ours.ip = peer->route.local;
+		else
+			err = ask_system(device, &ours);
+	}
+	if (err != ERR_NONE)
+		return err;
+	ours.port = port;
+	ours.scope = 0;
+	*ret_ours = peer_key_address(&ours);
+	return ERR_NONE;
 }
 
 struct endpoint_counts endpoint_counts(const struct endpoint *endpoint)
