@@ -35,6 +35,8 @@ static const struct option options[] = {
 	  "the same for the bootstrap server, without security: no key leaves there; empty: none" },
 	{ "bootstrap-secure-listen", TEXT, AT(bootstrap_secure_listen), "", 0, NO_MAX, NULL,
 	  "the same for the bootstrap server over DTLS; empty: none" },
+	{ "public-host", TEXT, AT(public_host), "", 0, NO_MAX, NULL,
+	  "name or address in URIs for devices, IPv6 in brackets; empty: the address that each speaks to" },
 	{ "http-listen", TEXT, AT(http_listen), "127.0.0.1:8080", 1, NO_MAX, NULL, "address:port of the REST API" },
 	{ "http-tls-cert", TEXT, AT(http_tls_cert), "", 0, NO_MAX, NULL, "PEM file; with it REST is HTTPS" },
 	{ "http-tls-key", TEXT, AT(http_tls_key), "", 0, NO_MAX, NULL, "PEM file" },

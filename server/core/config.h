@@ -16,6 +16,7 @@ struct config {
 	char *coaps_listen;
 	char *bootstrap_listen;         /* the same for the bootstrap server, which is off while both are empty */
 	char *bootstrap_secure_listen;
+	char *public_host;              /* what devices reach us by, in URIs; empty: the address that each speaks to */
 	char *http_listen;              /* address:port of REST */
 	char *http_tls_cert, *http_tls_key;
 	char *kek_file;                 /* 32 bytes raw or 64 hex digits; else CARDEA_KEK in the environment */

@@ -123,3 +123,8 @@ enum err vault_open_sealed(const struct vault *vault, struct arena *arena, const
 		*ret_secret = bytes_of(at, sealed.len - SEAL_OVERHEAD);
 	return err;
 }
+
+enum err vault_derive(const struct vault *vault, const char *context, uint8_t ret_value[SHA256_SIZE])
+{
+	return hmac_sha256(secret_bytes(&vault->kek), bytes_of_text(context), ret_value);
+}

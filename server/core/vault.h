@@ -5,6 +5,7 @@
 
 #include <cardea/arena.h>
 #include <cardea/bytes.h>
+#include <cardea/crypto.h>
 #include <cardea/error.h>
 
 struct vault;
@@ -16,6 +17,9 @@ void vault_close(struct vault *vault);          /* wipes; accepts NULL */
 
 MUST_CHECK enum err vault_seal(const struct vault *vault, struct arena *arena, const char *context, struct bytes secret,
                                struct bytes *ret_sealed);
+/* A value that only this KEK gives for this context, the same each time; nobody can guess it or learn the KEK from it. */
+MUST_CHECK enum err vault_derive(const struct vault *vault, const char *context, uint8_t ret_value[SHA256_SIZE]);
+
 /* ERR_DENIED: another KEK, another context, or changed bytes. The caller wipes what it gets. */
 MUST_CHECK enum err vault_open_sealed(const struct vault *vault, struct arena *arena, const char *context,
                                       struct bytes sealed, struct bytes *ret_secret);
