@@ -10,7 +10,7 @@
 #include "operation_queue.h"
 #include "path.h"
 
-#define OPERATION_MAX_BYTES (8u << 20) /* of one operation: request, message and decoded answer */
+#define OPERATION_MAX_BYTES (8u << 20) /* of one operation beside the values that it brings: message, decoded answer */
 
 struct operation_rule {
 	const char *name;
@@ -245,9 +245,19 @@ static enum err copy_request(struct arena *arena, const struct operation_request
 	return err;
 }
 
-static struct operation *operation_create(void)
+/* For what it brings along, once more as a message. */
+static size_t room_for(const struct operation_request *request)
 {
-	struct arena *arena = arena_create(OPERATION_MAX_BYTES);
+	size_t len = request->payload.len;
+
+	for (size_t i = 0; i < request->records.count; i++)
+		len += has_bytes(request->records.at[i].value.type) ? request->records.at[i].value.bytes.len : 0;
+	return OPERATION_MAX_BYTES + 2 * len;
+}
+
+static struct operation *operation_create(const struct operation_request *request)
+{
+	struct arena *arena = arena_create(room_for(request));
 	struct operation *operation = arena == NULL ? NULL : arena_alloc(arena, sizeof(*operation));
 
 	if (operation == NULL) {
@@ -321,7 +331,7 @@ enum err operation_start(struct registry *registry, const char *endpoint,
 
 	if (entry == NULL)
 		return fault_set(fault, ERR_NOT_FOUND, "no device %s is registered", endpoint);
-	operation = operation_create();
+	operation = operation_create(request);
 	if (operation == NULL)
 		return ERR_NOMEM;
 	operation->done = done;

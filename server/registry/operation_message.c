@@ -6,7 +6,8 @@
 #include "format.h"
 #include "path.h"
 
-#define MAX_ATTEMPTS 5
+#define MAX_ATTEMPTS      5
+#define LARGE_VALUE_BYTES 1024 /* [ours] more than a block */
 
 struct shape {
 	uint8_t method, composite_method; /* 0: there is no composite form */
@@ -124,6 +125,15 @@ static void try_absolute(struct attempts *attempts, const struct device *device)
 	try(attempts, FORMAT_SENML_JSON);
 }
 
+/* As it is, a device can take it block by block and does not have to keep it. */
+static bool is_large_opaque(const struct operation_request *request)
+{
+	const struct lwm2m_value *value = request->records.count == 1 ? &request->records.at[0].value : NULL;
+
+	return request->operation == LWM2M_WRITE_REPLACE && request->path.depth >= 3 && value != NULL &&
+	       value->type == LWM2M_OPAQUE && value->bytes.len > LARGE_VALUE_BYTES;
+}
+
 /* What is tried one after another while the device answers 4.06 or 4.15. SenML would need the alternate path
  * in its names, TLV has none. At last: what the device chooses, or the plain form of one value. */
 static struct attempts attempts_of(const struct device *device, const struct operation_request *request)
@@ -138,6 +148,8 @@ static struct attempts attempts_of(const struct device *device, const struct ope
 		attempts.formats[attempts.count++] = request->accept;
 		return attempts;
 	}
+	if (is_large_opaque(request))
+		try(&attempts, FORMAT_OPAQUE);
 	try(&attempts, device->preferred_format);
 	if (device->root[0] == 0)
 		try(&attempts, FORMAT_SENML_CBOR);
