@@ -159,6 +159,7 @@ static enum err begin_registry(struct server *server, struct fault *fault)
 		.model = server->model,
 		.events = server->events,
 		.credentials = server->credentials,
+		.public_host = server->config->public_host,
 		.max_devices = server->config->max_devices,
 		.awake_ms = REGISTRY_AWAKE_MS,
 		.grace_ms = REGISTRY_GRACE_MS,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "awake.h"
+#include "file.h"
 #include "json_text.h"
 #include "log.h"
 #include "notification.h"
@@ -343,6 +344,7 @@ enum err registry_create(const struct registry_parts *parts, struct registry **r
 	if (registry == NULL)
 		return ERR_NOMEM;
 	registry->parts = *parts;
+	registry->begun_ms = loop_now_ms(parts->loop);
 	registry->sweep = timer_of(sweep_removed, registry);
 	registry->scratch = arena_create(SCRATCH_MAX_BYTES);
 	registry->brief = arena_create(SCRATCH_MAX_BYTES);
@@ -381,6 +383,7 @@ void registry_free(struct registry *registry)
 	acknowledgement_cancel_all(registry);
 	index_end(&registry->by_location);
 	index_end(&registry->by_address);
+	file_forget_all(registry);
 	arena_free(registry->scratch);
 	arena_free(registry->brief);
 	arena_free(registry->event_arena);

@@ -40,6 +40,7 @@ struct registry_parts {                         /* all borrowed */
 	struct model *model;
 	struct events *events;
 	struct credentials *credentials;
+	const char *public_host;                /* in URIs for devices; NULL or "": the address that each speaks to */
 	uint32_t max_devices;
 	uint32_t awake_ms;                      /* REGISTRY_AWAKE_MS */
 	uint32_t grace_ms;                      /* REGISTRY_GRACE_MS */

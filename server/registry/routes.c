@@ -1,6 +1,7 @@
 /* LwM2M Transport TS 1.1, 6.4.1 and 6.4.4: what arrives at the server */
 #include "routes.h"
 
+#include "file.h"
 #include "notification.h"
 #include "registration.h"
 #include "reply.h"
@@ -18,6 +19,7 @@ static const struct route routes[] = {
 	{ "rd", 1, COAP_POST,   registration_register },
 	{ "rd", 2, COAP_DELETE, registration_deregister },
 	{ "dp", 1, COAP_POST,   notification_receive_send },
+	{ "files", 2, COAP_GET, file_fetch },
 };
 /* clang-format on */
 

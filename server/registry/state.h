@@ -10,6 +10,7 @@
 #define REGISTRY_MAX_LISTENERS 4
 
 struct acknowledgement;
+struct file;
 
 struct registry {
 	struct registry_parts parts;
@@ -20,7 +21,9 @@ struct registry {
 	struct observation *by_token;
 	struct operation *under_way;              /* by number */
 	struct acknowledgement *acknowledgements; /* answers to devices that wait for the store, by number */
+	struct file *files;                       /* that devices fetch, by name */
 	uint64_t last_number;
+	int64_t begun_ms;
 	struct device_entry *removed; /* until the next turn, since somebody may still look at them */
 	struct timer sweep;
 	struct arena *scratch;     /* of the endpoint's callback that runs */
