@@ -15,6 +15,7 @@
 #include "materials.h"
 #include "operation.h"
 #include "path.h"
+#include "serve.h"
 #include "work.h"
 
 #define RETRY_FIRST_MS  2000 /* after a request without an answer; doubles */
@@ -74,9 +75,10 @@ static void prepared(void *arg, enum err result)
 	struct preparation *preparation = arg;
 	struct job *job = orchestrator_by_ticket(preparation->orchestrator, preparation->ticket);
 	if (job != NULL && result == ERR_NONE) {
-		materials_free(job->materials);
+		struct materials *before = job->materials;
 		job->materials = preparation->materials;
-		preparation->materials = NULL;
+		preparation->materials = before;
+		serve_renewed(job);
 	}
 	preparation_free(preparation);
 	if (job != NULL)
@@ -141,6 +143,17 @@ static void first_step(struct job *job, const void *with)
 
 /* ---- breaks ---- */
 
+/* They are read again when it goes on; but its device may be in the middle of fetching the package. */
+static void put_away_materials(struct job *job)
+{
+	if (job->file_name[0] != 0) {
+		materials_forget_keysets(job->materials);
+		return;
+	}
+	materials_free(job->materials);
+	job->materials = NULL;
+}
+
 static void park(struct job *job, const void *with)
 {
 	if (job->must_stop) {
@@ -150,8 +163,7 @@ static void park(struct job *job, const void *with)
 	job->attempts++;
 	job->state = JOB_WAITING;
 	job->is_broken = false;
-	materials_free(job->materials); /* read again when it goes on */
-	job->materials = NULL;
+	put_away_materials(job);
 	rest_awhile(job);
 	/* For those who look: the job itself loses nothing without it. */
 	enum err err = job_put(job);

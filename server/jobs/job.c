@@ -7,6 +7,7 @@
 #include "log.h"
 #include "loop.h"
 #include "materials.h"
+#include "serve.h"
 #include "path.h"
 #include "vault.h"
 
@@ -128,6 +129,7 @@ void job_free(struct job *job)
 	loop_stop_timer(job->orchestrator->parts.loop, &job->deadline);
 	step_out_end(&job->out);
 	job_drop_notifications(job);
+	serve_end(job);
 	materials_free(job->materials);
 	job_drop_kept(job);
 	json_decref(job->result);

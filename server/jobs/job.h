@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <uthash.h>
 
+#include "file.h"
 #include "orchestrator.h"
 #include "plugin_host.h"
 #include "step_out.h"
@@ -89,6 +90,7 @@ struct job {
 	int64_t created_ms, updated_ms, deadline_ms;
 
 	struct materials *materials;
+	char file_name[FILE_NAME_SIZE];         /* under which its device fetches the package; "": it does not */
 	struct arena *step_arena;               /* what `out` points to */
 	struct cardea_out out;
 	enum cardea_result outcome;             /* of the step being stored */

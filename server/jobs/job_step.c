@@ -9,6 +9,7 @@
 #include "materials.h"
 #include "operation.h"
 #include "path.h"
+#include "serve.h"
 
 #define STORE_AGAIN_MS  1000
 #define TRACE_TEXT_SIZE 160
@@ -20,7 +21,7 @@ void job_begin_step(struct job *job)
 {
 	step_out_end(&job->out);
 	arena_reset(job->step_arena);
-	step_out_begin(&job->out, job->step_arena, job->materials);
+	step_out_begin(&job->out, job, job->step_arena, job->materials);
 }
 
 void job_note(struct job *job, const char *direction, const char *text)
@@ -140,6 +141,7 @@ void job_end(struct job *job, enum job_state state)
 	if (needs_reason && job->failure.kind == ERR_NONE)
 		fault_set(&job->failure, ERR_INTERNAL, "no reason was given");
 	loop_stop_timer(job->orchestrator->parts.loop, &job->timer);
+	serve_end(job);
 	if (job->steps > 0)
 		operation_end_job(job->orchestrator->parts.registry, job->endpoint, job->id);
 	job->state = state;

@@ -67,12 +67,18 @@ enum err materials_read(struct store *store, const struct vault *vault, struct p
 	return ERR_NONE;
 }
 
+void materials_forget_keysets(struct materials *materials)
+{
+	for (size_t i = 0; i < materials->keyset_count; i++)
+		keyset_wipe(&materials->keysets[i].keyset);
+	materials->keyset_count = 0;
+}
+
 void materials_free(struct materials *materials)
 {
 	if (materials == NULL)
 		return;
-	for (size_t i = 0; i < materials->keyset_count; i++)
-		keyset_wipe(&materials->keysets[i].keyset);
+	materials_forget_keysets(materials);
 	if (materials->package.len > 0)
 		wipe((void *)(uintptr_t)materials->package.at, materials->package.len);
 	arena_free(materials->rows);

@@ -15,6 +15,9 @@ MUST_CHECK enum err materials_read(struct store *store, const struct vault *vaul
                                    const char *endpoint, uint64_t package_id, struct materials **ret_materials);
 void materials_free(struct materials *materials);       /* wipes; accepts NULL */
 
+/* What only a step needs. */
+void materials_forget_keysets(struct materials *materials);
+
 struct bytes materials_package(const struct materials *materials);
 /* `version` 0: the lowest; an empty `aid` or key sets stored without one stand for the issuer's security domain. */
 MUST_CHECK enum err materials_keyset(const struct materials *materials, const char *kind, struct bytes aid, uint8_t version,

@@ -1,14 +1,18 @@
 #include "step_out.h"
 
 #include "materials.h"
+#include "serve.h"
 
 #define MAX_STATE_BYTES  (64u << 10)
 #define MAX_TRACE_LINES  512
 #define MAX_RESULT_BYTES (256u << 10)
 
-void step_out_begin(struct cardea_out *out, struct arena *arena, const struct materials *materials)
+void step_out_begin(struct cardea_out *out, struct job *job, struct arena *arena,
+		    const struct materials *materials)
 {
-	*out = (struct cardea_out){ .arena = arena, .materials = materials, .result = json_object() };
+	*out = (struct cardea_out){
+		.job = job, .arena = arena, .materials = materials, .result = json_object()
+	};
 	out->learned_end = &out->learned;
 	out->trace_end = &out->trace;
 }
@@ -54,12 +58,22 @@ static enum err keep(struct cardea_out *out, struct bytes state)
 	return noted(out, err);
 }
 
+/* The package is there as long as the request, and may be large. */
+static bool is_of_package(const struct cardea_out *out, struct bytes bytes)
+{
+	const struct bytes package = materials_package(out->materials);
+	const uintptr_t start = (uintptr_t)package.at, at = (uintptr_t)bytes.at;
+
+	return package.len > 0 && at >= start && at - start <= package.len &&
+	       bytes.len <= package.len - (at - start);
+}
+
 static enum err copy_record(struct cardea_out *out, const struct lwm2m_record *from, struct lwm2m_record *to)
 {
 	*to = *from;
 	bool has_bytes = from->value.type == LWM2M_STRING || from->value.type == LWM2M_OPAQUE ||
 			 from->value.type == LWM2M_CORELNK;
-	return has_bytes ? bytes_copy(out->arena, from->value.bytes, &to->value.bytes) : ERR_NONE;
+	return has_bytes && !is_of_package(out, from->value.bytes) ? bytes_copy(out->arena, from->value.bytes, &to->value.bytes) : ERR_NONE;
 }
 
 static enum err send_request(struct cardea_out *out, const struct cardea_request *request)
@@ -185,4 +199,5 @@ void step_out_calls(struct cardea_host_api *api)
 	api->learn = learn;
 	api->trace = step_out_trace;
 	api->keyset = find_keyset;
+	api->serve = serve_package;
 }

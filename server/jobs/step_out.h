@@ -6,6 +6,7 @@
 #include <cardea/plugin.h>
 #include <jansson.h>
 
+struct job;
 struct materials;
 
 enum step_next { STEP_NOTHING, STEP_SEND, STEP_WAIT, STEP_WORK };
@@ -23,6 +24,7 @@ struct learned {
 
 struct cardea_out {
 	struct arena *arena;                    /* everything below lives here */
+	struct job *job;
 	const struct materials *materials;
 	bool has_state;
 	struct bytes state;
@@ -44,7 +46,7 @@ struct cardea_out {
 	enum err broken;                        /* the first failure of a call: the step counts as failed with it */
 };
 
-void step_out_begin(struct cardea_out *out, struct arena *arena, const struct materials *materials);
+void step_out_begin(struct cardea_out *out, struct job *job, struct arena *arena, const struct materials *materials);
 void step_out_end(struct cardea_out *out);              /* frees work that was not taken, wipes the state */
 
 /* The trace and what was learned are durable: forgets them, so that they are not stored twice. */

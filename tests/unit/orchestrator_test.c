@@ -126,6 +126,22 @@ void operation_end_job(struct registry *registry, const char *endpoint, uint64_t
 	device_play.ended_job = job_id;
 }
 
+enum err file_offer(struct registry *registry, const char *name, const char *endpoint, struct bytes content)
+{
+	return ERR_NONE;
+}
+
+void file_withdraw(struct registry *registry, const char *name)
+{
+}
+
+enum err file_uri(const struct registry *registry, const char *name, const char *endpoint, struct arena *arena,
+		  const char **ret_uri)
+{
+	*ret_uri = arena_printf(arena, "coap://192.0.2.1/files/%s", name);
+	return *ret_uri == NULL ? ERR_NOMEM : ERR_NONE;
+}
+
 /* ---- the stage ---- */
 
 struct stage {

@@ -105,6 +105,11 @@ struct cardea_host_api {
 	enum err (*offer)(cardea_host *, const char *service, const void *table);
 	enum err (*find)(cardea_host *, const char *service, const void **ret_table);
 	void (*log)(cardea_host *, int level, const char *event, const char *format, ...);
+
+	/* Lets this job's device, and nobody else, fetch the content of the job's package until the job ends. *ret_uri, valid
+	 * during the call, is the same for all steps of a job. To be called again after CARDEA_RESUME. ERR_NOT_FOUND: the job
+	 * has no package. ERR_UNAVAILABLE: the device is not there, or has been reached in no way that it could fetch by. */
+	enum err (*serve)(cardea_out *, const char **ret_uri);
 };
 
 enum { CARDEA_LOG_ERROR, CARDEA_LOG_WARN, CARDEA_LOG_INFO, CARDEA_LOG_DEBUG };
