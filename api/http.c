@@ -8,6 +8,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "log.h"
+
 #define MAX_CONNECTIONS 1024
 #define IDLE_TIMEOUT_S  120
 #define PEM_BYTES       (32u << 10)
@@ -115,6 +117,15 @@ static void note_address(struct http_server *server)
 		 port);
 }
 
+/* Mostly clients that have gone: not ours to complain about. */
+static void __attribute__((format(printf, 2, 0)))
+pass_on_log(void *self, const char *format, va_list arguments)
+{
+	char text[256];
+	vsnprintf(text, sizeof text, format, arguments);
+	log_debug("http.library", "message=\"%.*s\"", (int)strcspn(text, "\n"), text);
+}
+
 static enum err start_daemon(struct http_server *server, struct fault *fault)
 {
 	struct sockaddr_storage address = { 0 };
@@ -130,11 +141,11 @@ static enum err start_daemon(struct http_server *server, struct fault *fault)
 		{ MHD_OPTION_END, 0, NULL },
 	};
 	server->daemon = MHD_start_daemon(
-		flags, 0, NULL, NULL, http_on_request, server, MHD_OPTION_SOCK_ADDR, &address,
-		MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, server, MHD_OPTION_UNESCAPE_CALLBACK,
-		keep_escapes, server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MAX_CONNECTIONS,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_ARRAY,
-		server->certificate != NULL ? tls : tls + 2, MHD_OPTION_END);
+		flags, 0, NULL, NULL, http_on_request, server, MHD_OPTION_EXTERNAL_LOGGER, pass_on_log, NULL,
+		MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, server,
+		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, server, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+		MHD_OPTION_ARRAY, server->certificate != NULL ? tls : tls + 2, MHD_OPTION_END);
 	if (server->daemon == NULL)
 		return fault_set(fault, ERR_CONFLICT, "http_listen: %s cannot be bound",
 				 server->settings.listen);
