@@ -100,9 +100,9 @@ static void answered(void *self, uint64_t id, const struct operation_answer *ans
 	struct fault fault = answer->fault;
 	if (request == NULL)
 		return;
-	if (answer->code == 0)
+	if (answer->code == 0 && fault.kind != ERR_MALFORMED)
 		http_reply_fault_or(request, &fault, fault.kind);
-	else if (answer->code >> 5 != 2)
+	else if (answer->code != 0 && answer->code >> 5 != 2)
 		reply_device_error(request, answer);
 	else if (fault.kind != ERR_NONE)
 		http_reply_problem(request, 502, "bad-device-answer",
