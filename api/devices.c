@@ -43,7 +43,7 @@ void devices_list(struct http_request *request)
 	struct fault fault = { .kind = ERR_NONE };
 	const char *cursor = http_query(request, "cursor");
 	uint64_t limit;
-	enum err err = http_query_number(request, "limit", 100, 1000, &limit, &fault);
+	enum err err = page_limit(request, &limit, &fault);
 	if (err != ERR_NONE) {
 		http_reply_fault(request, &fault);
 		return;

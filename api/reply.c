@@ -85,14 +85,23 @@ enum err item_id(const struct http_request *request, uint64_t *ret_id, struct fa
 	return ERR_NONE;
 }
 
+enum err page_limit(const struct http_request *request, uint64_t *ret_limit, struct fault *fault)
+{
+	uint64_t limit;
+	enum err err = http_query_number(request, "limit", PAGE_LIMIT, PAGE_MAX_LIMIT, &limit, fault);
+	if (err == ERR_NONE && limit == 0)
+		err = fault_set(fault, ERR_MALFORMED, "limit: at least 1");
+	if (err == ERR_NONE)
+		*ret_limit = limit;
+	return err;
+}
+
 enum err page_of(const struct http_request *request, struct page *ret_page, struct fault *fault)
 {
 	struct page page;
-	enum err err = http_query_number(request, "limit", PAGE_LIMIT, PAGE_MAX_LIMIT, &page.limit, fault);
+	enum err err = page_limit(request, &page.limit, fault);
 	if (err == ERR_NONE)
 		err = http_query_number(request, "cursor", 0, INT64_MAX, &page.before, fault);
-	if (err == ERR_NONE && page.limit == 0)
-		err = fault_set(fault, ERR_MALFORMED, "limit: at least 1");
 	if (err == ERR_NONE)
 		*ret_page = page;
 	return err;

@@ -26,7 +26,9 @@ MUST_CHECK enum err item_id(const struct http_request *request, uint64_t *ret_id
 struct page {
 	uint64_t limit, before;                 /* before 0: from the newest */
 };
-/* ?limit (1 to 1000, default 100) and ?cursor. */
+/* ?limit: 1 to 1000, default 100. */
+MUST_CHECK enum err page_limit(const struct http_request *request, uint64_t *ret_limit, struct fault *fault);
+/* That and ?cursor. */
 MUST_CHECK enum err page_of(const struct http_request *request, struct page *ret_page, struct fault *fault);
 /* The cursor after a page of `count` items whose last has `last_id`; NULL when it was the last page. In the arena. */
 const char *page_next(const struct http_request *request, const struct page *page, size_t count, uint64_t last_id);
