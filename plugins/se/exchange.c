@@ -73,6 +73,17 @@ static bool is_incomplete(const struct task *task, uint16_t sw)
 	return sw == SW_CUT || (sw >> 8 == 0x61 && (task->session.level & SCP03_R_MAC) != 0);
 }
 
+/* Whoever refused a change, the card or somebody before it: whether the card has counted the command is not
+ * known, and with a chain that does not fit it would refuse the look that follows. */
+static void doubt_channel(struct task *task, const struct planned *planned, const struct card_answer *answer)
+{
+	const bool is_refused = !answer->is_cut && !sw_is_success(answer->response.sw);
+
+	if (planned->is_change && is_refused && task->kept.channel == CHANNEL_OPEN &&
+	    task->kept.ending == ENDING_NONE)
+		task_reopen(task, task->kept.key_version);
+}
+
 /* One answer. The chains stand where this command left them, whatever was planned after it. */
 static void take_answer(struct task *task, const struct planned *planned, const struct response *wire)
 {
@@ -95,10 +106,12 @@ static void take_answer(struct task *task, const struct planned *planned, const 
 		return;
 	}
 	task->kept.mark = planned->mark;
-	if (channel == CHANNEL_VERIFIED)
+	if (channel == CHANNEL_VERIFIED) {
 		channel_take_authentication(task, &answer.response);
-	else
+	} else {
 		task->operation->take(task, planned, &answer);
+		doubt_channel(task, planned, &answer);
+	}
 }
 
 static void take_answers(struct task *task, const struct script_response *script, struct batch *batch)
