@@ -23,7 +23,7 @@
 #define QUEUE_MAX_WRITES  16384
 #define QUEUE_MAX_BYTES   (64u << 20)
 #define UPLOADS_MAX_BYTES (16u << 20)
-#define TOUCHES_WAIT_MS   1000
+#define TOUCHES_WAIT_MS   5000
 
 struct store {
 	enum store_mode mode;

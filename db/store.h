@@ -61,7 +61,7 @@ struct registration_row {
 MUST_CHECK enum err store_put_registration(struct store *store, const struct registration_row *row,
                                            struct store_done done);
 /* A plain refresh: only updated_ms and expires_ms of an endpoint. Kept in memory, the last one of each endpoint, and
- * written once a second; what a crash or a failed disk takes with it the device's next Update repairs. */
+ * written every five seconds; what a crash or a failed disk takes with it the device's next Update repairs. */
 MUST_CHECK enum err store_touch_registration(struct store *store, const char *endpoint, int64_t updated_ms,
                                              int64_t expires_ms);
 /* With its observations. */
