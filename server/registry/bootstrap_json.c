@@ -3,15 +3,15 @@
 
 #include <stdlib.h>
 
+#include "bootstrap_json_hide.h"
 #include "json_node.h"
+#include "json_resources.h"
 #include "path.h"
-#include "value_json.h"
 
 #define MAX_URI_BYTES      255
 #define MAX_BINDING_BYTES  14
 #define MAX_IDENTITY_BYTES 128
 #define MIN_KEY_BYTES      16
-#define MAX_RESOURCES      256
 #define DEFAULT_LIFETIME_S 86400
 
 struct reading {
@@ -19,96 +19,6 @@ struct reading {
 	const struct model *model;
 	struct fault *fault;
 };
-
-/* ---- resources: {"2": 10, "24": {"0": "11:0"}} ---- */
-
-struct record_list {
-	struct lwm2m_record *at;
-	size_t count;
-};
-
-static enum err read_value(const struct reading *reading, const struct json_node *node,
-			   struct lwm2m_path path, struct record_list *list)
-{
-	struct lwm2m_record record = { .path = path };
-	struct fault reason = { 0 };
-	enum err err;
-
-	if (list->count == MAX_RESOURCES)
-		return json_wrong(node, ERR_LIMIT, "more than %d resources", MAX_RESOURCES);
-	err = value_from_json(reading->arena, reading->model, path, node->json, NULL, &record.value, &reason);
-	if (err == ERR_NONE && model_object(reading->model, path.object, NULL) != NULL)
-		err = model_check(reading->model, &record, &reason);
-	if (err != ERR_NONE)
-		return json_wrong(node, err, "%s", reason.text[0] != 0 ? reason.text : err_name(err));
-	list->at[list->count++] = record;
-	return ERR_NONE;
-}
-
-static enum err parse_below(const struct json_node *node, struct lwm2m_path base, const char *name,
-			    struct lwm2m_path *ret_path)
-{
-	char text[PATH_TEXT_SIZE];
-	char *whole = arena_printf(node->arena, "%s/%s", path_print(base, text), name);
-	struct lwm2m_path path;
-
-	if (whole == NULL)
-		return ERR_NOMEM;
-	if (path_parse(bytes_of_text(whole), &path, NULL) != ERR_NONE || path.depth != base.depth + 1)
-		return json_wrong(node, ERR_MALFORMED, "must be the id of a resource");
-	*ret_path = path;
-	return ERR_NONE;
-}
-
-static enum err read_resource(const struct reading *reading, const struct json_node *node,
-			      struct lwm2m_path path, struct record_list *list)
-{
-	const char *name;
-	json_t *value;
-
-	if (!json_is_object(node->json))
-		return read_value(reading, node, path, list);
-	json_object_foreach ((json_t *)node->json, name, value) {
-		struct json_node instance = json_member(node, name);
-		struct lwm2m_path below;
-		enum err err = parse_below(&instance, path, name, &below);
-
-		if (err == ERR_NONE)
-			err = read_value(reading, &instance, below, list);
-		if (err != ERR_NONE)
-			return err;
-	}
-	return ERR_NONE;
-}
-
-static enum err read_resources(const struct reading *reading, const struct json_node *node,
-			       struct lwm2m_path instance, struct lwm2m_records *ret_records)
-{
-	struct record_list list = { 0 };
-	const char *name;
-	json_t *value;
-
-	*ret_records = (struct lwm2m_records){ 0 };
-	if (node->json == NULL)
-		return ERR_NONE;
-	if (!json_is_object(node->json))
-		return json_wrong(node, ERR_MALFORMED, "must be an object");
-	list.at = arena_alloc_array(reading->arena, MAX_RESOURCES, sizeof(*list.at));
-	if (list.at == NULL)
-		return ERR_NOMEM;
-	json_object_foreach ((json_t *)node->json, name, value) {
-		struct json_node resource = json_member(node, name);
-		struct lwm2m_path path;
-		enum err err = parse_below(&resource, instance, name, &path);
-
-		if (err == ERR_NONE)
-			err = read_resource(reading, &resource, path, &list);
-		if (err != ERR_NONE)
-			return err;
-	}
-	*ret_records = (struct lwm2m_records){ list.at, list.count };
-	return ERR_NONE;
-}
 
 /* ---- servers ---- */
 
@@ -176,7 +86,7 @@ static enum err read_security(const struct reading *reading, const struct json_n
 	if (err == ERR_NONE)
 		err = json_text_of(&mode, 16, &name);
 	if (err == ERR_NONE)
-		err = read_resources(reading, &resources, LWM2M_INSTANCE(0, 0), &server->security);
+		err = json_resources_of(reading->model, &resources, LWM2M_INSTANCE(0, 0), &server->security);
 	if (err != ERR_NONE)
 		return err;
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
@@ -226,7 +136,7 @@ static enum err read_server(const struct reading *reading, const struct json_nod
 	if (err == ERR_NONE)
 		err = read_security(reading, &security, server);
 	if (err == ERR_NONE)
-		err = read_resources(reading, &resources, LWM2M_INSTANCE(1, 0), &server->server);
+		err = json_resources_of(reading->model, &resources, LWM2M_INSTANCE(1, 0), &server->server);
 	server->short_server_id = (uint16_t)short_server_id;
 	server->lifetime_s = (uint32_t)lifetime_s;
 	return err;
@@ -309,7 +219,8 @@ static enum err read_object(const struct reading *reading, const struct json_nod
 		err = read_path(reading, &path, &object->path);
 	if (err == ERR_NONE && object->path.depth != 2)
 		err = json_wrong(&path, ERR_MALFORMED, "must be the path of an instance, as in /11/0");
-	return err == ERR_NONE ? read_resources(reading, &resources, object->path, &object->records) : err;
+	return err == ERR_NONE ? json_resources_of(reading->model, &resources, object->path, &object->records)
+			       : err;
 }
 
 /* ---- the whole ---- */
@@ -391,50 +302,6 @@ static enum err read_document(const struct reading *reading, const struct json_n
 	return ERR_NONE;
 }
 
-/* ---- without keys ---- */
-
-static void hide_resources(json_t *resources, struct lwm2m_path instance)
-{
-	const char *name;
-	json_t *value;
-	void *next;
-
-	json_object_foreach_safe(resources, next, name, value)
-	{
-		struct lwm2m_path id;
-
-		if (path_parse(bytes_of_text(name), &id, NULL) == ERR_NONE &&
-		    bootstrap_is_secret(LWM2M_RESOURCE(instance.object, instance.instance, id.object)))
-			json_object_del(resources, name);
-	}
-}
-
-static void hide_key(json_t *security)
-{
-	json_t *key = json_object_get(security, "keyHex");
-
-	if (json_is_string(key))
-		wipe((char *)(uintptr_t)json_string_value(key), json_string_length(key));
-	json_object_del(security, "keyHex");
-	hide_resources(json_object_get(security, "resources"), LWM2M_INSTANCE(0, 0));
-}
-
-static void hide_keys(json_t *document)
-{
-	json_t *item;
-	size_t i;
-
-	json_array_foreach (json_object_get(document, "servers"), i, item)
-		hide_key(json_object_get(item, "security"));
-	json_array_foreach (json_object_get(document, "objects"), i, item) {
-		const char *text = json_string_value(json_object_get(item, "path"));
-		struct lwm2m_path path;
-
-		if (text != NULL && path_parse(bytes_of_text(text), &path, NULL) == ERR_NONE)
-			hide_resources(json_object_get(item, "resources"), path);
-	}
-}
-
 static enum err print(struct arena *arena, const json_t *document, const char **ret_text)
 {
 	char *text = json_dumps(document, JSON_COMPACT);
@@ -462,7 +329,7 @@ enum err bootstrap_configuration_read(struct arena *arena, const struct model *m
 	err = read_document(&reading, &root, &configuration);
 	if (err == ERR_NONE)
 		err = bootstrap_configuration_check(model, &configuration, is_for_all, fault);
-	hide_keys(document);
+	bootstrap_hide_keys(document);
 	if (err == ERR_NONE)
 		err = print(arena, document, &text);
 	json_decref(document);

@@ -23,6 +23,15 @@ static uint16_t short_server_id_of(const struct link *link)
 	return id < LWM2M_ID_NONE ? (uint16_t)id : 0;
 }
 
+static bool is_told(const struct bootstrap_instance *instances, size_t count, struct lwm2m_path path)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (instances[i].object == path.object && instances[i].instance == path.instance)
+			return true;
+	}
+	return false;
+}
+
 /* LwM2M 1.0 says lwm2m="1.0" before the first link. */
 static struct bytes after_version(struct bytes text)
 {
@@ -53,9 +62,13 @@ enum err bootstrap_found_read(struct arena *arena, struct bytes text, struct boo
 	for (size_t i = 0; i < links.count; i++) {
 		struct lwm2m_path path;
 
-		if (path_parse(links.at[i].target, &path, NULL) == ERR_NONE && path.depth == 2)
-			instances[count++] = (struct bootstrap_instance){ path.object, path.instance,
-									  short_server_id_of(&links.at[i]) };
+		if (path_parse(links.at[i].target, &path, NULL) != ERR_NONE || path.depth != 2)
+			continue;
+		if (is_told(instances, count, path))
+			return fault_set(fault, ERR_MALFORMED, "/%u/%u is told twice", path.object,
+					 path.instance);
+		instances[count++] = (struct bootstrap_instance){ path.object, path.instance,
+								  short_server_id_of(&links.at[i]) };
 	}
 	*ret_found = (struct bootstrap_found){ instances, count };
 	return ERR_NONE;
