@@ -47,7 +47,7 @@ static void reply_records(struct http_request *request, const struct operation_a
 	const struct format *format = format_find(answer->format);
 	struct builder b = builder_in(request->arena);
 	struct bytes text;
-	build_records_json(&b, request->api->parts.model, answer->records);
+	build_records_json(&b, answer->model, answer->records);
 	build_u8(&b, 0);
 	if (builder_bytes(&b, &text) != ERR_NONE) {
 		http_reply_err(request, ERR_NOMEM);

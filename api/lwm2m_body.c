@@ -11,14 +11,19 @@
 
 #define MAX_RESOURCES 4096
 
-static enum err read_value(const struct http_request *request, const json_t *item,
+struct reading {
+	struct arena *arena;
+	const struct model *model; /* as the device has it */
+};
+
+static enum err read_value(const struct reading *reading, const json_t *item,
 			   struct lwm2m_record *record, struct fault *fault)
 {
 	const json_t *named = json_object_get(item, "type");
 	const char *type = json_is_string(named) ? json_string_value(named) : named != NULL ? "" : NULL;
 	char path[PATH_TEXT_SIZE];
 	struct fault reason = { .kind = ERR_NONE };
-	enum err err = value_from_json(request->arena, request->api->parts.model, record->path,
+	enum err err = value_from_json(reading->arena, reading->model, record->path,
 				       json_object_get(item, "value"), type, &record->value, &reason);
 	return err == ERR_NONE ? ERR_NONE
 			       : fault_set(fault, err, "%s: %s", path_print(record->path, path),
@@ -49,7 +54,7 @@ static enum err item_path(const json_t *item, struct lwm2m_path base, struct lwm
 	return err;
 }
 
-static enum err read_item(const struct http_request *request, const json_t *item, struct lwm2m_path base,
+static enum err read_item(const struct reading *reading, const json_t *item, struct lwm2m_path base,
 			  struct lwm2m_record *record, struct fault *fault)
 {
 	static const char *const members[] = {
@@ -63,21 +68,21 @@ static enum err read_item(const struct http_request *request, const json_t *item
 	if (err == ERR_NONE && (record->path.depth < 3 || !path_starts_with(record->path, base)))
 		err = fault_set(fault, ERR_MALFORMED,
 				"resources: a path is not of a resource below the request's");
-	return err == ERR_NONE ? read_value(request, item, record, fault) : err;
+	return err == ERR_NONE ? read_value(reading, item, record, fault) : err;
 }
 
-static enum err read_items(const struct http_request *request, const json_t *items, struct lwm2m_path base,
+static enum err read_items(const struct reading *reading, const json_t *items, struct lwm2m_path base,
 			   struct operation_request *operation, struct fault *fault)
 {
 	size_t count = json_array_size(items), i;
 	json_t *item;
 	if (!json_is_array(items) || count == 0 || count > MAX_RESOURCES)
 		return fault_set(fault, ERR_MALFORMED, "resources: 1 to %d items", MAX_RESOURCES);
-	struct lwm2m_record *records = arena_alloc_array(request->arena, count, sizeof *records);
+	struct lwm2m_record *records = arena_alloc_array(reading->arena, count, sizeof *records);
 	if (records == NULL)
 		return ERR_NOMEM;
 	json_array_foreach (items, i, item) {
-		enum err err = read_item(request, item, base, &records[i], fault);
+		enum err err = read_item(reading, item, base, &records[i], fault);
 		if (err != ERR_NONE)
 			return err;
 	}
@@ -85,17 +90,26 @@ static enum err read_items(const struct http_request *request, const json_t *ite
 	return ERR_NONE;
 }
 
-static enum err read_single(const struct http_request *request, const json_t *body,
+static enum err read_single(const struct reading *reading, const json_t *body,
 			    struct operation_request *operation, struct fault *fault)
 {
-	struct lwm2m_record *record = arena_alloc(request->arena, sizeof *record);
+	struct lwm2m_record *record = arena_alloc(reading->arena, sizeof *record);
 	if (record == NULL)
 		return ERR_NOMEM;
 	if (operation->path.depth < 3)
 		return fault_set(fault, ERR_MALFORMED, "value: the path is not of a resource; use resources");
 	record->path = operation->path;
 	operation->records = (struct lwm2m_records){ record, 1 };
-	return read_value(request, body, record, fault);
+	return read_value(reading, body, record, fault);
+}
+
+/* Of a device that is not registered, which the operation will say, all there is. */
+static enum err begin_reading(const struct http_request *request, struct reading *ret_reading)
+{
+	const struct device *device = registry_find(request->api->parts.registry, request->endpoint);
+	const struct model *model = request->api->parts.model;
+	*ret_reading = (struct reading){ request->arena, model };
+	return device == NULL ? ERR_NONE : device_model(device, model, request->arena, &ret_reading->model);
 }
 
 static enum err read_json(const struct http_request *request, struct operation_request *operation,
@@ -105,7 +119,10 @@ static enum err read_json(const struct http_request *request, struct operation_r
 	json_t *body = NULL;
 	struct lwm2m_path base = operation->path;
 	json_int_t instance = LWM2M_ID_NONE;
-	enum err err = http_body_object(request, &body, fault);
+	struct reading reading;
+	enum err err = begin_reading(request, &reading);
+	if (err == ERR_NONE)
+		err = http_body_object(request, &body, fault);
 	if (err == ERR_NONE)
 		err = body_members(body, members, fault);
 	if (err == ERR_NONE && json_object_get(body, "instance") != NULL)
@@ -114,8 +131,8 @@ static enum err read_json(const struct http_request *request, struct operation_r
 		base = LWM2M_INSTANCE(base.object, (uint16_t)instance);
 	if (err == ERR_NONE)
 		err = json_object_get(body, "value") != NULL
-			      ? read_single(request, body, operation, fault)
-			      : read_items(request, json_object_get(body, "resources"), base, operation,
+			      ? read_single(&reading, body, operation, fault)
+			      : read_items(&reading, json_object_get(body, "resources"), base, operation,
 					   fault);
 	json_decref(body);
 	return err;

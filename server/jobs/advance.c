@@ -285,12 +285,16 @@ static void deliver_notification(struct job *job, const struct notification *not
 	struct answer with = { .path = note->path,
 			       .format = note->format,
 			       .payload = bytes_of(note->payload, note->payload_len) };
+	const struct device *device = registry_find(orchestrator->parts.registry, job->endpoint);
+	const struct model *model = orchestrator->parts.model;
 	const struct format *format = format_find(note->format);
+	if (device != NULL)
+		with.fault.kind = device_model(device, model, orchestrator->scratch, &model);
 	if (format == NULL)
 		fault_set(&with.fault, ERR_UNSUPPORTED, "content format %u", note->format);
-	else
-		with.fault.kind = format->read(orchestrator->scratch, orchestrator->parts.model, note->path,
-					       with.payload, &with.records, &with.fault);
+	else if (with.fault.kind == ERR_NONE)
+		with.fault.kind = format->read(orchestrator->scratch, model, note->path, with.payload,
+					       &with.records, &with.fault);
 	job_advance(job, SIGNAL_NOTIFIED, &with);
 }
 

@@ -29,6 +29,10 @@ struct model {
 	const struct object_model **objects;
 	size_t count, capacity;
 	struct source *newest;
+	/* of a view, which has nothing of the above: */
+	const struct model *whole;
+	const struct object_version *versions;
+	size_t version_count;
 };
 
 enum err model_create(struct model **ret_model)
@@ -73,6 +77,21 @@ bool version_parse(struct bytes text, uint16_t *ret_major, uint16_t *ret_minor)
 	return true;
 }
 
+enum err model_view(struct arena *arena, const struct model *model, const struct object_version *versions,
+		    size_t count, const struct model **ret_view)
+{
+	struct model *view = arena_alloc(arena, sizeof(*view));
+	struct object_version *copies = arena_alloc_array(arena, count + 1, sizeof(*copies));
+
+	if (view == NULL || copies == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < count; i++)
+		copies[i] = versions[i];
+	*view = (struct model){ .whole = model, .versions = copies, .version_count = count };
+	*ret_view = view;
+	return ERR_NONE;
+}
+
 static int64_t order_of(uint16_t id, uint16_t major, uint16_t minor)
 {
 	return (int64_t)id << 32 | (int64_t)major << 16 | minor;
@@ -97,25 +116,55 @@ static size_t count_before(const struct model *model, int64_t order)
 
 const struct object_model *model_at(const struct model *model, size_t i)
 {
+	if (model->whole != NULL)
+		return model_at(model->whole, i);
 	return i < model->count ? model->objects[i] : NULL;
+}
+
+static const struct object_model *exact(const struct model *model, struct object_version version)
+{
+	const struct object_model *object =
+		model_at(model, count_before(model, order_of(version.object, version.major, version.minor)));
+
+	return object != NULL && object->id == version.object && object->major == version.major &&
+			       object->minor == version.minor
+		       ? object
+		       : NULL;
+}
+
+static const struct object_model *newest(const struct model *model, uint16_t id)
+{
+	size_t before = count_before(model, order_of(id, UINT16_MAX, UINT16_MAX) + 1);
+	const struct object_model *object = before > 0 ? model->objects[before - 1] : NULL;
+
+	return object != NULL && object->id == id ? object : NULL;
+}
+
+static int compare_object(const void *id, const void *version)
+{
+	return *(const uint16_t *)id - ((const struct object_version *)version)->object;
+}
+
+static const struct object_model *seen(const struct model *view, uint16_t id)
+{
+	const struct object_version *version = view->version_count == 0
+						       ? NULL
+						       : bsearch(&id, view->versions, view->version_count,
+								 sizeof(*view->versions), compare_object);
+	const struct object_model *object = version == NULL ? NULL : exact(view->whole, *version);
+
+	return object != NULL ? object : newest(view->whole, id);
 }
 
 const struct object_model *model_object(const struct model *model, uint16_t id, const char *version)
 {
-	const struct object_model *object;
-	uint16_t major, minor;
-	size_t before;
+	struct object_version wanted = { .object = id };
 
-	if (version == NULL) {
-		before = count_before(model, order_of(id, UINT16_MAX, UINT16_MAX) + 1);
-		object = before > 0 ? model->objects[before - 1] : NULL;
-		return object != NULL && object->id == id ? object : NULL;
-	}
-	if (!version_parse(bytes_of_text(version), &major, &minor))
+	if (version == NULL)
+		return model->whole != NULL ? seen(model, id) : newest(model, id);
+	if (!version_parse(bytes_of_text(version), &wanted.major, &wanted.minor))
 		return NULL;
-	object = model_at(model, count_before(model, order_of(id, major, minor)));
-	return object != NULL && object->id == id && object->major == major && object->minor == minor ? object
-												      : NULL;
+	return exact(model->whole != NULL ? model->whole : model, wanted);
 }
 
 static int compare_id(const void *id, const void *resource)

@@ -29,6 +29,11 @@ struct object_model {
 
 struct model;
 
+/* Which version of an object somebody has. */
+struct object_version {
+	uint16_t object, major, minor;
+};
+
 /* "1.1" as two numbers; false for anything else. */
 bool version_parse(struct bytes text, uint16_t *ret_major, uint16_t *ret_minor);
 
@@ -41,6 +46,14 @@ MUST_CHECK enum err model_add_ddf(struct model *model, struct bytes xml, struct 
 /* Every *.xml of a folder, up to the first that is refused, which the fault names. ERR_NOT_FOUND: no such
  * folder. */
 MUST_CHECK enum err model_add_folder(struct model *model, const char *path, struct fault *fault);
+
+/* The same definitions for one who has these versions, in order of their objects and each object once: to him
+ * the newest definition of an object is the one of his version, where that is known. In the arena, together
+ * with a copy of the versions; the model outlives it, and what is added to the model is seen here too.
+ * ERR_NOMEM. */
+MUST_CHECK enum err model_view(struct arena *arena, const struct model *model,
+			       const struct object_version *versions, size_t count,
+			       const struct model **ret_view);
 
 /* Row by row, in order of id and version, for lists; NULL after the last. */
 const struct object_model *model_at(const struct model *model, size_t i);

@@ -25,7 +25,7 @@ static void publish(struct registry *registry, const struct notification *notifi
 	if (notification->job_id != 0 || notification->fault.kind != ERR_NONE)
 		return;
 	arena_reset(registry->event_arena);
-	build_records_json(&values, registry->parts.model, notification->records);
+	build_records_json(&values, notification->model, notification->records);
 	build_u8(&values, 0);
 	if (builder_bytes(&values, &values_text) == ERR_NONE) {
 		const struct json_member members[] = {
@@ -83,12 +83,14 @@ static void read_notification(struct registry *registry, const struct observatio
 	};
 
 	arena_reset(registry->scratch);
+	notification.fault.kind = device_model(&observation->entry->device, registry->parts.model,
+					       registry->scratch, &notification.model);
 	if (message->code >> 5 != 2)
 		fault_set(&notification.fault, ERR_CONFLICT, "the device ended the observation with %u.%02u",
 			  message->code >> 5, message->code & 31u);
-	else
+	else if (notification.fault.kind == ERR_NONE)
 		notification.records = operation_message_records(
-			registry->scratch, registry->parts.model, observation->target.path,
+			registry->scratch, notification.model, observation->target.path,
 			observation->format, message, &notification.fault);
 	*ret_notification = notification;
 }
@@ -127,7 +129,7 @@ static bool is_send_format(uint16_t number)
 	       format_find(number) != NULL;
 }
 
-static uint8_t read_send(const struct registry *registry, const struct device *device,
+static uint8_t read_send(const struct model *model, const struct device *device,
 			 const struct coap_request *request, struct lwm2m_records *ret_records,
 			 struct fault *fault)
 {
@@ -140,7 +142,7 @@ static uint8_t read_send(const struct registry *registry, const struct device *d
 		return COAP_CODE(4, 15);
 	}
 	err = format_find(message->content_format)
-		      ->read(request->arena, registry->parts.model, root, message->payload, ret_records,
+		      ->read(request->arena, model, root, message->payload, ret_records,
 			     fault);
 	if (err != ERR_NONE)
 		return COAP_CODE(4, 0);
@@ -168,7 +170,12 @@ void notification_receive_send(struct registry *registry, const struct coap_requ
 		reply_fault(registry, request->reply, COAP_CODE(4, 4), &fault);
 		return;
 	}
-	code = read_send(registry, &entry->device, request, &notification.records, &fault);
+	if (device_model(&entry->device, registry->parts.model, request->arena, &notification.model) !=
+	    ERR_NONE) {
+		reply_busy(registry, request->reply);
+		return;
+	}
+	code = read_send(notification.model, &entry->device, request, &notification.records, &fault);
 	if (code != COAP_CODE(2, 4)) {
 		reply_fault(registry, request->reply, code, &fault);
 		return;

@@ -11,6 +11,7 @@ struct notification {
 	uint16_t format;
 	struct bytes payload;
 	struct lwm2m_records records;
+	const struct model *model;              /* by which they are decoded */
 	struct fault fault;
 };
 

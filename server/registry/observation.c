@@ -214,6 +214,7 @@ static void renewed(void *self, uint64_t token, const struct operation_answer *a
 		.format = answer->format,
 		.payload = answer->payload,
 		.records = answer->records,
+		.model = answer->model,
 		.fault = answer->fault,
 	};
 	notification_tell(registry, &notification);

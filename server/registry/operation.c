@@ -76,7 +76,7 @@ static bool is_writing(enum lwm2m_operation operation)
 	       operation == LWM2M_CREATE;
 }
 
-static enum err check_record(const struct registry *registry, const struct operation_request *request,
+static enum err check_record(const struct model *model, const struct operation_request *request,
 			     const struct lwm2m_record *record, struct fault *fault)
 {
 	char path[PATH_TEXT_SIZE], base[PATH_TEXT_SIZE];
@@ -90,19 +90,19 @@ static enum err check_record(const struct registry *registry, const struct opera
 				 is_writing(request->operation) ? "nothing to write" : "a name has no value");
 	/* Of an object that nobody has described any value may be written. */
 	if (!is_writing(request->operation) ||
-	    model_object(registry->parts.model, record->path.object, NULL) == NULL)
+	    model_object(model, record->path.object, NULL) == NULL)
 		return ERR_NONE;
-	return model_check(registry->parts.model, record, fault);
+	return model_check(model, record, fault);
 }
 
-static enum err check_records(const struct registry *registry, const struct operation_request *request,
+static enum err check_records(const struct model *model, const struct operation_request *request,
 			      struct fault *fault)
 {
 	for (size_t i = 0; i < request->records.count; i++) {
 		enum err err = check_object(request->records.at[i].path, fault);
 
 		if (err == ERR_NONE)
-			err = check_record(registry, request, &request->records.at[i], fault);
+			err = check_record(model, request, &request->records.at[i], fault);
 		if (err != ERR_NONE)
 			return err;
 	}
@@ -137,7 +137,7 @@ static enum err check_body(const struct operation_request *request, struct fault
 	return ERR_NONE;
 }
 
-static enum err check(const struct registry *registry, const struct device *device,
+static enum err check(const struct model *model, const struct device *device,
 		      const struct operation_request *request, struct fault *fault)
 {
 	enum err err = check_path(request, fault);
@@ -147,7 +147,7 @@ static enum err check(const struct registry *registry, const struct device *devi
 	if (err == ERR_NONE)
 		err = check_body(request, fault);
 	if (err == ERR_NONE)
-		err = check_records(registry, request, fault);
+		err = check_records(model, request, fault);
 	return err;
 }
 
@@ -294,8 +294,10 @@ static enum err prepare(struct registry *registry, struct device_entry *entry,
 			const struct operation_request *request, struct operation *operation,
 			struct fault *fault)
 {
-	enum err err = check(registry, &entry->device, request, fault);
+	enum err err = device_model(&entry->device, registry->parts.model, operation->arena, &operation->model);
 
+	if (err == ERR_NONE)
+		err = check(operation->model, &entry->device, request, fault);
 	if (err == ERR_NONE)
 		err = copy_request(operation->arena, request, &operation->request, fault);
 	if (err == ERR_NONE &&
@@ -303,7 +305,7 @@ static enum err prepare(struct registry *registry, struct device_entry *entry,
 		err = find_observation(entry, operation, fault);
 	if (err == ERR_NONE) {
 		operation->entry = entry;
-		err = operation_message_make(operation, registry->parts.model, fault);
+		err = operation_message_make(operation, fault);
 	}
 	return err;
 }

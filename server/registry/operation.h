@@ -31,6 +31,7 @@ struct operation_answer {
 	uint16_t format;                        /* of payload */
 	struct bytes payload;
 	struct lwm2m_records records;           /* of a success */
+	const struct model *model;              /* by which they are decoded; valid during the call */
 	struct lwm2m_path location;             /* of a Create: depth 2 when the device told it */
 };
 

@@ -216,7 +216,7 @@ enum err operation_message_of(struct arena *arena, const struct model *model, co
 }
 
 /* In the format of the attempt, or the next one that can carry the records. */
-enum err operation_message_make(struct operation *operation, const struct model *model, struct fault *fault)
+enum err operation_message_make(struct operation *operation, struct fault *fault)
 {
 	const struct device *device = &operation->entry->device;
 	size_t count = attempts_of(device, &operation->request).count;
@@ -225,7 +225,7 @@ enum err operation_message_make(struct operation *operation, const struct model 
 
 	do {
 		why = (struct fault){ 0 };
-		err = operation_message_of(operation->arena, model, device, &operation->request,
+		err = operation_message_of(operation->arena, operation->model, device, &operation->request,
 					   operation->attempt, &operation->message, &why);
 	} while (err == ERR_UNSUPPORTED && ++operation->attempt < count);
 	if (err != ERR_NONE)
@@ -233,7 +233,7 @@ enum err operation_message_make(struct operation *operation, const struct model 
 	return err;
 }
 
-bool operation_message_again(struct operation *operation, const struct model *model, uint8_t code)
+bool operation_message_again(struct operation *operation, uint8_t code)
 {
 	const struct operation_request *request = &operation->request;
 
@@ -244,7 +244,7 @@ bool operation_message_again(struct operation *operation, const struct model *mo
 	if (++operation->attempt >= attempts_of(&operation->entry->device, request).count)
 		return false;
 	operation->was_refused = true;
-	return operation_message_make(operation, model, NULL) == ERR_NONE;
+	return operation_message_make(operation, NULL) == ERR_NONE;
 }
 
 /* ---- the answer ---- */
@@ -302,20 +302,21 @@ static void prefer(const struct operation *operation)
 		device->preferred_format = number;
 }
 
-void operation_message_read(struct operation *operation, const struct model *model,
-			    const struct coap_message *message, struct operation_answer *ret_answer)
+void operation_message_read(struct operation *operation, const struct coap_message *message,
+			    struct operation_answer *ret_answer)
 {
 	const struct operation_request *request = &operation->request;
 	struct operation_answer answer = {
 		.code = message->code,
 		.format = message->content_format,
 		.payload = message->payload,
+		.model = operation->model,
 	};
 
 	if (request->operation == LWM2M_CREATE && message->code == COAP_CODE(2, 1))
 		answer.location = read_location(operation, message);
 	if (message->code == COAP_CODE(2, 5) && shape_of(request)->is_reading)
-		answer.records = operation_message_records(operation->arena, model, request->path,
+		answer.records = operation_message_records(operation->arena, operation->model, request->path,
 							   operation->message.accept, message, &answer.fault);
 	if (message->code >> 5 == 2 && operation->was_refused)
 		prefer(operation);

@@ -9,15 +9,14 @@ MUST_CHECK enum err operation_message_of(struct arena *arena, const struct model
                                          const struct operation_request *request, size_t attempt,
                                          struct coap_message *ret_message, struct fault *fault);
 
-/* Makes the message of an operation that has its entry and request, in the first format that can carry it. */
-MUST_CHECK enum err operation_message_make(struct operation *operation, const struct model *model,
-					   struct fault *fault);
+/* Makes the message of an operation that has its entry, model and request, in the first format that can carry it. */
+MUST_CHECK enum err operation_message_make(struct operation *operation, struct fault *fault);
 /* True when the device refused the format and there is another one: the message then is in that. */
-bool operation_message_again(struct operation *operation, const struct model *model, uint8_t code);
+bool operation_message_again(struct operation *operation, uint8_t code);
 
 /* Decodes an answer, in the operation's arena; the payload stays where it is. */
-void operation_message_read(struct operation *operation, const struct model *model,
-			    const struct coap_message *message, struct operation_answer *ret_answer);
+void operation_message_read(struct operation *operation, const struct coap_message *message,
+			    struct operation_answer *ret_answer);
 /* The records of a read or a notification, empty with the reason in `fault` when it cannot be decoded.
  * Without a content format it is taken for what was asked for. */
 struct lwm2m_records operation_message_records(struct arena *arena, const struct model *model,

@@ -183,11 +183,11 @@ static void answered(void *self, uint64_t number, const struct exchange_result *
 	}
 	entry = operation->entry;
 	settle(registry, operation);
-	if (operation_message_again(operation, registry->parts.model, result->message->code)) {
+	if (operation_message_again(operation, result->message->code)) {
 		awake_begin(registry, entry); /* and sends it again, being the first that waits */
 		return;
 	}
-	operation_message_read(operation, registry->parts.model, result->message, &answer);
+	operation_message_read(operation, result->message, &answer);
 	follow(registry, operation, result->message, &answer);
 	detach(registry, operation);
 	awake_begin(registry, entry);

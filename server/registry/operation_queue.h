@@ -12,6 +12,7 @@ struct operation {
 	struct operation *next;           /* of the device */
 	struct device_entry *entry;       /* owns it */
 	struct arena *arena;              /* of itself, and of all that it needs until its end */
+	const struct model *model;        /* as the device has it */
 	struct operation_request request; /* a copy in the arena */
 	struct coap_message message;      /* what is sent, in the format that is tried */
 	size_t attempt;                   /* which format that is */

@@ -82,6 +82,10 @@ size_t registry_count(const struct registry *registry);
 const struct device *registry_next(const struct registry *registry, const char *after);
 /* As if the device had de-registered. ERR_NOT_FOUND. */
 MUST_CHECK enum err registry_remove(struct registry *registry, const char *endpoint);
+/* The definitions in the versions that the device has: those that it registered, else those that its version of LwM2M
+ * implies. See model_view. ERR_NOMEM. */
+MUST_CHECK enum err device_model(const struct device *device, const struct model *model, struct arena *arena,
+                                 const struct model **ret_model);
 bool device_has(const struct device *device, uint16_t object, uint16_t instance);       /* LWM2M_ID_NONE: any instance */
 
 #endif
