@@ -27,6 +27,8 @@ static void on_request(void *arg, const struct request *request, struct arena *a
 	device->now_ms = client->heard_ms = loop_now_ms(client->loop);
 	if (client->state == CLIENT_ASKING || client->state == CLIENT_BOOTSTRAPPING)
 		bootstrap_dispatch(&client->bootstrap, device, request, arena, ret_answer, &fault);
+	else if (client->state == CLIENT_RESTING) /* the bootstrap server, after its Finish */
+		*ret_answer = (struct answer){ .code = UNAUTHORIZED, .format = FORMAT_NONE };
 	else
 		objects_dispatch(device, request, arena, ret_answer, &fault);
 	misbehave_answer(device->misbehaviour, arena, ret_answer);
@@ -325,14 +327,18 @@ static enum client_state abandon(struct client *client)
 	return rest(client);
 }
 
+/* The line stays for a while: a Finish whose answer is lost comes again, and is answered again. */
 static enum client_state bootstrapped(struct client *client)
 {
+	uint32_t ack_timeout_ms = client->device->options->ack_timeout_ms;
+
+
 	if (bootstrap_keep(&client->bootstrap, client->device) != ERR_NONE)
 		return abandon(client);
 	printf("bootstrapped endpoint=%s\n", client->device->endpoint);
 	fflush(stdout);
 	client->failures = 0;
-	client->due_ms = loop_now_ms(client->loop);
+	client->due_ms = loop_now_ms(client->loop) + ack_timeout_ms * 3 / 2; /* RFC 7252, 4.8 */
 	return CLIENT_RESTING;
 }
 
