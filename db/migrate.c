@@ -14,6 +14,8 @@ static const char *const steps[] = {
 	,
 #include "002_bootstrap.inc"
 	,
+#include "003_deferred.inc"
+	,
 };
 
 #define VERSION ((int64_t)(sizeof steps / sizeof *steps))
@@ -23,6 +25,7 @@ static const char *const steps[] = {
 static const char *const checked_tables[] = {
 	"registrations", "registration_times", "observations", "jobs",       "packages",           "keysets",
 	"credentials",   "inventory",          "tokens",       "bootstraps", "bootstrap_outcomes",
+	"deferred",      "device_settings",
 };
 
 static enum err check_table(struct connection *connection, const char *table, struct fault *fault)

@@ -12,6 +12,9 @@
 /* as in the view unfinished_jobs */
 #define FINISHED_STATES "('succeeded', 'failed', 'unknown', 'cancelled')"
 #define PACKAGE_COLUMNS "id, kind, name, size, sha256, description, created_ms, sealed_key"
+#define DEFERRED_COLUMNS                                                                                     \
+	"id, endpoint, operation, path, is_urgent, state, sealed_request, answer, created_ms, expires_ms, "  \
+	"ended_ms"
 #define KEYSET_COLUMNS  "endpoint, kind, aid, version, sealed, check_values, created_ms"
 
 /* clang-format off */
@@ -133,5 +136,23 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[PUT_BOOTSTRAP_OUTCOME] =
 		"INSERT OR REPLACE INTO bootstrap_outcomes (endpoint, json, ended_ms) VALUES (?1, ?2, ?3)",
 	[READ_BOOTSTRAP_OUTCOME] = "SELECT endpoint, json, ended_ms FROM bootstrap_outcomes WHERE endpoint = ?1",
+
+	[PUT_DEFERRED] =
+		"INSERT INTO deferred (" DEFERRED_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+		" ON CONFLICT (id) DO UPDATE SET state = ?6, sealed_request = ?7, answer = ?8, ended_ms = ?11",
+	/* one that has ended drives out those that ended a day before, and all but 32 of its device */
+	[REMOVE_OLD_DEFERRED] = "DELETE FROM deferred WHERE ended_ms > 0 AND ended_ms < ?11 - 86400000",
+	[REMOVE_SURPLUS_DEFERRED] =
+		"DELETE FROM deferred WHERE ?11 > 0 AND endpoint = ?2 AND ended_ms > 0 AND id NOT IN (SELECT id FROM deferred"
+		" WHERE endpoint = ?2 AND ended_ms > 0 ORDER BY ended_ms DESC, id DESC LIMIT 32)",
+	[READ_DEFERRED] = "SELECT " DEFERRED_COLUMNS " FROM deferred WHERE id = ?1",
+	[READ_DEFERREDS] =
+		"SELECT " DEFERRED_COLUMNS " FROM deferred WHERE endpoint = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
+	[READ_WAITING_DEFERREDS] = "SELECT " DEFERRED_COLUMNS " FROM deferred WHERE ended_ms = 0 ORDER BY id",
+	[READ_LAST_DEFERRED_ID] = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'deferred'",
+	[PUT_DEVICE_SETTINGS] =
+		"INSERT INTO device_settings (endpoint, awake_ms) VALUES (?1, ?2)"
+		" ON CONFLICT (endpoint) DO UPDATE SET awake_ms = ?2",
+	[READ_DEVICE_SETTINGS] = "SELECT endpoint, awake_ms FROM device_settings",
 };
 /* clang-format on */

@@ -218,6 +218,45 @@ MUST_CHECK enum err store_put_bootstrap_outcome(struct store *store, const struc
 MUST_CHECK enum err store_read_bootstrap_outcome(struct store *store, struct arena *arena, const char *endpoint,
                                                  struct bootstrap_outcome_row *ret_row);
 
+/* ---- requests that wait for their device ---- */
+
+struct deferred_row {
+	uint64_t id;
+	const char *endpoint, *operation, *path;
+	bool is_urgent;                         /* goes before those that are not */
+	const char *state;                      /* as in REST */
+	struct bytes sealed;                    /* the request; empty when it has ended */
+	const char *answer;                     /* JSON, "" while there is none */
+	int64_t created_ms, expires_ms, ended_ms;       /* ended 0: it waits */
+};
+
+/* Inserts, or changes state, request, answer and end. One that has ended removes those that ended a day before it, and of
+ * its endpoint all but the last 32 that have ended. */
+MUST_CHECK enum err store_put_deferred(struct store *store, const struct deferred_row *row, struct store_done done);
+MUST_CHECK enum err store_read_deferred(struct store *store, struct arena *arena, uint64_t id,
+                                        struct deferred_row *ret_row);
+/* Of one endpoint, the newest first, below the id `before` (0: from the newest). */
+MUST_CHECK enum err store_read_deferreds(struct store *store, struct arena *arena, const char *endpoint, uint64_t before,
+                                         size_t limit, struct deferred_row **ret_rows, size_t *ret_count);
+/* Those that have not ended, in order of their ids; `each` returns false to stop. */
+MUST_CHECK enum err store_read_waiting_deferreds(struct store *store,
+                                                 bool (*each)(void *self, const struct deferred_row *row), void *self);
+/* The highest id given so far, 0 for none. */
+MUST_CHECK enum err store_last_deferred_id(struct store *store, uint64_t *ret_id);
+
+/* ---- settings of devices: what an operator has said, whether they are registered or not ---- */
+
+struct device_settings_row {
+	const char *endpoint;
+	uint32_t awake_ms;                      /* 0: as the server has it */
+};
+
+MUST_CHECK enum err store_put_device_settings(struct store *store, const struct device_settings_row *row,
+                                              struct store_done done);
+MUST_CHECK enum err store_read_device_settings(struct store *store,
+                                               bool (*each)(void *self, const struct device_settings_row *row),
+                                               void *self);
+
 /* ---- inventory: what was last learned about a device ---- */
 
 struct inventory_row {
