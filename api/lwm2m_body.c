@@ -23,6 +23,10 @@ static enum err read_value(const struct reading *reading, const json_t *item,
 	const char *type = json_is_string(named) ? json_string_value(named) : named != NULL ? "" : NULL;
 	char path[PATH_TEXT_SIZE];
 	struct fault reason = { .kind = ERR_NONE };
+	if (json_is_null(json_object_get(item, "value"))) {
+		record->value = (struct lwm2m_value){ .type = LWM2M_NULL };
+		return ERR_NONE;
+	}
 	enum err err = value_from_json(reading->arena, reading->model, record->path,
 				       json_object_get(item, "value"), type, &record->value, &reason);
 	return err == ERR_NONE ? ERR_NONE

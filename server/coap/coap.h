@@ -117,6 +117,7 @@ struct exchange_result {
 	                                         * fit together. ERR_NOMEM */
 	const struct coap_message *message;     /* NULL unless ERR_NONE */
 	uint64_t token;                         /* of the request */
+	bool was_acknowledged;                  /* ERR_TIMEOUT: the device has the request, but does not answer it */
 };
 
 typedef void exchange_done(void *self, uint64_t id, const struct exchange_result *result);

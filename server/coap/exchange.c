@@ -26,6 +26,7 @@ struct exchange {
 	struct timer timer;                /* ends the wait for an answer */
 	enum err failure;
 	bool is_begun, is_answered;
+	bool is_overdue; /* it was acknowledged, and no answer followed */
 	struct upload upload;                 /* the payload of the request */
 	uint8_t request_tag;                  /* 0: none */
 	uint8_t echo_len, echo[PDU_ECHO_MAX]; /* what the device wants to hear again */
@@ -111,7 +112,8 @@ static void tell(struct exchange *exchange, enum err err, const struct coap_mess
 
 	if (exchange->observed == 0)
 		exchange->done(exchange->self, exchange->id,
-			       &(struct exchange_result){ err, message, exchange->token });
+			       &(struct exchange_result){ err, message, exchange->token,
+							  exchange->is_overdue });
 	else if (err == ERR_NONE)
 		(void)handlers->notification(handlers->self, from, identity, exchange->observed, message);
 }
@@ -167,7 +169,10 @@ void exchange_failed(struct exchange *exchange, enum err err)
 
 static void answer_overdue(void *self)
 {
-	exchange_finish(self, ERR_TIMEOUT, NULL);
+	struct exchange *exchange = self;
+
+	exchange->is_overdue = true;
+	exchange_finish(exchange, ERR_TIMEOUT, NULL);
 }
 
 void exchange_acknowledged(struct exchange *exchange)

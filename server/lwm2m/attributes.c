@@ -4,27 +4,32 @@
 #include <math.h>
 
 #include "decimal.h"
+#include "value.h"
 
 enum attribute_kind { SECONDS, COUNT, FLAG, THRESHOLD, STEP };
+
+/* What the resource has to hold. */
+enum attribute_values { ANY_VALUE, NUMBERS, BOOLEANS };
 
 struct attribute_row {
 	const char *name;
 	enum attribute_kind kind;
 	uint8_t min_depth; /* where it may stand: 1 from objects on, 3 only at resources and below */
+	enum attribute_values values;
 };
 
 /* clang-format off */
 static const struct attribute_row rows[ATTRIBUTE_COUNT] = {
-	[ATTRIBUTE_PMIN]  = { "pmin",  SECONDS,   1 },
-	[ATTRIBUTE_PMAX]  = { "pmax",  SECONDS,   1 },
-	[ATTRIBUTE_GT]    = { "gt",    THRESHOLD, 3 },
-	[ATTRIBUTE_LT]    = { "lt",    THRESHOLD, 3 },
-	[ATTRIBUTE_ST]    = { "st",    STEP,      3 },
-	[ATTRIBUTE_EPMIN] = { "epmin", SECONDS,   1 },
-	[ATTRIBUTE_EPMAX] = { "epmax", SECONDS,   1 },
-	[ATTRIBUTE_EDGE]  = { "edge",  FLAG,      3 },
-	[ATTRIBUTE_CON]   = { "con",   FLAG,      1 },
-	[ATTRIBUTE_HQMAX] = { "hqmax", COUNT,     1 },
+	[ATTRIBUTE_PMIN]  = { "pmin",  SECONDS,   1, ANY_VALUE },
+	[ATTRIBUTE_PMAX]  = { "pmax",  SECONDS,   1, ANY_VALUE },
+	[ATTRIBUTE_GT]    = { "gt",    THRESHOLD, 3, NUMBERS },
+	[ATTRIBUTE_LT]    = { "lt",    THRESHOLD, 3, NUMBERS },
+	[ATTRIBUTE_ST]    = { "st",    STEP,      3, NUMBERS },
+	[ATTRIBUTE_EPMIN] = { "epmin", SECONDS,   1, ANY_VALUE },
+	[ATTRIBUTE_EPMAX] = { "epmax", SECONDS,   1, ANY_VALUE },
+	[ATTRIBUTE_EDGE]  = { "edge",  FLAG,      3, BOOLEANS },
+	[ATTRIBUTE_CON]   = { "con",   FLAG,      1, ANY_VALUE },
+	[ATTRIBUTE_HQMAX] = { "hqmax", COUNT,     1, ANY_VALUE },
 };
 
 static const char *const kind_texts[] = {
@@ -157,6 +162,32 @@ enum err attributes_check(const struct attributes *attributes, struct lwm2m_path
 		return fault_set(fault, ERR_MALFORMED, "attribute epmin is not smaller than epmax");
 	if (has_value(attributes, ATTRIBUTE_LT) && has_value(attributes, ATTRIBUTE_GT) && lt + 2 * st >= gt)
 		return fault_set(fault, ERR_MALFORMED, "attributes: lt + 2 st is not smaller than gt");
+	return ERR_NONE;
+}
+
+static bool holds(enum attribute_values values, enum lwm2m_type type)
+{
+	switch (values) {
+	case NUMBERS:
+		return type == LWM2M_INTEGER || type == LWM2M_UNSIGNED || type == LWM2M_FLOAT ||
+		       type == LWM2M_TIME;
+	case BOOLEANS:
+		return type == LWM2M_BOOLEAN;
+	case ANY_VALUE:
+		break;
+	}
+	return true;
+}
+
+enum err attributes_check_type(const struct attributes *attributes, enum lwm2m_type type, struct fault *fault)
+{
+	for (enum attribute_name i = 0; i < ATTRIBUTE_COUNT; i++) {
+		if (has_value(attributes, i) && !holds(rows[i].values, type))
+			return fault_set(fault, ERR_MALFORMED,
+					 "attribute %s needs a resource of %s, this one is %s", rows[i].name,
+					 rows[i].values == NUMBERS ? "numbers" : "booleans",
+					 value_type_name(type));
+	}
 	return ERR_NONE;
 }
 

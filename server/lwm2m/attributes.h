@@ -31,6 +31,9 @@ MUST_CHECK enum err attributes_parse(struct bytes query, struct attributes *ret_
 /* The rules between them (lt + 2 st < gt, pmin <= pmax, epmin < epmax) and where each may stand. */
 MUST_CHECK enum err attributes_check(const struct attributes *attributes, struct lwm2m_path path,
 				     struct fault *fault);
+/* The rules about what the resource holds: thresholds are for numbers, edge is for booleans. */
+MUST_CHECK enum err attributes_check_type(const struct attributes *attributes, enum lwm2m_type type,
+					  struct fault *fault);
 MUST_CHECK enum err attributes_print(struct arena *arena, const struct attributes *attributes,
 				     struct bytes *ret_query);
 const char *attribute_text(enum attribute_name name);

@@ -4,24 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What we speak first with a 1.1 client: the first of these that it announces in `ct`. One that announces
- * none of them should know SenML CBOR [spec2]. A 1.0 client knows TLV for sure. */
-static const uint16_t formats_by_preference[] = { FORMAT_SENML_CBOR, FORMAT_LWM2M_CBOR, FORMAT_SENML_JSON,
-						  FORMAT_TLV };
-
-static uint16_t choose_format(const struct register_request *request)
-{
-	/* The names of SenML would need the alternate path in front; TLV has none. */
-	if (bytes_equal_text(request->version, "1.0") || request->root.len > 0)
-		return FORMAT_TLV;
-	for (size_t i = 0; i < sizeof(formats_by_preference) / sizeof(formats_by_preference[0]); i++) {
-		for (size_t k = 0; k < request->format_count; k++) {
-			if (request->formats[k] == formats_by_preference[i])
-				return formats_by_preference[i];
-		}
-	}
-	return FORMAT_SENML_CBOR;
-}
+#include "format_choice.h"
 
 /* 0 for what is not given or not like "1.2", since an unknown version is no error. */
 static uint16_t version_number(struct bytes text)
@@ -38,6 +21,7 @@ enum err device_describe(struct arena *arena, const struct register_request *req
 			 struct device_description *ret_description)
 {
 	struct device_object *objects = arena_alloc_array(arena, request->object_count + 1, sizeof(*objects));
+	uint16_t announced;
 
 	if (objects == NULL)
 		return ERR_NOMEM;
@@ -48,6 +32,7 @@ enum err device_describe(struct arena *arena, const struct register_request *req
 			.version = version_number(request->objects[i].version),
 		};
 	}
+	announced = format_choice_set(request->formats, request->format_count);
 	*ret_description = (struct device_description){
 		.endpoint = endpoint,
 		.identity = identity,
@@ -58,7 +43,9 @@ enum err device_describe(struct arena *arena, const struct register_request *req
 		.is_queue_mode = request->is_queue_mode,
 		.objects = objects,
 		.object_count = request->object_count,
-		.preferred_format = choose_format(request),
+		.announced_formats = announced,
+		.preferred_format = format_choice_first(format_choice_minor(request->version),
+							request->root.len > 0, announced),
 	};
 	return ERR_NONE;
 }
@@ -96,6 +83,7 @@ enum err device_pack(const struct device_description *description, struct device
 	device->objects = (const struct device_object *)packed;
 	device->object_count = description->object_count;
 	device->is_queue_mode = description->is_queue_mode;
+	device->announced_formats = description->announced_formats;
 	device->preferred_format = description->preferred_format;
 	*ret_texts = packed;
 	return ERR_NONE;

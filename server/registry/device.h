@@ -50,7 +50,7 @@ struct device_description {
 	bool is_queue_mode;
 	const struct device_object *objects;
 	size_t object_count;
-	uint16_t preferred_format;
+	uint16_t announced_formats, preferred_format;
 };
 
 /* In the arena where needed, else borrowed from the request. ERR_NOMEM. */

@@ -15,11 +15,25 @@
 
 /* ---- telling what was learned ---- */
 
+/* {"endpoint": "x", "path": "/3/0/9", "values": [...]}; a Send has no path. */
+static void build_event(struct builder *b, const struct notification *notification, const char *values)
+{
+	struct json_member members[3];
+	char path[PATH_TEXT_SIZE];
+	size_t count = 0;
+
+	members[count++] = (struct json_member){ "endpoint", notification->endpoint, NULL };
+	if (!notification->is_sent)
+		members[count++] = (struct json_member){ "path", path_print(notification->path, path), NULL };
+	members[count++] = (struct json_member){ "values", NULL, values };
+	build_json_object(b, members, count);
+	build_u8(b, 0);
+}
+
 /* What a job observes is the job's business: it may be the inside of a secure component. */
 static void publish(struct registry *registry, const struct notification *notification)
 {
 	struct builder values = builder_in(registry->event_arena), b = builder_in(registry->event_arena);
-	char path[PATH_TEXT_SIZE];
 	struct bytes values_text, text;
 
 	if (notification->job_id != 0 || notification->fault.kind != ERR_NONE)
@@ -27,23 +41,15 @@ static void publish(struct registry *registry, const struct notification *notifi
 	arena_reset(registry->event_arena);
 	build_records_json(&values, notification->model, notification->records);
 	build_u8(&values, 0);
-	if (builder_bytes(&values, &values_text) == ERR_NONE) {
-		const struct json_member members[] = {
-			{ "endpoint", notification->endpoint, NULL },
-			{ "path", path_print(notification->path, path), NULL },
-			{ "values", NULL, (const char *)values_text.at },
-		};
-
-		build_json_object(&b, members, sizeof(members) / sizeof(members[0]));
-		build_u8(&b, 0);
-	}
+	if (builder_bytes(&values, &values_text) == ERR_NONE)
+		build_event(&b, notification, (const char *)values_text.at);
 	if (values.bad || builder_bytes(&b, &text) != ERR_NONE) {
 		log_warn("notification.not_published", "endpoint=%s reason=too large",
 			 notification->endpoint);
 		return;
 	}
-	events_publish(registry->parts.events, loop_wall_ms(registry->parts.loop), "notification",
-		       (const char *)text.at);
+	events_publish(registry->parts.events, loop_wall_ms(registry->parts.loop),
+		       notification->is_sent ? "send" : "notification", (const char *)text.at);
 }
 
 void notification_tell(struct registry *registry, const struct notification *notification)
@@ -147,11 +153,15 @@ static uint8_t read_send(const struct model *model, const struct device *device,
 	if (err != ERR_NONE)
 		return COAP_CODE(4, 0);
 	for (size_t i = 0; i < ret_records->count; i++) {
-		uint16_t object = ret_records->at[i].path.object;
+		const struct lwm2m_record *record = &ret_records->at[i];
 
-		if (!device_has(device, object, LWM2M_ID_NONE)) {
-			fault_set(fault, ERR_NOT_FOUND, "object %u was not registered", object);
+		if (!device_has(device, record->path.object, LWM2M_ID_NONE)) {
+			fault_set(fault, ERR_NOT_FOUND, "object %u was not registered", record->path.object);
 			return COAP_CODE(4, 4);
+		}
+		if (record->value.type == LWM2M_NONE || record->value.type == LWM2M_NULL) {
+			fault_set(fault, ERR_MALFORMED, "record %zu has no value", i);
+			return COAP_CODE(4, 0);
 		}
 	}
 	return COAP_CODE(2, 4);
@@ -161,7 +171,8 @@ void notification_receive_send(struct registry *registry, const struct coap_requ
 {
 	struct device_entry *entry = registry_entry_from(registry, request->from, request->identity);
 	struct notification notification = { .format = request->message->content_format,
-					     .payload = request->message->payload };
+					     .payload = request->message->payload,
+					     .is_sent = true };
 	struct fault fault = { 0 };
 	uint8_t code;
 

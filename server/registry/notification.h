@@ -13,6 +13,7 @@ struct notification {
 	struct lwm2m_records records;
 	const struct model *model;              /* by which they are decoded */
 	struct fault fault;
+	bool is_sent; /* by the device's own decision, as a Send: there is no path */
 };
 
 /* To the listeners, and as an event what no job observes. */

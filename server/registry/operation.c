@@ -5,12 +5,14 @@
 
 #include "arguments.h"
 #include "attributes.h"
+#include "format_choice.h"
 #include "observation.h"
 #include "operation_message.h"
 #include "operation_queue.h"
 #include "path.h"
 
-#define OPERATION_MAX_BYTES (8u << 20) /* of one operation beside the values that it brings: message, decoded answer */
+#define OPERATION_MAX_BYTES                                                                                  \
+	(8u << 20) /* of one operation beside the values that it brings: message, decoded answer */
 
 struct operation_rule {
 	const char *name;
@@ -76,6 +78,24 @@ static bool is_writing(enum lwm2m_operation operation)
 	       operation == LWM2M_CREATE;
 }
 
+/* RFC 8790, which LwM2M has since 1.2: null in a patch removes a resource instance. */
+static enum err check_deletion(const struct device *device, const struct operation_request *request,
+			       const struct lwm2m_record *record, struct fault *fault)
+{
+	char path[PATH_TEXT_SIZE];
+
+	if (record->value.type != LWM2M_NULL)
+		return ERR_NONE;
+	path_print(record->path, path);
+	if (!is_composite(request) || record->path.depth != 4)
+		return fault_set(fault, ERR_MALFORMED,
+				 "%s: null deletes a resource instance, in a composite write alone", path);
+	if (format_choice_minor(bytes_of_text(device->version)) < 2)
+		return fault_set(fault, ERR_UNSUPPORTED, "%s: null needs LwM2M 1.2, the device speaks %s",
+				 path, device->version);
+	return ERR_NONE;
+}
+
 static enum err check_record(const struct model *model, const struct operation_request *request,
 			     const struct lwm2m_record *record, struct fault *fault)
 {
@@ -89,18 +109,19 @@ static enum err check_record(const struct model *model, const struct operation_r
 		return fault_set(fault, ERR_MALFORMED, "%s: %s", path,
 				 is_writing(request->operation) ? "nothing to write" : "a name has no value");
 	/* Of an object that nobody has described any value may be written. */
-	if (!is_writing(request->operation) ||
-	    model_object(model, record->path.object, NULL) == NULL)
+	if (!is_writing(request->operation) || model_object(model, record->path.object, NULL) == NULL)
 		return ERR_NONE;
 	return model_check(model, record, fault);
 }
 
-static enum err check_records(const struct model *model, const struct operation_request *request,
-			      struct fault *fault)
+static enum err check_records(const struct model *model, const struct device *device,
+			      const struct operation_request *request, struct fault *fault)
 {
 	for (size_t i = 0; i < request->records.count; i++) {
 		enum err err = check_object(request->records.at[i].path, fault);
 
+		if (err == ERR_NONE)
+			err = check_deletion(device, request, &request->records.at[i], fault);
 		if (err == ERR_NONE)
 			err = check_record(model, request, &request->records.at[i], fault);
 		if (err != ERR_NONE)
@@ -147,7 +168,7 @@ static enum err check(const struct model *model, const struct device *device,
 	if (err == ERR_NONE)
 		err = check_body(request, fault);
 	if (err == ERR_NONE)
-		err = check_records(model, request, fault);
+		err = check_records(model, device, request, fault);
 	return err;
 }
 
@@ -204,9 +225,10 @@ static enum err normalize_arguments(struct arena *arena, const char **text, stru
 	return *text == NULL ? ERR_NOMEM : ERR_NONE;
 }
 
-static enum err normalize_attributes(struct arena *arena, struct lwm2m_path path, const char **text,
-				     struct fault *fault)
+static enum err normalize_attributes(struct arena *arena, const struct model *model, struct lwm2m_path path,
+				     const char **text, struct fault *fault)
 {
+	const struct resource_model *resource = model_resource(model, path);
 	struct attributes attributes;
 	struct bytes printed;
 	enum err err;
@@ -216,6 +238,8 @@ static enum err normalize_attributes(struct arena *arena, struct lwm2m_path path
 	err = attributes_parse(bytes_of_text(*text), &attributes, fault);
 	if (err == ERR_NONE)
 		err = attributes_check(&attributes, path, fault);
+	if (err == ERR_NONE && resource != NULL)
+		err = attributes_check_type(&attributes, resource->type, fault);
 	if (err == ERR_NONE)
 		err = attributes_print(arena, &attributes, &printed);
 	if (err != ERR_NONE)
@@ -224,8 +248,9 @@ static enum err normalize_attributes(struct arena *arena, struct lwm2m_path path
 	return *text == NULL ? ERR_NOMEM : ERR_NONE;
 }
 
-static enum err copy_request(struct arena *arena, const struct operation_request *from,
-			     struct operation_request *ret_to, struct fault *fault)
+static enum err copy_request(struct arena *arena, const struct model *model,
+			     const struct operation_request *from, struct operation_request *ret_to,
+			     struct fault *fault)
 {
 	struct operation_request copy = *from;
 	enum err err = copy_records(arena, &copy.records);
@@ -239,7 +264,7 @@ static enum err copy_request(struct arena *arena, const struct operation_request
 	if (err == ERR_NONE && from->operation == LWM2M_EXECUTE)
 		err = normalize_arguments(arena, &copy.arguments, fault);
 	if (err == ERR_NONE && from->operation == LWM2M_WRITE_ATTRIBUTES)
-		err = normalize_attributes(arena, from->path, &copy.attributes, fault);
+		err = normalize_attributes(arena, model, from->path, &copy.attributes, fault);
 	if (err == ERR_NONE)
 		*ret_to = copy;
 	return err;
@@ -251,7 +276,8 @@ static size_t room_for(const struct operation_request *request)
 	size_t len = request->payload.len;
 
 	for (size_t i = 0; i < request->records.count; i++)
-		len += has_bytes(request->records.at[i].value.type) ? request->records.at[i].value.bytes.len : 0;
+		len += has_bytes(request->records.at[i].value.type) ? request->records.at[i].value.bytes.len
+								    : 0;
 	return OPERATION_MAX_BYTES + 2 * len;
 }
 
@@ -294,12 +320,13 @@ static enum err prepare(struct registry *registry, struct device_entry *entry,
 			const struct operation_request *request, struct operation *operation,
 			struct fault *fault)
 {
-	enum err err = device_model(&entry->device, registry->parts.model, operation->arena, &operation->model);
+	enum err err =
+		device_model(&entry->device, registry->parts.model, operation->arena, &operation->model);
 
 	if (err == ERR_NONE)
 		err = check(operation->model, &entry->device, request, fault);
 	if (err == ERR_NONE)
-		err = copy_request(operation->arena, request, &operation->request, fault);
+		err = copy_request(operation->arena, operation->model, request, &operation->request, fault);
 	if (err == ERR_NONE &&
 	    (request->operation == LWM2M_OBSERVE || request->operation == LWM2M_CANCEL_OBSERVE))
 		err = find_observation(entry, operation, fault);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "format.h"
+#include "format_choice.h"
 #include "path.h"
 
 #define MAX_ATTEMPTS      5
@@ -99,68 +100,16 @@ static enum err add_query(struct coap_message *message, struct bytes part)
 
 /* ---- formats ---- */
 
-struct attempts {
-	uint16_t formats[MAX_ATTEMPTS];
-	size_t count;
-};
-
-/* Each that we have, once; FORMAT_NONE: the device chooses. */
-static void try(struct attempts *attempts, uint16_t number)
+/* What is tried one after another while the device answers 4.06 or 4.15. */
+static struct format_choices choices_of(const struct device *device, const struct operation_request *request)
 {
-	if (number != FORMAT_NONE && format_find(number) == NULL)
-		return;
-	for (size_t i = 0; i < attempts->count; i++) {
-		if (attempts->formats[i] == number)
-			return;
-	}
-	attempts->formats[attempts->count++] = number;
-}
+	const struct shape *shape = shape_of(request);
 
-/* Composites name objects in their body: TLV cannot. */
-static void try_absolute(struct attempts *attempts, const struct device *device)
-{
-	if (device->preferred_format != FORMAT_TLV)
-		try(attempts, device->preferred_format);
-	try(attempts, FORMAT_SENML_CBOR);
-	try(attempts, FORMAT_SENML_JSON);
-}
-
-/* As it is, a device can take it block by block and does not have to keep it. */
-static bool is_large_opaque(const struct operation_request *request)
-{
-	const struct lwm2m_value *value = request->records.count == 1 ? &request->records.at[0].value : NULL;
-
-	return request->operation == LWM2M_WRITE_REPLACE && request->path.depth >= 3 && value != NULL &&
-	       value->type == LWM2M_OPAQUE && value->bytes.len > LARGE_VALUE_BYTES;
-}
-
-/* What is tried one after another while the device answers 4.06 or 4.15. SenML would need the alternate path
- * in its names, TLV has none. At last: what the device chooses, or the plain form of one value. */
-static struct attempts attempts_of(const struct device *device, const struct operation_request *request)
-{
-	struct attempts attempts = { .count = 0 };
-
-	if (is_composite(request)) {
-		try_absolute(&attempts, device);
-		return attempts;
-	}
-	if (shape_of(request)->is_reading && request->accept != FORMAT_NONE) {
-		attempts.formats[attempts.count++] = request->accept;
-		return attempts;
-	}
-	if (is_large_opaque(request))
-		try(&attempts, FORMAT_OPAQUE);
-	try(&attempts, device->preferred_format);
-	if (device->root[0] == 0)
-		try(&attempts, FORMAT_SENML_CBOR);
-	try(&attempts, FORMAT_TLV);
-	if (shape_of(request)->is_reading)
-		try(&attempts, FORMAT_NONE);
-	else if (request->operation == LWM2M_WRITE_REPLACE && request->path.depth >= 3 &&
-		 request->records.count == 1)
-		try(&attempts,
-		    request->records.at[0].value.type == LWM2M_OPAQUE ? FORMAT_OPAQUE : FORMAT_TEXT);
-	return attempts;
+	if (shape->is_reading)
+		return is_composite(request) ? format_choices_fetch(device, request->accept)
+					     : format_choices_read(device, request->accept);
+	return is_composite(request) ? format_choices_patch(device, request->records)
+				     : format_choices_write(device, request);
 }
 
 /* ---- the message ---- */
@@ -179,7 +128,7 @@ static enum err write_records(struct arena *arena, const struct model *model,
 
 static void ask(const struct operation_request *request, uint16_t number, struct coap_message *message)
 {
-	message->accept = request->accept != FORMAT_NONE ? request->accept : number;
+	message->accept = number;
 	message->has_observe = request->operation != LWM2M_READ;
 	message->observe = request->operation == LWM2M_CANCEL_OBSERVE ? 1 : 0;
 }
@@ -189,7 +138,7 @@ enum err operation_message_of(struct arena *arena, const struct model *model, co
 			      struct coap_message *ret_message, struct fault *fault)
 {
 	const struct shape *shape = shape_of(request);
-	const uint16_t format = attempts_of(device, request).formats[attempt];
+	const struct format_choice choice = choices_of(device, request).at[attempt];
 	struct coap_message message = {
 		.code = is_composite(request) ? shape->composite_method : shape->method,
 		.content_format = request->payload_format,
@@ -207,9 +156,9 @@ enum err operation_message_of(struct arena *arena, const struct model *model, co
 		message.payload = bytes_of_text(request->arguments);
 	}
 	if (shape->is_reading)
-		ask(request, format, &message);
+		ask(request, choice.accept, &message);
 	if (has_records(request))
-		err = write_records(arena, model, request, format, &message, fault);
+		err = write_records(arena, model, request, choice.body, &message, fault);
 	if (err == ERR_NONE)
 		*ret_message = message;
 	return err;
@@ -219,7 +168,7 @@ enum err operation_message_of(struct arena *arena, const struct model *model, co
 enum err operation_message_make(struct operation *operation, struct fault *fault)
 {
 	const struct device *device = &operation->entry->device;
-	size_t count = attempts_of(device, &operation->request).count;
+	size_t count = choices_of(device, &operation->request).count;
 	struct fault why = { 0 };
 	enum err err;
 
@@ -241,7 +190,7 @@ bool operation_message_again(struct operation *operation, uint8_t code)
 		return false;
 	if (!has_records(request) && !shape_of(request)->is_reading)
 		return false;
-	if (++operation->attempt >= attempts_of(&operation->entry->device, request).count)
+	if (++operation->attempt >= choices_of(&operation->entry->device, request).count)
 		return false;
 	operation->was_refused = true;
 	return operation_message_make(operation, NULL) == ERR_NONE;
@@ -295,11 +244,14 @@ static struct lwm2m_path read_location(const struct operation *operation, const 
 static void prefer(const struct operation *operation)
 {
 	struct device *device = &operation->entry->device;
-	uint16_t number = attempts_of(device, &operation->request).formats[operation->attempt];
-	const struct format *format = format_find(number);
+	const struct operation_request *request = &operation->request;
+	const struct format_choice choice = choices_of(device, request).at[operation->attempt];
+	const struct format *format =
+		format_find(shape_of(request)->is_reading ? choice.accept : choice.body);
+	bool is_etch = choice.body == FORMAT_SENML_ETCH_CBOR || choice.body == FORMAT_SENML_ETCH_JSON;
 
-	if (format != NULL && !format->single)
-		device->preferred_format = number;
+	if (format != NULL && !format->single && (shape_of(request)->is_reading || !is_etch))
+		device->preferred_format = format->number;
 }
 
 void operation_message_read(struct operation *operation, const struct coap_message *message,

@@ -132,15 +132,22 @@ void operation_queue_forget(struct registry *registry, struct device_entry *entr
 
 /* ---- the answer ---- */
 
-static void lost(struct registry *registry, struct operation *operation, enum err err)
+static const char *reason_of(const struct exchange_result *result)
+{
+	if (result->err == ERR_TIMEOUT && result->was_acknowledged)
+		return "the device has received the request, but does not answer it";
+	return result->err == ERR_TIMEOUT ? "the device does not answer"
+					  : "the exchange with the device failed";
+}
+
+/* Who acknowledges is awake: there are clients that only do so with a FETCH, which they do not know. */
+static void lost(struct registry *registry, struct operation *operation, const struct exchange_result *result)
 {
 	struct device_entry *entry = operation->entry;
-	struct operation_answer answer =
-		failure(err, err == ERR_TIMEOUT ? "the device does not answer"
-						: "the exchange with the device failed");
+	struct operation_answer answer = failure(result->err, reason_of(result));
 
 	detach(registry, operation);
-	if (err == ERR_TIMEOUT || err == ERR_UNAVAILABLE)
+	if ((result->err == ERR_TIMEOUT && !result->was_acknowledged) || result->err == ERR_UNAVAILABLE)
 		awake_end(registry, entry);
 	operation_queue_run(registry, entry);
 	tell(operation, &answer);
@@ -178,7 +185,7 @@ static void answered(void *self, uint64_t number, const struct exchange_result *
 	if (operation == NULL)
 		return;
 	if (result->err != ERR_NONE) {
-		lost(registry, operation, result->err);
+		lost(registry, operation, result);
 		return;
 	}
 	entry = operation->entry;

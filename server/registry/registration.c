@@ -332,6 +332,7 @@ static enum err describe_update(const struct coap_request *request, const struct
 		ret_description->root = bytes_of_text(device->root);
 		ret_description->objects = device->objects;
 		ret_description->object_count = device->object_count;
+		ret_description->announced_formats = device->announced_formats;
 		ret_description->preferred_format = device->preferred_format;
 	}
 	return err;

@@ -31,6 +31,7 @@ struct device {
 	int64_t registered_ms, updated_ms, seen_ms, expires_ms; /* since 1970; expires 0: never */
 	const struct device_object *objects;
 	size_t object_count;
+	uint16_t announced_formats;             /* of ours, those in its `ct`: bit i is format_at(i) */
 	uint16_t preferred_format;              /* what it is spoken to in first, where there is a choice */
 };
 

@@ -119,6 +119,35 @@ static void thresholds_stand_at_resources_only(void **state)
 	accepts_together("pmin=1&pmax=2&con=1&hqmax=3", LWM2M_OBJECT(3303));
 }
 
+static void refuses_type(const char *query, enum lwm2m_type type, const char *name)
+{
+	struct attributes attributes = parse(query);
+	struct fault fault = { 0 };
+
+	assert_int_equal(attributes_check_type(&attributes, type, &fault), ERR_MALFORMED);
+	assert_non_null(strstr(fault.text, name));
+}
+
+static void accepts_type(const char *query, enum lwm2m_type type)
+{
+	struct attributes attributes = parse(query);
+
+	assert_int_equal(attributes_check_type(&attributes, type, NULL), ERR_NONE);
+}
+
+static void thresholds_are_for_numbers_and_edges_for_booleans(void **state)
+{
+	refuses_type("gt=1", LWM2M_STRING, "attribute gt");
+	refuses_type("lt=1", LWM2M_BOOLEAN, "attribute lt");
+	refuses_type("pmin=1&st=1", LWM2M_OPAQUE, "attribute st");
+	refuses_type("edge=1", LWM2M_INTEGER, "attribute edge");
+	accepts_type("gt=3&lt=1&st=0.5", LWM2M_FLOAT);
+	accepts_type("gt=3", LWM2M_UNSIGNED);
+	accepts_type("edge=0", LWM2M_BOOLEAN);
+	accepts_type("pmin=1&pmax=2&epmin=1&epmax=2&con=1&hqmax=1", LWM2M_STRING);
+	accepts_type("gt&edge", LWM2M_STRING); /* to take them away */
+}
+
 static void prints_plain_decimals(void **state)
 {
 	struct attributes attributes = parse("pmax&gt=100000000000000000000000&lt=-0.000000125&st=0.1");
@@ -151,6 +180,7 @@ int main(void)
 		cmocka_unit_test(unset_is_no_value),
 		cmocka_unit_test(rules_between_attributes_hold),
 		cmocka_unit_test(thresholds_stand_at_resources_only),
+		IN_ARENA(thresholds_are_for_numbers_and_edges_for_booleans),
 		IN_ARENA(prints_plain_decimals),
 		IN_ARENA(prints_nothing_that_it_would_not_read),
 	};

@@ -96,6 +96,7 @@ void lab_done(void *self, uint64_t id, const struct exchange_result *result)
 	lab->result.err = result->err;
 	lab->result.id = id;
 	lab->result.token = result->token;
+	lab->result.was_acknowledged = result->was_acknowledged;
 	assert_true((result->err == ERR_NONE) == (result->message != NULL));
 	if (result->message == NULL)
 		return;

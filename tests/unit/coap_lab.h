@@ -33,6 +33,7 @@ struct lab_result {
 	unsigned count;
 	enum err err;
 	uint64_t id, token;
+	bool was_acknowledged;
 	uint8_t code;
 	uint8_t body[LAB_BODY];
 	size_t body_len;

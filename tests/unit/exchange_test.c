@@ -126,6 +126,7 @@ static void request_is_repeated_then_given_up(void **state)
 		assert_int_equal(mid_of(device_expect(lab, device, GET_3_0(A))), mid);
 	lab_until(lab, lab->result.count == 1);
 	assert_int_equal(lab->result.err, ERR_TIMEOUT);
+	assert_false(lab->result.was_acknowledged);
 	assert_int_equal(endpoint_counts(lab->endpoint).retransmissions, 2);
 	close(device);
 }
@@ -139,6 +140,7 @@ static void missing_separate_answer_is_a_timeout(void **state)
 	answer(device, "60 00", mid_of(device_expect(lab, device, GET_3_0(A))), "");
 	lab_until(lab, lab->result.count == 1);
 	assert_int_equal(lab->result.err, ERR_TIMEOUT);
+	assert_true(lab->result.was_acknowledged);
 	/* What comes after that is rejected. */
 	device_send(device, "48 45 77 01 " A);
 	device_expect(lab, device, "70 00 77 01");

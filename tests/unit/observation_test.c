@@ -477,17 +477,32 @@ static void composite_outlasts_breaks_and_ends_with_the_same_body(void **state)
 
 static void send_is_taken_and_told(void **state)
 {
+	static const char json[] = "[{\"n\":\"/3/0/9\",\"v\":42}]";
+	static const uint8_t lwm2m_cbor[] = { 0xA1, 0x83, 0x03, 0x00, 0x09, 0x18, 42 };
+	const struct {
+		uint16_t format;
+		struct bytes payload;
+	} rows[] = {
+		{ FORMAT_SENML_CBOR, VALUE(senml_battery_42) },
+		{ FORMAT_SENML_JSON, bytes_of_text(json) },
+		{ FORMAT_LWM2M_CBOR, VALUE(lwm2m_cbor) },
+	};
 	struct registry_lab *lab = *state;
 	struct lab_device device = device_open(lab);
 
-	device_register(lab, &device, "ep=a&lt=600&lwm2m=1.1");
-	assert_int_equal(
-		device_ask(lab, &device, COAP_POST, "/dp", FORMAT_SENML_CBOR, VALUE(senml_battery_42)),
-		COAP_CODE(2, 4));
-	assert_int_equal(lab->heard.notified, 1);
-	assert_int_equal(lab->heard.path.depth, 0);
-	assert_int_equal(lab->heard.record.value.integer, 42);
-	assert_string_equal(lab->event_type, "notification");
+	device_register(lab, &device, "ep=a&lt=600&lwm2m=1.2");
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(device_ask(lab, &device, COAP_POST, "/dp", rows[i].format, rows[i].payload),
+				 COAP_CODE(2, 4));
+		assert_int_equal(lab->heard.notified, i + 1);
+		assert_int_equal(lab->heard.path.depth, 0);
+		assert_int_equal(lab->heard.format, rows[i].format);
+		assert_int_equal(lab->heard.record.value.integer, 42);
+		assert_string_equal(lab->event_type, "send");
+		assert_string_equal(lab->event_json,
+				    "{\"endpoint\":\"a\",\"values\":[{\"path\":\"/3/0/9\","
+				    "\"name\":\"Battery Level\",\"type\":\"integer\",\"value\":42}]}");
+	}
 	device_close(&device);
 }
 
@@ -506,6 +521,12 @@ static void wrong_sends_are_refused_with_their_code(void **state)
 			 COAP_CODE(4, 4));
 	assert_int_equal(device_ask(lab, &device, COAP_POST, "/dp", FORMAT_TLV, VALUE(battery_50)),
 			 COAP_CODE(4, 15));
+	assert_int_equal(device_ask(lab, &device, COAP_POST, "/dp", FORMAT_SENML_JSON,
+				    bytes_of_text("[{\"n\":\"/3/0/9\"}]")),
+			 COAP_CODE(4, 0));
+	assert_int_equal(device_ask(lab, &device, COAP_POST, "/dp", FORMAT_LWM2M_CBOR,
+				    bytes_of("\xA1\x83\x03\x00\x09\xF6", 6)),
+			 COAP_CODE(4, 0));
 	assert_int_equal(
 		device_ask(lab, &device, COAP_POST, "/dp", FORMAT_SENML_CBOR, bytes_of_text("\x81\xA1")),
 		COAP_CODE(4, 0));

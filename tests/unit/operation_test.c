@@ -93,6 +93,9 @@ static void refused_format_is_followed_by_the_next_one(void **state)
 	assert_int_equal(device.message.accept, FORMAT_SENML_CBOR);
 	device_answer(&device, COAP_CODE(4, 6), -1, COAP_NO_FORMAT, NOTHING);
 	device_await(lab, &device);
+	assert_int_equal(device.message.accept, FORMAT_SENML_JSON);
+	device_answer(&device, COAP_CODE(4, 6), -1, COAP_NO_FORMAT, NOTHING);
+	device_await(lab, &device);
 	assert_int_equal(device.message.accept, FORMAT_TLV);
 	device_answer(&device, COAP_CODE(2, 5), -1, FORMAT_TLV,
 		      bytes_of(manufacturer_tlv, sizeof(manufacturer_tlv)));
@@ -111,7 +114,7 @@ static void last_choice_is_the_devices(void **state)
 
 	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
 	start_on(lab, &device, &request);
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		device_answer(&device, COAP_CODE(4, 6), -1, COAP_NO_FORMAT, NOTHING);
 		device_await(lab, &device);
 	}
@@ -238,6 +241,10 @@ static void refused_content_format_is_followed_by_the_next_one(void **state)
 	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
 	start_on(lab, &device, &request);
 	assert_int_equal(device.message.content_format, FORMAT_SENML_CBOR);
+	device_answer(&device, COAP_CODE(4, 15), -1, COAP_NO_FORMAT, NOTHING);
+	device_await(lab, &device);
+	assert_int_equal(device.message.content_format, FORMAT_SENML_JSON);
+	assert_true(bytes_equal_text(device.message.payload, "[{\"bn\":\"/1/0/1\",\"v\":3600}]"));
 	device_answer(&device, COAP_CODE(4, 15), -1, COAP_NO_FORMAT, NOTHING);
 	device_await(lab, &device);
 	assert_int_equal(device.message.content_format, FORMAT_TLV);
@@ -429,11 +436,96 @@ static void composite_write_patches_the_root(void **state)
 	device_close(&device);
 }
 
+/* What a device is asked with, step by step, while it refuses. */
+static void expect_formats(struct registry_lab *lab, struct lab_device *device,
+			   const struct operation_request *request, const uint16_t *formats, size_t count)
+{
+	start_on(lab, device, request);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(device->message.content_format, formats[2 * i]);
+		assert_int_equal(device->message.accept, formats[2 * i + 1]);
+		device_answer(device, COAP_CODE(4, 15), -1, COAP_NO_FORMAT, NOTHING);
+		if (i + 1 < count)
+			device_await(lab, device);
+	}
+	await_answer(lab);
+	assert_int_equal(lab->answer.code, COAP_CODE(4, 15));
+}
+
+#define REGISTER_1_2_ALL "</>;ct=\"60 110 112 320 322 11542 11544\",</1/0>,</3/0>"
+
+static void register_with_formats(struct registry_lab *lab, struct lab_device *device, const char *links)
+{
+	assert_int_equal(device_ask(lab, device, COAP_POST, "/rd?ep=a&lt=60&lwm2m=1.2", FORMAT_LINK,
+				    bytes_of_text(links)),
+			 COAP_CODE(2, 1));
+}
+
+static void composite_read_goes_through_the_forms_of_senml(void **state)
+{
+	static const uint16_t announced[] = {
+		FORMAT_SENML_ETCH_CBOR, FORMAT_LWM2M_CBOR, FORMAT_SENML_CBOR, FORMAT_LWM2M_CBOR,
+		FORMAT_SENML_ETCH_CBOR, FORMAT_SENML_CBOR, FORMAT_SENML_CBOR, FORMAT_SENML_CBOR,
+		FORMAT_SENML_ETCH_JSON, FORMAT_SENML_JSON, FORMAT_SENML_JSON, FORMAT_SENML_JSON,
+	};
+	static const uint16_t silent[] = {
+		FORMAT_SENML_CBOR, FORMAT_SENML_CBOR, FORMAT_SENML_ETCH_CBOR, FORMAT_SENML_CBOR,
+		FORMAT_SENML_JSON, FORMAT_SENML_JSON, FORMAT_SENML_ETCH_JSON, FORMAT_SENML_JSON,
+	};
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	const struct operation_request request = composite_of(LWM2M_READ, two_names, 2);
+
+	register_with_formats(lab, &device, REGISTER_1_2_ALL);
+	expect_formats(lab, &device, &request, announced, 6);
+	register_with_formats(lab, &device, "</1/0>,</3/0>");
+	expect_formats(lab, &device, &request, silent, 4);
+	device_close(&device);
+}
+
+static void composite_write_deletes_in_a_patch_alone(void **state)
+{
+	static const uint16_t formats[] = { FORMAT_SENML_ETCH_CBOR, COAP_NO_FORMAT, FORMAT_SENML_ETCH_JSON,
+					    COAP_NO_FORMAT };
+	static const struct lwm2m_record deletion[] = { { .path = { 16, 0, 0, 1, 4 },
+							  .value = { .type = LWM2M_NULL } } };
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	const struct operation_request request = composite_of(LWM2M_WRITE_PARTIAL, deletion, 1);
+
+	register_with_formats(lab, &device, REGISTER_1_2_ALL);
+	expect_formats(lab, &device, &request, formats, 2);
+	device_close(&device);
+}
+
+static void composite_write_takes_lwm2m_cbor_where_it_is_announced(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	struct operation_request request;
+	struct lwm2m_record record;
+
+	write_lifetime(&request, &record, 3600);
+	request = composite_of(LWM2M_WRITE_PARTIAL, &record, 1);
+	register_with_formats(lab, &device, REGISTER_1_2_ALL);
+	start_on(lab, &device, &request);
+	assert_int_equal(device.message.content_format, FORMAT_LWM2M_CBOR);
+	assert_int_equal(device.message.accept, COAP_NO_FORMAT);
+	device_answer(&device, COAP_CODE(2, 4), -1, COAP_NO_FORMAT, NOTHING);
+	await_answer(lab);
+	assert_int_equal(lab->answer.code, COAP_CODE(2, 4));
+	device_close(&device);
+}
+
 static void wrong_composites_say_what_is_wrong(void **state)
 {
 	static const struct lwm2m_record secret[] = { { .path = { 0, 0, LWM2M_ID_NONE, LWM2M_ID_NONE, 2 } } };
 	static const struct lwm2m_record value[] = { { .path = { 1, 0, 1, LWM2M_ID_NONE, 3 },
 						       .value = { .type = LWM2M_INTEGER, .integer = 1 } } };
+	static const struct lwm2m_record deletion[] = { { .path = { 16, 0, 0, 1, 4 },
+							  .value = { .type = LWM2M_NULL } } },
+					 large_deletion[] = { { .path = { 3, 0, 14, LWM2M_ID_NONE, 3 },
+								.value = { .type = LWM2M_NULL } } };
 	const struct {
 		const char *registration;
 		enum lwm2m_operation operation;
@@ -441,6 +533,8 @@ static void wrong_composites_say_what_is_wrong(void **state)
 		size_t count;
 		enum err err;
 	} rows[] = {
+		{ "ep=a&lt=60&lwm2m=1.1", LWM2M_WRITE_PARTIAL, deletion, 1, ERR_UNSUPPORTED },
+		{ "ep=a&lt=60&lwm2m=1.2", LWM2M_WRITE_PARTIAL, large_deletion, 1, ERR_MALFORMED },
 		{ "ep=a&lt=60&lwm2m=1.0", LWM2M_READ, two_names, 2, ERR_UNSUPPORTED },
 		{ "ep=a&lt=60&lwm2m=1.1", LWM2M_READ, NULL, 0, ERR_MALFORMED },
 		{ "ep=a&lt=60&lwm2m=1.1", LWM2M_READ, value, 1, ERR_MALFORMED },
@@ -504,6 +598,8 @@ static void wrong_requests_say_what_is_wrong(void **state)
 		{ LWM2M_CREATE, LWM2M_INSTANCE(3, 0), NULL, ERR_MALFORMED },
 		{ LWM2M_WRITE_REPLACE, LWM2M_RESOURCE(3, 0, 15), NULL, ERR_MALFORMED },
 		{ LWM2M_WRITE_ATTRIBUTES, LWM2M_RESOURCE(3, 0, 0), "pmin=x", ERR_MALFORMED },
+		{ LWM2M_WRITE_ATTRIBUTES, LWM2M_RESOURCE(3, 0, 0), "gt=1", ERR_MALFORMED },
+		{ LWM2M_WRITE_ATTRIBUTES, LWM2M_RESOURCE(3, 0, 9), "edge=1", ERR_MALFORMED },
 		{ LWM2M_WRITE_ATTRIBUTES, LWM2M_RESOURCE(3, 0, 0), NULL, ERR_MALFORMED },
 		{ LWM2M_CANCEL_OBSERVE, LWM2M_RESOURCE(3, 0, 0), NULL, ERR_NOT_FOUND },
 	};
@@ -589,6 +685,24 @@ static void queue_of_a_device_is_bounded(void **state)
 }
 
 /* ---- no answer ---- */
+
+/* As some clients do with a FETCH, which they do not know. */
+static void device_that_only_acknowledges_is_not_lost(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	const struct operation_request request = composite_of(LWM2M_READ, two_names, 2);
+
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
+	start_on(lab, &device, &request);
+	device_acknowledge(&device);
+	await_answer(lab);
+	assert_int_equal(lab->answer.fault.kind, ERR_TIMEOUT);
+	assert_string_equal(lab->answer.fault.text,
+			    "the device has received the request, but does not answer it");
+	assert_true(registry_find(lab->registry, "a")->is_awake);
+	device_close(&device);
+}
 
 static void silent_device_is_lost_until_it_speaks(void **state)
 {
@@ -682,6 +796,9 @@ int main(void)
 		lab_test(location_of_another_object_is_not_believed),
 		lab_test(composite_read_fetches_the_root_by_names),
 		lab_test(composite_write_patches_the_root),
+		lab_test(composite_read_goes_through_the_forms_of_senml),
+		lab_test(composite_write_deletes_in_a_patch_alone),
+		lab_test(composite_write_takes_lwm2m_cbor_where_it_is_announced),
 		lab_test(wrong_composites_say_what_is_wrong),
 		lab_test(create_without_instance_id_takes_a_format_that_can_leave_it_out),
 		lab_test(wrong_requests_say_what_is_wrong),
@@ -689,6 +806,7 @@ int main(void)
 		lab_test(unknown_device_is_not_found),
 		lab_test(next_one_is_sent_when_the_first_is_answered),
 		lab_test(queue_of_a_device_is_bounded),
+		lab_test(device_that_only_acknowledges_is_not_lost),
 		lab_test(silent_device_is_lost_until_it_speaks),
 		lab_test(leaving_device_ends_its_operations),
 		lab_test(new_registration_ends_what_is_under_way),

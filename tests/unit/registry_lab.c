@@ -342,6 +342,14 @@ static struct coap_message message_of(uint8_t code, int observe, uint16_t format
 	};
 }
 
+void device_acknowledge(struct lab_device *device)
+{
+	const struct coap_message message = message_of(0, -1, COAP_NO_FORMAT, bytes_of(NULL, 0));
+	struct pdu pdu = { .type = PDU_ACK, .mid = device->pdu.mid };
+
+	send_pdu(device, &pdu, &message, message.payload);
+}
+
 void device_answer(struct lab_device *device, uint8_t code, int observe, uint16_t format,
 		   struct bytes payload)
 {
