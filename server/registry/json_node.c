@@ -57,8 +57,7 @@ enum err json_object_of(const struct json_node *node, const char *const *members
 
 	if (!json_is_object(node->json))
 		return missing_or(node, "an object");
-	json_object_foreach((json_t *)node->json, name, value)
-	{
+	json_object_foreach ((json_t *)node->json, name, value) {
 		if (!is_listed(members, name))
 			return json_wrong(node, ERR_MALFORMED, "has no member %.40s", name);
 	}

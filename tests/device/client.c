@@ -332,7 +332,6 @@ static enum client_state bootstrapped(struct client *client)
 {
 	uint32_t ack_timeout_ms = client->device->options->ack_timeout_ms;
 
-
 	if (bootstrap_keep(&client->bootstrap, client->device) != ERR_NONE)
 		return abandon(client);
 	printf("bootstrapped endpoint=%s\n", client->device->endpoint);
