@@ -11,7 +11,10 @@ handler devices_list, device_get, device_delete, secure_elements_get, tees_get, 
 
 /* lwm2m.c */
 handler lwm2m_read, lwm2m_replace, lwm2m_update, lwm2m_post, lwm2m_delete, lwm2m_observe, lwm2m_cancel_observation,
-	lwm2m_attributes, lwm2m_discover, lwm2m_composite_read, lwm2m_composite_write, lwm2m_composite_observe;
+	lwm2m_attributes, lwm2m_discover;
+
+/* composite.c */
+handler composite_read, composite_write, composite_observe, composite_cancel_observation;
 
 /* jobs.c */
 handler operations_list, job_post, jobs_list, job_get, job_delete, job_retry_post, job_trace;

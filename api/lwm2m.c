@@ -1,4 +1,4 @@
-/* /devices/{ep}/lwm2m/{path} and /composite: the operations of LwM2M, as they are. */
+/* /devices/{ep}/lwm2m/{path}: the operations of LwM2M, as they are. */
 #include "lwm2m.h"
 
 #include <stdio.h>
@@ -128,7 +128,7 @@ static enum err path_of(struct http_request *request, struct lwm2m_path *ret_pat
 	return request->own != NULL ? ERR_NONE : ERR_NOMEM;
 }
 
-static enum err accept_of(const struct http_request *request, uint16_t *ret_accept, struct fault *fault)
+enum err lwm2m_accept(const struct http_request *request, uint16_t *ret_accept, struct fault *fault)
 {
 	const char *name = http_query(request, "format");
 	const struct format *format = name != NULL ? format_find_name(name) : NULL;
@@ -161,7 +161,7 @@ static void start_plain(struct http_request *request, enum lwm2m_operation kind)
 	operation.operation = kind;
 	enum err err = path_of(request, &operation.path, &fault);
 	if (err == ERR_NONE)
-		err = accept_of(request, &operation.accept, &fault);
+		err = lwm2m_accept(request, &operation.accept, &fault);
 	lwm2m_start(request, &operation, err, &fault);
 }
 
@@ -274,50 +274,4 @@ void lwm2m_attributes(struct http_request *request)
 		err = fault_set(&fault, ERR_MALFORMED, "query: no attribute, as in ?pmin=10");
 	operation.attributes = err == ERR_NONE ? (const char *)text.at : NULL;
 	lwm2m_start(request, &operation, err, &fault);
-}
-
-/* ---- composite: the root, and names or values in the body ---- */
-
-static enum err names_of(struct http_request *request, struct operation_request *operation, bool *ret_cancel,
-			 struct fault *fault)
-{
-	static const char *const members[] = { "paths", "cancel", NULL };
-	json_t *body = NULL;
-	enum err err = http_body_object(request, &body, fault);
-	if (err == ERR_NONE)
-		err = body_members(body, members, fault);
-	if (err == ERR_NONE)
-		err = lwm2m_names(request, body, operation, fault);
-	if (err == ERR_NONE)
-		*ret_cancel = json_is_true(json_object_get(body, "cancel"));
-	json_decref(body);
-	return err;
-}
-
-static void start_composite(struct http_request *request, enum lwm2m_operation kind, bool may_cancel)
-{
-	struct fault fault = { .kind = ERR_NONE };
-	struct operation_request operation = nothing;
-	bool cancels = false;
-	enum err err = names_of(request, &operation, &cancels, &fault);
-	if (err == ERR_NONE && cancels && !may_cancel)
-		err = fault_set(&fault, ERR_MALFORMED, "cancel: is for observations");
-	operation.operation = cancels ? LWM2M_CANCEL_OBSERVE : kind;
-	request->own = "/";
-	lwm2m_start(request, &operation, err, &fault);
-}
-
-void lwm2m_composite_read(struct http_request *request)
-{
-	start_composite(request, LWM2M_READ, false);
-}
-
-void lwm2m_composite_observe(struct http_request *request)
-{
-	start_composite(request, LWM2M_OBSERVE, true);
-}
-
-void lwm2m_composite_write(struct http_request *request)
-{
-	start_with_body(request, LWM2M_WRITE_PARTIAL);
 }

@@ -5,8 +5,13 @@
 #include "http.h"
 #include "operation.h"
 
-/* Starts the operation on the request's endpoint and answers with what becomes of it; or with `err`, when that is set
- * already. */
-void lwm2m_start(struct http_request *request, struct operation_request *operation, enum err err, struct fault *fault);
+/* Starts the operation on the request's endpoint and answers with what becomes of it; or with `err`, when
+ * that is set already. */
+void lwm2m_start(struct http_request *request, struct operation_request *operation, enum err err,
+		 struct fault *fault);
+
+/* The content format of ?format=, FORMAT_NONE without. ERR_MALFORMED: none of ours. */
+MUST_CHECK enum err lwm2m_accept(const struct http_request *request, uint16_t *ret_accept,
+				 struct fault *fault);
 
 #endif

@@ -1,0 +1,89 @@
+// The composite operations, through /devices/{ep}/composite and against the reference device.
+import assert from 'node:assert/strict';
+import { labTest } from './lab.mjs';
+
+const composite = (what, endpoint = 'd') => `/devices/${endpoint}/composite/${what}`;
+const lwm2m = (path) => `/devices/d/lwm2m/${path}`;
+const ofDevice = (data) => data.endpoint === 'd';
+
+function byPath(resources) {
+	return Object.fromEntries(resources.map((resource) => [resource.path, resource.value]));
+}
+
+async function read(lab, paths, query = '') {
+	const answer = await lab.rest.post(`${composite('read')}${query}`, { paths });
+	assert.equal(answer.path, '/');
+	return byPath(answer.resources);
+}
+
+labTest('reads what there is of several paths', {}, async (lab) => {
+	await lab.device('d');
+	const values = await read(lab, ['/3/0/0', '/1/0/1', '/3/0/6', '/3/0/6000', '/9']);
+	assert.deepEqual(values, { '/3/0/0': 'Cardea', '/1/0/1': 86400, '/3/0/6/0': 1, '/3/0/6/1': 5 });
+	assert.deepEqual(await read(lab, ['/9/0/1']), {});
+});
+
+labTest('writes all or nothing', {}, async (lab) => {
+	await lab.device('d');
+	const write = (resources) => lab.rest.call('POST', composite('write'), { json: { resources } });
+	assert.equal((await write([{ path: '/3/0/14', value: '+02:00' }, { path: '/1/0/1', value: 7200 }])).status, 204);
+	assert.deepEqual(await read(lab, ['/3/0/14', '/1/0/1']), { '/3/0/14': '+02:00', '/1/0/1': 7200 });
+	assert.equal((await lab.rest.get('/devices/d')).lifetime, 7200);
+
+	await lab.rest.refuse('POST', composite('write'),
+		{ json: { resources: [{ path: '/3/0/14', value: '+05:00' }, { path: '/3/0/0', value: 'Brand X' }] } },
+		{ status: 405, code: 'device-error', detail: /4\.05/ });
+	assert.deepEqual(await read(lab, ['/3/0/14']), { '/3/0/14': '+02:00' });
+});
+
+labTest('observes until it is told to stop, through a restart of the server', {}, async (lab) => {
+	await lab.device('d');
+	const paths = ['/3/0/14', '/1/0/1'];
+	const first = await lab.rest.post(composite('observe'), { paths });
+	assert.deepEqual(Object.keys(byPath(first.resources)), paths);
+	await lab.server.restart();
+	const events = await lab.rest.events();
+	await lab.rest.put(lwm2m('3/0/14'), { value: '-04:00' });
+	const { data } = await events.find('notification', ofDevice);
+	assert.equal(data.path, '/');
+	assert.equal(byPath(data.values)['/3/0/14'], '-04:00');
+
+	await lab.rest.call('DELETE', composite('observe'), { json: { paths } });
+	const ended = { status: 404, code: 'not-found', detail: /observed/ };
+	await lab.rest.refuse('DELETE', composite('observe'), { json: { paths } }, ended);
+	await lab.rest.put(lwm2m('3/0/14'), { value: '-05:00' });
+	await lab.rest.put(`${lwm2m('3/0/14')}/observe`);
+	await lab.rest.put(lwm2m('3/0/14'), { value: '-06:00' });
+	await events.find('notification', (last) => last.path === '/3/0/14');
+	assert.equal(events.events.filter(({ type, data: one }) => type === 'notification' && one.path === '/').length, 1);
+	events.close();
+});
+
+labTest('an observation ends with the paths that it was made with', {}, async (lab) => {
+	await lab.device('d');
+	await lab.rest.post(composite('observe'), { paths: ['/3/0/14', '/1/0/1'] });
+	await lab.rest.refuse('DELETE', composite('observe'), { json: { paths: ['/3/0/14'] } },
+		{ status: 404, code: 'not-found', detail: /observed/ });
+	await lab.rest.call('DELETE', composite('observe'), { json: { paths: ['/3/0/14', '/1/0/1'] } });
+});
+
+labTest('refuses what no composite operation can do, and says why', {}, async (lab) => {
+	await lab.device('d');
+	await lab.device('old', { version: '1.0' });
+	const malformed = (detail) => ({ status: 400, code: 'malformed', detail });
+	const unsupported = (detail) => ({ status: 415, code: 'unsupported', detail });
+	const cases = [
+		['read', 'd', { paths: [] }, malformed(/paths/)],
+		['read', 'd', {}, malformed(/paths/)],
+		['read', 'd', { paths: ['/3/x'] }, malformed(/paths|path/)],
+		['read', 'd', { paths: ['/3'], cancel: true }, malformed(/cancel/)],
+		['read', 'd', { paths: ['/0/0/1'] }, { status: 403, code: 'denied', detail: /bootstrap/ }],
+		['write', 'd', { resources: [{ id: 14, value: 'x' }] }, malformed(/path/)],
+		['write', 'd', { resources: [{ path: '/3/0/14', value: null }] }, malformed(/null/)],
+		['write', 'd', { resources: [{ path: '/16/0/0/1', value: null }] }, unsupported(/1\.2/)],
+		['read', 'old', { paths: ['/3'] }, unsupported(/1\.0/)],
+		['observe', 'nobody', { paths: ['/3'] }, { status: 404, code: 'not-found', detail: /nobody/ }],
+	];
+	for (const [what, endpoint, json, refusal] of cases)
+		await lab.rest.refuse('POST', composite(what, endpoint), { json }, refusal);
+});
