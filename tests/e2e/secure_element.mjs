@@ -60,3 +60,25 @@ export async function audit(lab, endpoint, params = {}) {
 export function trace(lab, job) {
 	return lab.rest.all(`/jobs/${job.id}/trace`, 1000);
 }
+
+// The C-APDUs of a trace with their answers; null for one that was not answered. The commands of a script come in one
+// step, its answers in another.
+export function exchanges(lines) {
+	const all = [];
+	let asked = [], step;
+	for (const line of lines.filter(({ layer }) => layer === 'apdu')) {
+		if (line.direction === 'answer') {
+			const next = asked.shift();
+			if (next)
+				next.answer = line.text;
+			continue;
+		}
+		if (line.step !== step)
+			asked = [];
+		step = line.step;
+		const one = { command: line.text, answer: null };
+		asked.push(one);
+		all.push(one);
+	}
+	return all;
+}
