@@ -12,9 +12,8 @@
 struct dtls {
 	struct endpoint *endpoint;
 	struct dtls_context *context;
-	struct session
-		*listener;    /* looks at each ClientHello, and becomes a session when one has our cookie */
-	struct session *open; /* by endpoint name */
+	struct session *listener;   /* looks at each ClientHello; one with our cookie makes it a session */
+	struct session *open;       /* by endpoint name */
 	struct session *handshakes; /* under way, the oldest first */
 	size_t handshake_count;
 };
@@ -173,12 +172,19 @@ static void session_opened(struct session *session)
 
 static void go_on(struct session *session, struct bytes datagram)
 {
+	struct peer *peer = session->peer;
+	const struct peers *peers = &session->endpoint->peers;
+	const uint64_t handle = peer->handle;
 	enum session_event event = session_handshake(session, datagram);
 
-	if (event == SESSION_OPENED)
-		session_opened(session);
-	else if (event == SESSION_FAILED)
+	if (event == SESSION_FAILED)
 		dtls_abandon(session);
+	if (event != SESSION_OPENED)
+		return;
+	session_opened(session);
+	/* After a resumption the first message may have come in the datagram of the client's Finished. */
+	if (peers_by_handle(peers, handle) != NULL && !session_read(session, bytes_of(NULL, 0)))
+		endpoint_remove_peer(peer);
 }
 
 /* ---- a handshake begins ---- */

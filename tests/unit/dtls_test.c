@@ -497,6 +497,34 @@ static void session_is_resumed(struct lab *lab, bool with_ticket)
 	client_close(client);
 }
 
+static void message_may_come_with_the_last_flight(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = connected(lab);
+	SSL_SESSION *ticket = SSL_get1_session(client->ssl);
+	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+
+	client_ends(lab, client);
+	client = client_open(lab, IDENTITY, KEY, "PSK-AES128-CCM8", ticket, -1);
+	BIO_set_mem_eof_return(in, -1);
+	SSL_set_options(client->ssl, SSL_OP_NO_QUERY_MTU);
+	SSL_set_mtu(client->ssl, 1200);
+	SSL_set_bio(client->ssl, in, out);
+	while (client_step(client) == 0) {
+		send_flight(out, client->socket);
+		assert_int_equal(BIO_reset(out), 1);
+		struct bytes answer = device_expect(lab, client->socket, "16 FE ...");
+		assert_int_equal(BIO_write(in, answer.at, (int)answer.len), answer.len);
+	}
+	assert_true(SSL_session_reused(client->ssl));
+	client_send(client, POST_RD("01")); /* behind ChangeCipherSpec and Finished */
+	send_flight(out, client->socket);
+	lab_until(lab, lab->request.count == 1);
+	assert_string_equal(lab->request.identity, ENDPOINT);
+	SSL_SESSION_free(ticket);
+	client_close(client);
+}
+
 static void session_is_resumed_by_ticket(void **state)
 {
 	session_is_resumed(*state, true);
@@ -767,6 +795,7 @@ int main(void)
 		IN_LAB(record_of_long_ago_is_dropped),
 		IN_LAB(several_records_of_one_datagram_are_taken),
 		IN_LAB(renegotiation_is_not_offered),
+		IN_LAB(message_may_come_with_the_last_flight),
 		IN_LAB(session_is_resumed_by_ticket),
 		IN_LAB(session_is_resumed_by_its_id),
 		IN_LAB(known_identity_may_come_from_a_new_address),
