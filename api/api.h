@@ -7,6 +7,7 @@
 struct api;
 struct config;
 struct credentials;
+struct deferred;
 struct events;
 struct loop;
 struct model;
@@ -29,6 +30,7 @@ struct api_parts {                              /* all borrowed */
 	struct credentials *credentials, *bootstrap_credentials;
 	struct endpoint *endpoint;
 	struct registry *registry;
+	struct deferred *deferred;
 	struct orchestrator *orchestrator;
 	struct packages *packages;
 	struct plugin_host *plugins;

@@ -9,6 +9,7 @@
 #include "config.h"
 #include "credential_rows.h"
 #include "credentials.h"
+#include "deferred.h"
 #include "events.h"
 #include "loop.h"
 #include "model.h"
@@ -40,6 +41,7 @@ struct server {
 	struct endpoint *endpoint;
 	struct bootstrap *bootstrap;
 	struct endpoint *bootstrap_endpoint; /* NULL: it is off */
+	struct deferred *deferred;
 	struct packages *packages;
 	struct orchestrator *orchestrator;
 	struct api *api;
@@ -161,7 +163,7 @@ static enum err begin_registry(struct server *server, struct fault *fault)
 		.credentials = server->credentials,
 		.public_host = server->config->public_host,
 		.max_devices = server->config->max_devices,
-		.awake_ms = REGISTRY_AWAKE_MS,
+		.awake_ms = server->config->awake_ms,
 		.grace_ms = REGISTRY_GRACE_MS,
 	};
 
@@ -256,6 +258,24 @@ static void end_bootstrap_endpoint(struct server *server)
 	server->bootstrap_endpoint = NULL;
 }
 
+static enum err begin_deferred(struct server *server, struct fault *fault)
+{
+	const struct deferred_parts parts = {
+		.loop = server->loop,
+		.store = server->store,
+		.vault = server->vault,
+		.registry = server->registry,
+		.events = server->events,
+	};
+
+	return deferred_create(&parts, &server->deferred);
+}
+
+static void end_deferred(struct server *server)
+{
+	deferred_free(server->deferred);
+}
+
 static enum err begin_packages(struct server *server, struct fault *fault)
 {
 	const struct packages_parts parts = {
@@ -312,6 +332,7 @@ static enum err begin_api(struct server *server, struct fault *fault)
 		.bootstrap_credentials = server->bootstrap_credentials,
 		.endpoint = server->endpoint,
 		.registry = server->registry,
+		.deferred = server->deferred,
 		.orchestrator = server->orchestrator,
 		.packages = server->packages,
 		.plugins = server->plugins,
@@ -343,6 +364,7 @@ static const struct part {
 	{ "endpoint", begin_endpoint, end_endpoint },
 	{ "bootstrap", begin_bootstrap, end_bootstrap },
 	{ "bootstrap endpoint", begin_bootstrap_endpoint, end_bootstrap_endpoint },
+	{ "requests that wait", begin_deferred, end_deferred },
 	{ "packages", begin_packages, end_packages },
 	{ "orchestrator", begin_orchestrator, end_orchestrator },
 	{ "api", begin_api, end_api },

@@ -51,6 +51,8 @@ static const struct option options[] = {
 	{ "max-body-bytes", NUMBER, AT(max_body_bytes), "1048576", 1024, 1 << 30, NULL, "of a REST request" },
 	{ "max-package-bytes", NUMBER, AT(max_package_bytes), "67108864", 1024, 1 << 30, NULL, "of an uploaded package" },
 	{ "job-timeout-s", NUMBER, AT(job_timeout_s), "86400", 1, NO_MAX, NULL, "a job that lasts longer fails" },
+	{ "awake-ms", NUMBER, AT(awake_ms), "93000", 100, NO_MAX, NULL,
+	  "how long a device in queue mode listens after it was heard, unless its own is set" },
 	{ "ack-timeout-ms", NUMBER, AT(ack_timeout_ms), "2000", 10, 60000, NULL, "ACK_TIMEOUT of RFC 7252" },
 	{ "max-retransmit", NUMBER, AT(max_retransmit), "4", 0, 10, NULL, "MAX_RETRANSMIT of RFC 7252" },
 	{ "block-size", NUMBER, AT(block_size), "1024", 0, NO_MAX, "16|32|64|128|256|512|1024",

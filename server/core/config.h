@@ -28,6 +28,7 @@ struct config {
 	uint32_t max_body_bytes;        /* of a REST request other than a package */
 	uint32_t max_package_bytes;
 	uint32_t job_timeout_s;
+	uint32_t awake_ms;              /* queue mode: how long a device listens; MAX_TRANSMIT_WAIT of RFC 7252 */
 	uint32_t ack_timeout_ms;        /* RFC 7252 4.8 */
 	uint32_t max_retransmit;
 	uint32_t block_size;            /* 16 to 1024 */

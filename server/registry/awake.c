@@ -12,7 +12,7 @@ void awake_mark(struct device_entry *entry)
 	entry->device.is_awake = true;
 	entry->sleep_due_ms = TIME_NEVER;
 	if (entry->device.is_queue_mode) {
-		entry->sleep_due_ms = loop_now_ms(registry->parts.loop) + registry->parts.awake_ms;
+		entry->sleep_due_ms = loop_now_ms(registry->parts.loop) + entry->device.awake_ms;
 		registry_schedule(entry);
 	}
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "settings.h"
 
 enum err change_prepare(const struct device_description *description, const struct device *before,
 			struct change *ret_change)
@@ -40,11 +41,13 @@ enum err change_store(struct registry *registry, uint64_t reply, struct change *
 void change_apply(struct device_entry *entry, const struct change *take_change)
 {
 	bool is_awake = entry->device.is_awake;
+	uint32_t awake_ms = entry->device.awake_ms;
 
 	free(entry->texts);
 	entry->texts = take_change->texts;
 	entry->device = take_change->device;
 	entry->device.is_awake = is_awake;
+	entry->device.awake_ms = awake_ms;
 	memcpy(entry->location, take_change->location, LOCATION_SIZE);
 	entry->device.location = entry->location;
 }
@@ -63,6 +66,7 @@ enum err change_create(struct registry *registry, const struct change *take_chan
 	entry->sleep_due_ms = TIME_NEVER;
 	entry->expiry_due_ms = TIME_NEVER;
 	change_apply(entry, take_change);
+	entry->device.awake_ms = settings_awake_ms(registry, entry->device.endpoint);
 	err = registry_add(registry, entry);
 	if (err != ERR_NONE)
 		device_entry_free(entry);

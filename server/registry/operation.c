@@ -38,6 +38,22 @@ static const struct operation_rule rules[] = {
 static const uint16_t secret_objects[] = { 0, 21, 23 };
 /* clang-format on */
 
+const char *operation_name(enum lwm2m_operation operation)
+{
+	return rules[operation].name;
+}
+
+enum err operation_of_name(const char *name, enum lwm2m_operation *ret_operation)
+{
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		if (strcmp(rules[i].name, name) == 0) {
+			*ret_operation = (enum lwm2m_operation)i;
+			return ERR_NONE;
+		}
+	}
+	return ERR_MALFORMED;
+}
+
 /* ---- checks ---- */
 
 static bool is_composite(const struct operation_request *request)
@@ -348,6 +364,23 @@ static enum err start_cancel(struct registry *registry, struct device_entry *ent
 	if (operation_queue_add(registry, entry, take_operation, fault) != ERR_NONE)
 		operation_queue_answer(registry, entry, take_operation, &ended);
 	return ERR_NONE;
+}
+
+enum err operation_check(struct registry *registry, const char *endpoint,
+			 const struct operation_request *request, struct fault *fault)
+{
+	struct device_entry *entry = registry_entry(registry, endpoint);
+	struct operation *operation;
+	enum err err;
+
+	if (entry == NULL)
+		return fault_set(fault, ERR_NOT_FOUND, "no device %s is registered", endpoint);
+	operation = operation_create(request);
+	if (operation == NULL)
+		return ERR_NOMEM;
+	err = prepare(registry, entry, request, operation, fault);
+	operation_free(operation);
+	return err;
 }
 
 enum err operation_start(struct registry *registry, const char *endpoint,

@@ -31,11 +31,21 @@ struct operation_answer {
 	uint16_t format;                        /* of payload */
 	struct bytes payload;
 	struct lwm2m_records records;           /* of a success */
+	bool was_sent;                          /* the device may have seen the request */
 	const struct model *model;              /* by which they are decoded; valid during the call */
 	struct lwm2m_path location;             /* of a Create: depth 2 when the device told it */
 };
 
 typedef void operation_done(void *self, uint64_t id, const struct operation_answer *answer);
+
+/* "read", "write", "partial write", ... */
+const char *operation_name(enum lwm2m_operation operation);
+/* ERR_MALFORMED: none of ours. */
+MUST_CHECK enum err operation_of_name(const char *name, enum lwm2m_operation *ret_operation);
+
+/* Everything that operation_start checks, without starting it. */
+MUST_CHECK enum err operation_check(struct registry *registry, const char *endpoint,
+                                    const struct operation_request *request, struct fault *fault);
 
 /* Checks the request against the object model, then sends it, or lets it wait behind those that were started before.
  * `done` (NULL: nobody waits) is called once, never before this returns, and not at all when the registry is freed. A

@@ -42,8 +42,11 @@ static void detach(struct registry *registry, struct operation *operation)
 
 static void tell(struct operation *take_operation, const struct operation_answer *answer)
 {
+	struct operation_answer told = *answer;
+
+	told.was_sent = take_operation->was_sent;
 	if (take_operation->done != NULL)
-		take_operation->done(take_operation->self, take_operation->id, answer);
+		take_operation->done(take_operation->self, take_operation->id, &told);
 	operation_free(take_operation);
 }
 
@@ -231,6 +234,7 @@ static enum err send_first(struct registry *registry, struct operation *operatio
 		return ERR_NOMEM;
 	}
 	entry->under_way = operation;
+	operation->was_sent = true;
 	loop_stop_timer(registry->parts.loop, &operation->timer);
 	return ERR_NONE;
 }

@@ -16,6 +16,7 @@ struct operation {
 	struct operation_request request; /* a copy in the arena */
 	struct coap_message message;      /* what is sent, in the format that is tried */
 	size_t attempt;                   /* which format that is */
+	bool was_sent;                    /* the device may have seen it */
 	bool was_refused;                       /* the device did not take the one before */
 	operation_done *done;             /* NULL: nobody waits */
 	void *self;

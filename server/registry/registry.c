@@ -18,6 +18,7 @@
 #include "registration.h"
 #include "reply.h"
 #include "restore.h"
+#include "settings.h"
 #include "routes.h"
 #include "state.h"
 
@@ -361,6 +362,8 @@ enum err registry_create(const struct registry_parts *parts, struct registry **r
 	if (err == ERR_NONE)
 		err = index_begin(&registry->by_address);
 	if (err == ERR_NONE)
+		err = settings_load(registry);
+	if (err == ERR_NONE)
 		err = restore_all(registry);
 	if (err != ERR_NONE) {
 		registry_free(registry);
@@ -388,6 +391,7 @@ void registry_free(struct registry *registry)
 	loop_stop_timer(registry->parts.loop, &registry->sweep);
 	sweep_removed(registry);
 	acknowledgement_cancel_all(registry);
+	settings_free(registry);
 	index_end(&registry->by_location);
 	index_end(&registry->by_address);
 	file_forget_all(registry);

@@ -9,12 +9,12 @@
 
 #include "coap.h"
 #include "model.h"
+#include "store.h"
 
 struct credentials;
 struct events;
 struct loop;
 struct registry;
-struct store;
 
 struct device_object {
 	uint16_t object, instance;              /* instance LWM2M_ID_NONE: none */
@@ -28,6 +28,7 @@ struct device {
 	uint32_t lifetime_s;
 	const char *version, *binding, *root, *links;           /* links as registered */
 	bool is_queue_mode, is_awake;
+	uint32_t awake_ms;                      /* how long it listens after it was heard, in queue mode */
 	int64_t registered_ms, updated_ms, seen_ms, expires_ms; /* since 1970; expires 0: never */
 	const struct device_object *objects;
 	size_t object_count;
@@ -43,15 +44,13 @@ struct registry_parts {                         /* all borrowed */
 	struct credentials *credentials;
 	const char *public_host;                /* in URIs for devices; NULL or "": the address that each speaks to */
 	uint32_t max_devices;
-	uint32_t awake_ms;                      /* REGISTRY_AWAKE_MS */
+	uint32_t awake_ms;                      /* of devices of which nothing else was said (LwM2M Core TS 1.1, 6.5) */
 	uint32_t grace_ms;                      /* REGISTRY_GRACE_MS */
 };
 
 /* How long a registration outlives its lifetime: an Update sent just in time, whose first datagrams were lost, arrives
  * within MAX_TRANSMIT_SPAN (RFC 7252 4.8.2). */
 #define REGISTRY_GRACE_MS 45000
-/* MAX_TRANSMIT_WAIT: how long a device in queue mode listens after its last message (LwM2M Core TS 1.1, 6.5). */
-#define REGISTRY_AWAKE_MS 93000
 
 /* What others want to hear. Called after the registry has changed. Any may be NULL. */
 struct registry_listener {
@@ -81,6 +80,10 @@ const struct device *registry_find(const struct registry *registry, const char *
 size_t registry_count(const struct registry *registry);
 /* In order of endpoint name, after `after` ("" for the first). NULL after the last. */
 const struct device *registry_next(const struct registry *registry, const char *after);
+/* How long a device listens, from the next time that it is heard; it stays so over registrations. 0: as the server has it.
+ * ERR_NOT_FOUND: it is not registered. */
+MUST_CHECK enum err registry_set_awake(struct registry *registry, const char *endpoint, uint32_t awake_ms,
+                                       struct store_done done);
 /* As if the device had de-registered. ERR_NOT_FOUND. */
 MUST_CHECK enum err registry_remove(struct registry *registry, const char *endpoint);
 /* The definitions in the versions that the device has: those that it registered, else those that its version of LwM2M

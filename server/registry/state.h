@@ -19,6 +19,7 @@ struct registry {
 	struct index by_location, by_address;
 	size_t count;
 	struct observation *by_token;
+	struct device_settings *settings;         /* by endpoint, also of devices that are not here */
 	struct operation *under_way;              /* by number */
 	struct acknowledgement *acknowledgements; /* answers to devices that wait for the store, by number */
 	struct file *files;                       /* that devices fetch, by name */
