@@ -12,6 +12,7 @@ struct events;
 struct loop;
 struct model;
 struct orchestrator;
+struct oscore_numbers;
 struct packages;
 struct plugin_host;
 struct registry;
@@ -27,6 +28,7 @@ struct api_parts {                              /* all borrowed */
 	struct vault *vault;
 	struct model *model;
 	struct events *events;
+	struct oscore_numbers *oscore_numbers;
 	struct credentials *credentials, *bootstrap_credentials;
 	struct endpoint *endpoint;
 	struct registry *registry;

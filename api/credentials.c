@@ -1,5 +1,5 @@
-/* /credentials: the pre-shared keys of the devices, one for the LwM2M server and one for the bootstrap
- * server. In force as soon as they are durable; never shown. */
+/* /credentials: what devices come with: pre-shared keys, one for the LwM2M server and one for the bootstrap
+ * server, and OSCORE. In force as soon as they are durable; never shown. */
 #include "credentials.h"
 
 #include <stddef.h>
@@ -11,18 +11,37 @@
 #include "credential_rows.h"
 #include "handlers.h"
 #include "loop.h"
+#include "oscore_numbers.h"
 #include "reply.h"
 
 #define MAX_IDENTITY  128
 #define MIN_KEY_BYTES 16
 
+struct credential_change;
+
+static enum err read_psk(struct http_request *request, const json_t *body, struct credential_change *change,
+			 struct credential_row *row, struct fault *fault);
+static enum err read_oscore(struct http_request *request, const json_t *body,
+			    struct credential_change *change, struct credential_row *row,
+			    struct fault *fault);
+static enum err put_psk(const struct credential_change *change, struct credentials *credentials);
+static enum err put_oscore(const struct credential_change *change, struct credentials *credentials);
+
+/* clang-format off */
 static const struct kind {
 	const char *name;
-	size_t table; /* where it is in force */
+	size_t table;                   /* where it is in force ... */
+	enum credential_kind kind;      /* ... and as what */
+	/* Of the body of a PUT: the identity and what is sealed of the row, and the same for memory. */
+	enum err (*read)(struct http_request *request, const json_t *body, struct credential_change *change,
+	                 struct credential_row *row, struct fault *fault);
+	enum err (*put)(const struct credential_change *change, struct credentials *credentials);
 } kinds[] = {
-	{ CREDENTIAL_PSK, offsetof(struct api_parts, credentials) },
-	{ CREDENTIAL_BOOTSTRAP_PSK, offsetof(struct api_parts, bootstrap_credentials) },
+	{ CREDENTIAL_PSK,           offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_PSK,    read_psk,    put_psk },
+	{ CREDENTIAL_BOOTSTRAP_PSK, offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_PSK,    read_psk,    put_psk },
+	{ CREDENTIAL_OSCORE,        offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_OSCORE, read_oscore, put_oscore },
 };
+/* clang-format on */
 
 #define KIND_COUNT (sizeof kinds / sizeof kinds[0])
 
@@ -33,7 +52,8 @@ static const struct kind *kind_of(const char *name, struct fault *fault)
 		if (strcmp(kinds[i].name, name) == 0)
 			return &kinds[i];
 	}
-	fault_set(fault, ERR_MALFORMED, "kind: must be " CREDENTIAL_PSK " or " CREDENTIAL_BOOTSTRAP_PSK);
+	fault_set(fault, ERR_MALFORMED,
+		  "kind: must be " CREDENTIAL_PSK ", " CREDENTIAL_BOOTSTRAP_PSK " or " CREDENTIAL_OSCORE);
 	return NULL;
 }
 
@@ -106,8 +126,10 @@ struct credential_change {              /* in memory once it is durable */
 	struct api *api;
 	uint64_t request;
 	const struct kind *kind;
-	char *endpoint, *identity; /* identity NULL: removal */
+	bool is_removal;
+	char *endpoint, *identity;
 	struct secret key;
+	struct oscore_keys oscore;
 };
 
 static void change_free(struct credential_change *change)
@@ -115,6 +137,7 @@ static void change_free(struct credential_change *change)
 	free(change->endpoint);
 	free(change->identity);
 	secret_wipe(&change->key);
+	wipe(&change->oscore, sizeof change->oscore);
 	free(change);
 }
 
@@ -132,10 +155,10 @@ static void change_stored(void *self, uint64_t id, enum err result)
 	struct credential_change *change = self;
 	struct credentials *credentials = table_of(change->api, change->kind);
 	struct http_request *request = http_find(change->api->http, change->request);
-	if (result == ERR_NONE && change->identity != NULL)
-		result = credentials_put_psk(credentials, change->endpoint, change->identity, &change->key);
+	if (result == ERR_NONE && !change->is_removal)
+		result = change->kind->put(change, credentials);
 	else if (result == ERR_NONE)
-		credentials_remove(credentials, change->endpoint);
+		credentials_remove(credentials, change->kind->kind, change->endpoint);
 	change_end(change);
 	if (request == NULL)
 		return;
@@ -145,8 +168,7 @@ static void change_stored(void *self, uint64_t id, enum err result)
 		http_reply_err(request, result);
 }
 
-static struct credential_change *change_create(struct http_request *request, const struct kind *kind,
-					       const char *identity)
+static struct credential_change *change_create(struct http_request *request, const struct kind *kind)
 {
 	struct credential_change *change = calloc(1, sizeof *change);
 	if (change == NULL)
@@ -155,8 +177,7 @@ static struct credential_change *change_create(struct http_request *request, con
 	change->request = request->id;
 	change->kind = kind;
 	change->endpoint = strdup(request->endpoint);
-	change->identity = identity != NULL ? strdup(identity) : NULL;
-	if (change->endpoint == NULL || (identity != NULL && change->identity == NULL)) {
+	if (change->endpoint == NULL) {
 		change_free(change);
 		return NULL;
 	}
@@ -186,13 +207,13 @@ static enum err check_not_shared(const struct credential_change *change, struct 
 {
 	bool is_shared = false;
 	for (size_t i = 0; i < KIND_COUNT; i++)
-		is_shared |= &kinds[i] != change->kind &&
+		is_shared |= kinds[i].kind == CREDENTIAL_KIND_PSK && &kinds[i] != change->kind &&
 			     is_key(&change->key,
 				    credentials_key(table_of(change->api, &kinds[i]), change->endpoint));
 	for (const struct credential_change *other = change->api->credential_changes; other != NULL;
 	     other = other->next)
-		is_shared |= other->kind != change->kind && other->identity != NULL &&
-			     strcmp(other->endpoint, change->endpoint) == 0 &&
+		is_shared |= other->kind != change->kind && other->kind->kind == CREDENTIAL_KIND_PSK &&
+			     !other->is_removal && strcmp(other->endpoint, change->endpoint) == 0 &&
 			     is_key(&change->key, &other->key);
 	return is_shared ? fault_set(fault, ERR_CONFLICT,
 				     "keyHex: this key is the device's for the other server; LwM2M server and"
@@ -214,30 +235,119 @@ static enum err read_key(struct http_request *request, const json_t *body, struc
 	return secret_from(key, ret_key);
 }
 
-static enum err put(struct http_request *request, const json_t *body, struct fault *fault)
+static enum err read_psk(struct http_request *request, const json_t *body, struct credential_change *change,
+			 struct credential_row *row, struct fault *fault)
 {
 	static const char *const members[] = { "kind", "identity", "keyHex", NULL };
+	enum err err = body_members(body, members, fault);
+	if (err == ERR_NONE)
+		err = body_text(body, "identity", MAX_IDENTITY, &row->identity, fault);
+	if (err == ERR_NONE)
+		err = read_key(request, body, &change->key, fault);
+	if (err == ERR_NONE)
+		err = check_not_shared(change, fault);
+	if (err != ERR_NONE)
+		return err;
+	change->identity = strdup(row->identity);
+	if (change->identity == NULL)
+		return ERR_NOMEM;
+	return credential_seal(request->api->parts.vault, request->arena, row, &change->key, &row->sealed);
+}
+
+static enum err put_psk(const struct credential_change *change, struct credentials *credentials)
+{
+	return credentials_put_psk(credentials, change->endpoint, change->identity, &change->key);
+}
+
+/* ---- OSCORE ---- */
+
+/* clang-format off */
+static const struct oscore_member {
+	const char *name;
+	size_t offset;                  /* in struct oscore_parameters */
+	size_t min_bytes, max_bytes;
+	bool is_optional;
+} oscore_members[] = {
+	{ "masterSecretHex", offsetof(struct oscore_parameters, master_secret), MIN_KEY_BYTES, SECRET_MAX, false },
+	{ "masterSaltHex",   offsetof(struct oscore_parameters, master_salt),   0, SECRET_MAX,            true },
+	{ "senderIdHex",     offsetof(struct oscore_parameters, sender_id),     0, OSCORE_ID_MAX,         true },
+	{ "recipientIdHex",  offsetof(struct oscore_parameters, recipient_id),  0, OSCORE_ID_MAX,         false },
+	{ "idContextHex",    offsetof(struct oscore_parameters, id_context),    0, OSCORE_ID_CONTEXT_MAX, true },
+};
+/* clang-format on */
+
+#define OSCORE_MEMBER_COUNT (sizeof oscore_members / sizeof oscore_members[0])
+
+static enum err read_parameters(struct http_request *request, const json_t *body,
+				struct oscore_parameters *ret_parameters, struct fault *fault)
+{
+	struct oscore_parameters parameters = { .master_secret = { NULL, 0 } };
+	for (size_t i = 0; i < OSCORE_MEMBER_COUNT; i++) {
+		const struct oscore_member *member = &oscore_members[i];
+		const json_t *value = json_object_get(body, member->name);
+		struct bytes *bytes = (struct bytes *)((char *)&parameters + member->offset);
+		if (value == NULL && member->is_optional)
+			continue;
+		const char *hex = json_string_value(value);
+		if (hex == NULL || bytes_from_hex(request->arena, hex, bytes) != ERR_NONE ||
+		    bytes->len < member->min_bytes || bytes->len > member->max_bytes)
+			return fault_set(fault, ERR_MALFORMED, "%s: %zu to %zu bytes in hexadecimal",
+					 member->name, member->min_bytes, member->max_bytes);
+	}
+	*ret_parameters = parameters;
+	return ERR_NONE;
+}
+
+static enum err read_oscore(struct http_request *request, const json_t *body,
+			    struct credential_change *change, struct credential_row *row, struct fault *fault)
+{
+	static const char *const members[] = { "kind",        "masterSecretHex", "masterSaltHex",
+					       "senderIdHex", "recipientIdHex",  "idContextHex",
+					       NULL };
+	struct oscore_parameters parameters;
+	char identity[OSCORE_IDENTITY_SIZE];
+	enum err err = body_members(body, members, fault);
+	if (err == ERR_NONE)
+		err = read_parameters(request, body, &parameters, fault);
+	if (err != ERR_NONE)
+		return err;
+	if (bytes_equal(parameters.sender_id, parameters.recipient_id))
+		return fault_set(fault, ERR_MALFORMED, "senderIdHex: the server's id is not the device's");
+	err = oscore_derive(request->arena, &parameters, &change->oscore);
+	if (err != ERR_NONE)
+		return err;
+	row->identity = arena_strdup(request->arena, oscore_identity_print(parameters.recipient_id,
+									   parameters.id_context, identity));
+	if (row->identity == NULL)
+		return ERR_NOMEM;
+	return credential_seal_oscore(request->api->parts.vault, request->arena, row, &parameters,
+				      &row->sealed);
+}
+
+static enum err put_oscore(const struct credential_change *change, struct credentials *credentials)
+{
+	enum err err = credentials_put_oscore(credentials, change->endpoint, &change->oscore);
+	return err != ERR_NONE
+		       ? err
+		       : oscore_numbers_expect(change->api->parts.oscore_numbers, change->oscore.print);
+}
+
+/* ---- the requests ---- */
+
+static enum err put(struct http_request *request, const json_t *body, struct fault *fault)
+{
 	struct credential_row row = { .endpoint = request->endpoint,
 				      .created_ms = loop_wall_ms(request->api->parts.loop) };
 	const struct kind *kind = NULL;
-	enum err err = body_members(body, members, fault);
-	if (err == ERR_NONE)
-		err = body_text(body, "kind", 16, &row.kind, fault);
+	enum err err = body_text(body, "kind", 16, &row.kind, fault);
 	if (err == ERR_NONE && (kind = kind_of(row.kind, fault)) == NULL)
 		err = fault->kind;
-	if (err == ERR_NONE)
-		err = body_text(body, "identity", MAX_IDENTITY, &row.identity, fault);
 	if (err != ERR_NONE)
 		return err;
-	struct credential_change *change = change_create(request, kind, row.identity);
+	struct credential_change *change = change_create(request, kind);
 	if (change == NULL)
 		return ERR_NOMEM;
-	err = read_key(request, body, &change->key, fault);
-	if (err == ERR_NONE)
-		err = check_not_shared(change, fault);
-	if (err == ERR_NONE)
-		err = credential_seal(request->api->parts.vault, request->arena, &row, &change->key,
-				      &row.sealed);
+	err = kind->read(request, body, change, &row, fault);
 	if (err != ERR_NONE) {
 		change_free(change);
 		return err;
@@ -266,9 +376,10 @@ static enum err remove_one(struct http_request *request, struct fault *fault)
 	const struct kind *kind = asked_kind(request, fault);
 	if (kind == NULL)
 		return fault->kind;
-	struct credential_change *change = change_create(request, kind, NULL);
+	struct credential_change *change = change_create(request, kind);
 	if (change == NULL)
 		return ERR_NOMEM;
+	change->is_removal = true;
 	change_begin(change);
 	enum err err = store_remove_credential(request->api->parts.store, request->endpoint, kind->name,
 					       when_stored(change));

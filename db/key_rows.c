@@ -74,6 +74,37 @@ enum err store_read_credentials(struct store *store, struct arena *arena, struct
 	return query_all(store_readers(store), &query, NULL, arena, ret_rows, ret_count);
 }
 
+/* ---- OSCORE sequence numbers ---- */
+
+static const struct column oscore_number_column[] = {
+	COLUMN(struct oscore_number_row, print),
+	COLUMN(struct oscore_number_row, reserved),
+};
+static const struct columns oscore_number_columns = COLUMNS(struct oscore_number_row, oscore_number_column);
+
+enum err store_put_oscore_number(struct store *store, const struct oscore_number_row *row,
+				 struct store_done done)
+{
+	static const struct write_kind kind = { .columns = &oscore_number_columns,
+						.statement = PUT_OSCORE_NUMBER };
+	return store_write(store, &kind, row, done);
+}
+
+enum err store_raise_oscore_numbers(struct store *store, uint64_t count, struct store_done done)
+{
+	static const struct write_kind kind = { .columns = &oscore_number_columns,
+						.statement = RAISE_OSCORE_NUMBERS };
+	const struct oscore_number_row row = { .reserved = count };
+	return store_write(store, &kind, &row, done);
+}
+
+enum err store_read_oscore_numbers(struct store *store, struct arena *arena,
+				   struct oscore_number_row **ret_rows, size_t *ret_count)
+{
+	static const struct query query = { READ_OSCORE_NUMBERS, NULL, &oscore_number_columns };
+	return query_all(store_readers(store), &query, NULL, arena, ret_rows, ret_count);
+}
+
 /* ---- tokens ---- */
 
 static const struct column token_column[] = {

@@ -16,6 +16,8 @@ static const char *const steps[] = {
 	,
 #include "003_deferred.inc"
 	,
+#include "004_oscore.inc"
+	,
 };
 
 #define VERSION ((int64_t)(sizeof steps / sizeof *steps))
@@ -23,9 +25,20 @@ static const char *const steps[] = {
 /* What the server reads at its start anyway. Packages are left out for their size: their content is sealed,
  * so that damage shows when it is opened. */
 static const char *const checked_tables[] = {
-	"registrations", "registration_times", "observations", "jobs",       "packages",           "keysets",
-	"credentials",   "inventory",          "tokens",       "bootstraps", "bootstrap_outcomes",
-	"deferred",      "device_settings",
+	"registrations",
+	"registration_times",
+	"observations",
+	"jobs",
+	"packages",
+	"keysets",
+	"credentials",
+	"inventory",
+	"tokens",
+	"bootstraps",
+	"bootstrap_outcomes",
+	"deferred",
+	"device_settings",
+	"oscore_numbers",
 };
 
 static enum err check_table(struct connection *connection, const char *table, struct fault *fault)

@@ -112,6 +112,12 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		" ON CONFLICT (endpoint, kind) DO UPDATE SET identity = ?3, sealed = ?4, created_ms = ?5",
 	[REMOVE_CREDENTIAL] = "DELETE FROM credentials WHERE endpoint = ?1 AND kind = ?2",
 	[READ_CREDENTIALS] = "SELECT endpoint, kind, identity, sealed, created_ms FROM credentials ORDER BY endpoint, kind",
+	/* never back */
+	[PUT_OSCORE_NUMBER] =
+		"INSERT INTO oscore_numbers (print, reserved) VALUES (?1, ?2)"
+		" ON CONFLICT (print) DO UPDATE SET reserved = max(reserved, ?2)",
+	[RAISE_OSCORE_NUMBERS] = "UPDATE oscore_numbers SET reserved = reserved + ?2",
+	[READ_OSCORE_NUMBERS] = "SELECT print, reserved FROM oscore_numbers",
 	[PUT_TOKEN] =
 		"INSERT INTO tokens (id, name, scopes, hash, created_ms, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 		" ON CONFLICT (id) DO UPDATE SET name = ?2, scopes = ?3, hash = ?4, created_ms = ?5, expires_ms = ?6",

@@ -178,7 +178,7 @@ MUST_CHECK enum err store_read_keysets(struct store *store, struct arena *arena,
                                        struct keyset_row **ret_rows, size_t *ret_count);       /* NULL: of all devices */
 
 struct credential_row {                         /* one per endpoint and kind, replaced as a whole */
-	const char *endpoint, *kind;            /* "psk", "bootstrap-psk" */
+	const char *endpoint, *kind;            /* "psk", "bootstrap-psk", "oscore", "x509" */
 	const char *identity;                   /* unique per kind */
 	struct bytes sealed;
 	int64_t created_ms;
@@ -190,6 +190,19 @@ MUST_CHECK enum err store_remove_credential(struct store *store, const char *end
                                             struct store_done done);
 MUST_CHECK enum err store_read_credentials(struct store *store, struct arena *arena, struct credential_row **ret_rows,
                                            size_t *ret_count);
+
+struct oscore_number_row {                      /* one per sender key */
+	struct bytes print;                     /* tells the key from others */
+	uint64_t reserved;                      /* every sequence number below may have been used */
+};
+
+/* Never lowers what is there. */
+MUST_CHECK enum err store_put_oscore_number(struct store *store, const struct oscore_number_row *row,
+                                            struct store_done done);
+/* Raises all of them by `count`. */
+MUST_CHECK enum err store_raise_oscore_numbers(struct store *store, uint64_t count, struct store_done done);
+MUST_CHECK enum err store_read_oscore_numbers(struct store *store, struct arena *arena,
+                                              struct oscore_number_row **ret_rows, size_t *ret_count);
 
 /* ---- bootstrap: what is written to a device, and how that has ended ---- */
 

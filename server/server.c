@@ -15,6 +15,7 @@
 #include "model.h"
 #include "model_files.h"
 #include "orchestrator.h"
+#include "oscore_numbers.h"
 #include "package.h"
 #include "plugin_host.h"
 #include "registry.h"
@@ -36,6 +37,7 @@ struct server {
 	struct events *events;
 	struct model *model;
 	struct plugin_host *plugins;
+	struct oscore_numbers *oscore_numbers;
 	struct credentials *credentials, *bootstrap_credentials;
 	struct registry *registry;
 	struct endpoint *endpoint;
@@ -134,10 +136,15 @@ static void end_plugins(struct server *server)
 
 static enum err begin_credentials(struct server *server, struct fault *fault)
 {
-	enum err err = credentials_create(&server->credentials);
+	enum err err = oscore_numbers_create(server->store, &server->oscore_numbers, fault);
 
 	if (err == ERR_NONE)
+		err = credentials_create(&server->credentials);
+	if (err == ERR_NONE)
 		err = credentials_load(server->store, server->vault, CREDENTIAL_PSK, server->credentials,
+				       fault);
+	if (err == ERR_NONE)
+		err = credentials_load(server->store, server->vault, CREDENTIAL_OSCORE, server->credentials,
 				       fault);
 	if (err == ERR_NONE)
 		err = credentials_create(&server->bootstrap_credentials);
@@ -149,6 +156,7 @@ static enum err begin_credentials(struct server *server, struct fault *fault)
 
 static void end_credentials(struct server *server)
 {
+	oscore_numbers_free(server->oscore_numbers);
 	credentials_free(server->credentials);
 	credentials_free(server->bootstrap_credentials);
 }
@@ -182,6 +190,7 @@ static enum err begin_endpoint(struct server *server, struct fault *fault)
 		.coap_listen = config->coap_listen,
 		.coaps_listen = config->coaps_listen,
 		.credentials = server->credentials,
+		.oscore_numbers = server->oscore_numbers,
 		.ack_timeout_ms = config->ack_timeout_ms,
 		.max_retransmit = config->max_retransmit,
 		.block_size = config->block_size,
@@ -329,6 +338,7 @@ static enum err begin_api(struct server *server, struct fault *fault)
 		.model = server->model,
 		.events = server->events,
 		.credentials = server->credentials,
+		.oscore_numbers = server->oscore_numbers,
 		.bootstrap_credentials = server->bootstrap_credentials,
 		.endpoint = server->endpoint,
 		.registry = server->registry,

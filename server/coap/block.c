@@ -76,10 +76,13 @@ static uint64_t hash_bytes(uint64_t hash, struct bytes bytes)
 }
 
 /* A peer that finds two paths of one key only confuses its own bodies. */
-uint64_t block_key(const struct endpoint *endpoint, const struct pdu *pdu, const struct coap_message *message)
+uint64_t block_key(const struct endpoint *endpoint, const struct oscore_binding *binding,
+		   const struct pdu *pdu, const struct coap_message *message)
 {
 	uint64_t hash = endpoint->peers.by_key.seed[0] ^ pdu->code;
 
+	/* What came protected and what did not never become one body. */
+	hash = hash_bytes(hash, bytes_of(&binding->context, sizeof(binding->context)));
 	hash = hash_bytes(hash, bytes_of(pdu->request_tag, pdu->request_tag_len));
 	for (size_t i = 0; i < message->path_count; i++)
 		hash = hash_bytes(hash, message->path[i]);

@@ -12,7 +12,8 @@
 MUST_CHECK enum err body_append(struct endpoint *endpoint, struct body *body, struct bytes bytes);
 void body_clear(struct endpoint *endpoint, struct body *body);
 
-uint64_t block_key(const struct endpoint *endpoint, const struct pdu *pdu, const struct coap_message *message);
+uint64_t block_key(const struct endpoint *endpoint, const struct oscore_binding *binding, const struct pdu *pdu,
+                   const struct coap_message *message);
 /* The largest block that the settings allow. */
 uint8_t block_size_exponent(const struct endpoint *endpoint);
 

@@ -11,6 +11,7 @@
 struct loop;
 struct endpoint;
 struct credentials;
+struct oscore_numbers;
 
 /* Who a message came from or goes to. Compare with coap_address_equal. */
 struct coap_address {
@@ -61,7 +62,8 @@ struct coap_message {
 struct coap_request {
 	const struct coap_message *message;
 	const struct coap_address *from;
-	const char *identity;           /* endpoint name that the credential of the session belongs to; "" without security */
+	const char *identity;           /* endpoint name that the credential of the session or of OSCORE belongs to; "" without
+	                                 * security */
 	uint64_t reply;                 /* handle for endpoint_reply */
 	struct arena *arena;            /* reset after the call */
 };
@@ -81,12 +83,16 @@ struct endpoint_handlers {
 	/* A device of this identity has completed a handshake (DTLS) from an address other than the one known here: where
 	 * to reach it from now on. */
 	void (*moved)(void *self, const char *identity, const struct coap_address *to);
+	/* The security context of a device (OSCORE) was made anew, as after a restart: what it observes for us cannot be
+	 * read any more. May be NULL. */
+	void (*renewed)(void *self, const char *identity);
 	void *self;
 };
 
 struct endpoint_settings {
 	const char *coap_listen, *coaps_listen; /* comma lists of address:port, port 0 for any free one; "" for none */
 	const struct credentials *credentials;  /* borrowed; needed for coaps */
+	struct oscore_numbers *oscore_numbers;  /* borrowed; NULL: no OSCORE */
 	uint32_t ack_timeout_ms, max_retransmit;        /* RFC 7252 4.8 */
 	uint32_t block_size;                    /* 16 to 1024 */
 	uint32_t max_body_bytes;                /* of a message put together from blocks, else 4.13 */
@@ -122,11 +128,12 @@ struct exchange_result {
 
 typedef void exchange_done(void *self, uint64_t id, const struct exchange_result *result);
 
-/* Sends a confirmable request; at most one per device is under way (NSTART 1), more wait in order, at most 16, then
- * ERR_UNAVAILABLE. `done` is called exactly once, never before this returns, unless the exchange is cancelled.
+/* Sends a confirmable request to the device that has come with this identity (as in struct coap_request), which without
+ * DTLS means with OSCORE: ERR_UNAVAILABLE when it has no credential for that any more. At most one per device is under
+ * way (NSTART 1), more wait in order, at most 16, then ERR_UNAVAILABLE. `done` is called exactly once, never before this returns, unless the exchange is cancelled.
  * A GET with Observe keeps its token afterwards: notifications go to `notification`. *ret_token may be NULL; it is the
  * token on the wire (8 bytes, big-endian), also when `token` was 0 and one was chosen. */
-MUST_CHECK enum err exchange_start(struct endpoint *endpoint, const struct coap_address *to,
+MUST_CHECK enum err exchange_start(struct endpoint *endpoint, const struct coap_address *to, const char *identity,
                                    const struct coap_message *request, uint64_t token, exchange_done *done, void *self,
                                    uint64_t id, uint64_t *ret_token);
 /* No call any more for the exchange of this token. */

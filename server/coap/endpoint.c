@@ -245,6 +245,8 @@ enum err endpoint_create(struct loop *loop, const struct endpoint_settings *sett
 		err = random_bytes(endpoint->echo_key, sizeof(endpoint->echo_key));
 	if (err == ERR_NONE && settings->coaps_listen[0] != 0)
 		err = dtls_create(endpoint, &endpoint->dtls, fault);
+	if (err == ERR_NONE && settings->oscore_numbers != NULL && settings->credentials != NULL)
+		err = oscore_create(endpoint, &endpoint->oscore);
 	if (err == ERR_NONE)
 		err = open_sockets(endpoint, settings->coap_listen, false, fault);
 	if (err == ERR_NONE)
@@ -272,6 +274,7 @@ void endpoint_free(struct endpoint *endpoint)
 		free(endpoint->socket_names[i]);
 	}
 	dtls_free(endpoint->dtls);
+	oscore_free(endpoint->oscore);
 	slab_end(&endpoint->pendings);
 	peers_end(&endpoint->peers);
 	arena_free(endpoint->arena);

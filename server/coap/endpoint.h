@@ -9,6 +9,7 @@
 
 #include "dtls.h"
 #include "loop.h"
+#include "oscore.h"
 #include "pdu.h"
 #include "peer.h"
 #include "udp.h"
@@ -41,6 +42,7 @@ struct endpoint {
 	struct slab pendings;                   /* message.c */
 	struct exchange *exchanges;             /* by token: exchange.c */
 	struct dtls *dtls;                      /* NULL without coaps */
+	struct oscore *oscore;                  /* NULL without */
 	struct arena *arena;                    /* of one request */
 	struct endpoint_counts counts;
 	size_t exchange_bytes, body_bytes;      /* copies of payloads: bounded in all */

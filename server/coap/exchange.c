@@ -18,7 +18,9 @@ struct exchange {
 	struct endpoint *endpoint;
 	struct peer *peer;          /* NULL: it has failed and waits to say so */
 	uint64_t token, wire_token; /* the caller's; of the message under way */
-	uint64_t observed;          /* fetches the rest of a notification of this token; 0: it is a request */
+	struct oscore_binding oscore,
+		observe_oscore; /* of the message under way; of the last one with Observe */
+	uint64_t observed;      /* fetches the rest of a notification of this token; 0: it is a request */
 	exchange_done *done;
 	void *self;
 	uint64_t id;
@@ -157,7 +159,8 @@ static void exchange_finish(struct exchange *exchange, enum err err, const struc
 	exchange_unlink(exchange);
 	HASH_DEL(exchange->endpoint->exchanges, exchange);
 	begin_next(peer);
-	tell(exchange, err, message, &from, peer_identity(peer));
+	tell(exchange, err, message, &from,
+	     oscore_identity(exchange->endpoint, &exchange->oscore, peer_identity(peer)));
 	exchange_free(exchange);
 }
 
@@ -247,7 +250,11 @@ static enum err exchange_send(struct exchange *exchange)
 	}
 	pdu.echo_len = exchange->echo_len;
 	memcpy(pdu.echo, exchange->echo, exchange->echo_len);
-	return transmission_begin(exchange->peer, &pdu, &message, payload, exchange, &exchange->transmission);
+	enum err err = transmission_begin(exchange->peer, &pdu, &message, payload, &exchange->oscore,
+					  exchange, &exchange->transmission);
+	if (err == ERR_NONE && message.has_observe)
+		exchange->observe_oscore = exchange->oscore;
+	return err;
 }
 
 /* The next message of the same exchange. What fetches a part of an answer has a token of its own: that of an
@@ -274,6 +281,11 @@ bool exchange_expects(const struct peer *peer, const struct pdu *pdu)
 	       exchange->wire_token == token_of(pdu);
 }
 
+const struct oscore_binding *exchange_binding(const struct peer *peer)
+{
+	return &peer->exchanges->oscore;
+}
+
 /* The device answers only who shows that it is there now (RFC 9175 2.3): once more from the start, with its
  * Echo. */
 static bool wants_echo(struct exchange *exchange, const struct pdu *pdu)
@@ -284,6 +296,15 @@ static bool wants_echo(struct exchange *exchange, const struct pdu *pdu)
 	memcpy(exchange->echo, pdu->echo, pdu->echo_len);
 	exchange->upload.sent = 0;
 	return true;
+}
+
+/* With OSCORE: what the notifications to come will be bound to. */
+static void follow_observation(const struct exchange *exchange, const struct coap_message *message)
+{
+	if (message->has_observe)
+		oscore_observation_keep(exchange->endpoint, exchange->token, &exchange->observe_oscore);
+	else
+		oscore_observation_forget(exchange->endpoint, exchange->token);
 }
 
 void exchange_answered(struct peer *peer, const struct pdu *pdu, const struct coap_message *message)
@@ -313,6 +334,8 @@ void exchange_answered(struct peer *peer, const struct pdu *pdu, const struct co
 		}
 	}
 	exchange->is_answered = step == STEP_LAST;
+	if (step == STEP_LAST && exchange->observe_oscore.context != 0)
+		follow_observation(exchange, message);
 	if (step == STEP_GO_ON)
 		exchange_go_on(exchange);
 	else
@@ -360,8 +383,16 @@ static struct peer *peer_to(struct endpoint *endpoint, const struct peer_key *ke
 	return endpoint_peer(endpoint, &(struct route){ .key = *key });
 }
 
+/* Without DTLS whoever has an identity has it by OSCORE, and is spoken to in no other way. */
+static enum err exchange_protect(struct exchange *exchange, const struct peer *peer, const char *identity)
+{
+	if (peer->route.key.is_secure ? !peer->speaks_oscore : identity[0] == 0)
+		return ERR_NONE;
+	return oscore_bind(exchange->endpoint, identity, &exchange->oscore);
+}
+
 /* Queues it, and sends it when nothing else is under way. It is freed on failure. */
-static enum err exchange_queue(struct exchange *exchange, struct peer *peer)
+static enum err exchange_queue(struct exchange *exchange, struct peer *peer, const char *identity)
 {
 	struct endpoint *endpoint = exchange->endpoint;
 	enum err err = ERR_NONE;
@@ -369,6 +400,8 @@ static enum err exchange_queue(struct exchange *exchange, struct peer *peer)
 	if (peer == NULL || (peer->route.key.is_secure && !session_is_open(peer->session)) ||
 	    peer->exchange_count > EXCHANGE_WAITING_MAX)
 		err = ERR_UNAVAILABLE;
+	if (err == ERR_NONE)
+		err = exchange_protect(exchange, peer, identity);
 	if (err == ERR_NONE && exchange->token == 0)
 		err = choose_token(endpoint, &exchange->token);
 	if (err != ERR_NONE) {
@@ -399,7 +432,7 @@ static enum err exchange_queue(struct exchange *exchange, struct peer *peer)
 	return err;
 }
 
-enum err exchange_start(struct endpoint *endpoint, const struct coap_address *to,
+enum err exchange_start(struct endpoint *endpoint, const struct coap_address *to, const char *identity,
 			const struct coap_message *request, uint64_t token, exchange_done *done, void *self,
 			uint64_t id, uint64_t *ret_token)
 {
@@ -417,7 +450,7 @@ enum err exchange_start(struct endpoint *endpoint, const struct coap_address *to
 	exchange->done = done;
 	exchange->self = self;
 	exchange->id = id;
-	err = exchange_queue(exchange, peer_to(endpoint, &key));
+	err = exchange_queue(exchange, peer_to(endpoint, &key), identity);
 	if (err == ERR_NONE && ret_token != NULL)
 		*ret_token = exchange->token;
 	return err;
@@ -435,13 +468,12 @@ static void stop_fetching(struct peer *peer, uint64_t observed)
 	}
 }
 
-bool exchange_fetch_rest(struct endpoint *endpoint, const struct route *from, uint64_t token,
-			 const struct pdu *pdu, const struct coap_message *first)
+bool exchange_fetch_rest(struct endpoint *endpoint, const struct route *from, const char *identity,
+			 uint64_t token, const struct pdu *pdu, const struct coap_message *first)
 {
 	const struct endpoint_handlers *handlers = &endpoint->handlers;
 	const struct coap_address address = peer_key_address(&from->key);
-	struct peer *peer = peers_find(&endpoint->peers, &from->key);
-	const char *identity = peer != NULL ? peer_identity(peer) : "";
+	struct peer *peer;
 	struct coap_message request = { .code = COAP_GET,
 					.content_format = COAP_NO_FORMAT,
 					.accept = COAP_NO_FORMAT };
@@ -462,5 +494,5 @@ bool exchange_fetch_rest(struct endpoint *endpoint, const struct route *from, ui
 		exchange_free(exchange);
 		return false;
 	}
-	return exchange_queue(exchange, peer) == ERR_NONE;
+	return exchange_queue(exchange, peer, identity) == ERR_NONE;
 }

@@ -13,12 +13,14 @@ void exchange_failed(struct exchange *exchange, enum err err);
 
 /* Whether the request under way has the token of this answer; then exchange_answered takes it. */
 bool exchange_expects(const struct peer *peer, const struct pdu *pdu);
+/* How the request under way was protected; there must be one. */
+const struct oscore_binding *exchange_binding(const struct peer *peer);
 void exchange_answered(struct peer *peer, const struct pdu *pdu, const struct coap_message *message);
 
 /* Fetches the rest of a notification of which the first block has come, and hands it on as a whole. False: nobody
  * knows the observation, or too much is open. */
-bool exchange_fetch_rest(struct endpoint *endpoint, const struct route *from, uint64_t token, const struct pdu *pdu,
-                         const struct coap_message *first);
+bool exchange_fetch_rest(struct endpoint *endpoint, const struct route *from, const char *identity, uint64_t token,
+                         const struct pdu *pdu, const struct coap_message *first);
 
 /* All exchanges of a peer end with ERR_UNAVAILABLE, in a later turn. */
 void exchange_forget(struct peer *peer);

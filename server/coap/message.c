@@ -9,21 +9,24 @@
 
 /* ---- sending ---- */
 
-/* Writes and sends a message that nobody acknowledges. False when it is too long. */
-static bool send_once(struct endpoint *endpoint, const struct route *to, struct peer *peer,
-		      const struct pdu *pdu, const struct coap_message *message, struct bytes payload)
+/* Writes and sends a message that nobody acknowledges; `binding` NULL: in the clear. Errors as oscore_write.
+ */
+static enum err send_once(struct endpoint *endpoint, const struct route *to, struct peer *peer,
+			  struct oscore_binding *binding, const struct pdu *pdu,
+			  const struct coap_message *message, struct bytes payload)
 {
 	struct session *session = peer != NULL ? peer->session : NULL;
 	uint8_t *at = endpoint_begin(endpoint, to, session);
-	size_t len = pdu_write(pdu, message, payload, at, UDP_DATAGRAM_MAX);
+	size_t len;
+	enum err err = oscore_write(endpoint, binding, pdu, message, payload, at, UDP_DATAGRAM_MAX, &len);
 
-	if (len == 0)
-		return false;
+	if (err != ERR_NONE)
+		return err;
 	/* The bytes are there only until the next message is built. */
 	if (pdu->type == PDU_ACK && peer != NULL)
 		answer_store(peer, pdu->mid, bytes_of(at, len));
 	endpoint_end(endpoint, to, session, len);
-	return true;
+	return ERR_NONE;
 }
 
 /* An empty ACK or RST. */
@@ -32,7 +35,7 @@ static void send_empty(struct endpoint *endpoint, const struct route *to, struct
 {
 	const struct pdu pdu = { .type = type, .mid = mid };
 
-	(void)send_once(endpoint, to, peer, &pdu, NULL, bytes_of(NULL, 0));
+	(void)send_once(endpoint, to, peer, NULL, &pdu, NULL, bytes_of(NULL, 0));
 }
 
 /* Answers a request without keeping anything. */
@@ -55,7 +58,7 @@ static void refuse(struct endpoint *endpoint, const struct route *to, struct pee
 
 	memcpy(pdu.token, request->token, request->token_len);
 	endpoint->counts.refused++;
-	(void)send_once(endpoint, to, peer, &pdu, &busy, bytes_of(NULL, 0));
+	(void)send_once(endpoint, to, peer, NULL, &pdu, &busy, bytes_of(NULL, 0));
 }
 
 /* ---- requests of devices and our answers ---- */
@@ -80,8 +83,8 @@ static void pending_acknowledge(void *self)
 	send_empty(peer->endpoint, &peer->route, peer, PDU_ACK, pending->mid);
 }
 
-static struct pending *pending_open(struct peer *peer, const struct pdu *pdu,
-				    const struct coap_message *message)
+static struct pending *pending_open(struct peer *peer, const struct oscore_binding *binding,
+				    const struct pdu *pdu, const struct coap_message *message)
 {
 	uint64_t handle;
 
@@ -92,7 +95,7 @@ static struct pending *pending_open(struct peer *peer, const struct pdu *pdu,
 		return NULL;
 	pending->peer = peer;
 	pending->handle = handle;
-	pending->key = block_key(peer->endpoint, pdu, message);
+	pending->key = block_key(peer->endpoint, binding, pdu, message);
 	pending->timer = timer_of(pending_acknowledge, pending);
 	pending->mid = pdu->mid;
 	pending->code = pdu->code;
@@ -100,6 +103,7 @@ static struct pending *pending_open(struct peer *peer, const struct pdu *pdu,
 	pending->token_len = pdu->token_len;
 	memcpy(pending->token, pdu->token, pdu->token_len);
 	pending->block2 = pdu->block2;
+	pending->oscore = *binding;
 	DL_APPEND(peer->pendings, pending);
 	peer->pending_count++;
 	return pending;
@@ -113,10 +117,11 @@ static enum err pending_send(struct pending *pending, struct pdu *pdu, const str
 	struct transmission *transmission;
 
 	if (pending->is_confirmable && pending->is_acknowledged)
-		return transmission_begin(peer, pdu, response, payload, NULL, &transmission);
+		return transmission_begin(peer, pdu, response, payload, &pending->oscore, NULL,
+					  &transmission);
 	pdu->type = pending->is_confirmable ? PDU_ACK : PDU_NON;
 	pdu->mid = pending->is_confirmable ? pending->mid : peer->next_mid++;
-	return send_once(peer->endpoint, &peer->route, peer, pdu, response, payload) ? ERR_NONE : ERR_LIMIT;
+	return send_once(peer->endpoint, &peer->route, peer, &pending->oscore, pdu, response, payload);
 }
 
 /* Answers and closes. `pdu` carries options of the block layer. */
@@ -163,7 +168,7 @@ static void hand_over(struct pending *pending, const struct coap_message *messag
 	const struct coap_request request = {
 		.message = message,
 		.from = &from,
-		.identity = peer_identity(peer),
+		.identity = oscore_identity(endpoint, &pending->oscore, peer_identity(peer)),
 		.reply = pending->handle,
 		.arena = endpoint->arena,
 	};
@@ -194,9 +199,46 @@ static void answer_again(struct endpoint *endpoint, const struct route *from, st
 		endpoint_send(endpoint, from, peer->session, answer_bytes(answer));
 }
 
-static void request_arrived(struct endpoint *endpoint, const struct route *from, struct peer *peer,
-			    const struct pdu *pdu, enum pdu_verdict verdict, struct coap_message *message)
+/* What a request that came with OSCORE is to us, once it is open: the peer's address and observations. */
+static void opened_by_oscore(struct peer *peer, const struct oscore_request_opened *opened)
 {
+	const struct endpoint_handlers *handlers = &peer->endpoint->handlers;
+
+	peer->speaks_oscore = true;
+	if (!opened->is_fresh)
+		return;
+	peer->is_verified = true;
+	if (handlers->renewed != NULL)
+		handlers->renewed(handlers->self, oscore_identity(peer->endpoint, &opened->binding, ""));
+}
+
+/* What OSCORE says to a request instead of its owner. */
+static void answer_by_oscore(struct pending *pending, const struct oscore_request_opened *opened)
+{
+	struct coap_message own = {
+		.code = COAP_CODE(4, 1),
+		.content_format = COAP_NO_FORMAT,
+		.accept = COAP_NO_FORMAT,
+	};
+	struct pdu own_pdu = { .echo_len = opened->echo_len };
+	struct bytes payload = { 0 };
+
+	memcpy(own_pdu.echo, opened->echo, opened->echo_len);
+	if (opened->result == OSCORE_REFUSED) {
+		own.code = opened->refusal->code;
+		own.has_max_age = true; /* 0: no proxy may keep it (RFC 8613 7.4, 8.2) */
+		payload = bytes_of_text(opened->refusal->text);
+		pending->peer->endpoint->counts.refused++;
+	}
+	pending_answer(pending, &own_pdu, &own, payload);
+}
+
+static void request_arrived(struct endpoint *endpoint, const struct route *from, struct peer *peer,
+			    struct bytes datagram, struct pdu *pdu, enum pdu_verdict verdict,
+			    struct coap_message *message)
+{
+	struct oscore_request_opened opened = { .result = OSCORE_OPENED };
+
 	if (peer == NULL)
 		peer = endpoint_peer(endpoint, from);
 	if (peer == NULL) {
@@ -209,13 +251,23 @@ static void request_arrived(struct endpoint *endpoint, const struct route *from,
 		answer_again(endpoint, from, peer, answer);
 		return;
 	}
-	struct pending *pending = pending_open(peer, pdu, message);
+	if (peer->pending_count < PENDING_PER_PEER && verdict == PDU_GOOD && pdu->has_oscore)
+		opened = oscore_open_request(endpoint, datagram, pdu, message, &verdict);
+	if (opened.result == OSCORE_IGNORED)
+		return;
+	struct pending *pending = pending_open(peer, &opened.binding, pdu, message);
 	if (pending == NULL) {
 		refuse(endpoint, from, peer, pdu);
 		return;
 	}
 	answer_expect(peer, pdu->mid);
-	if (pdu->echo_len > 0)
+	if (opened.result != OSCORE_OPENED) {
+		answer_by_oscore(pending, &opened);
+		return;
+	}
+	if (opened.binding.context != 0)
+		opened_by_oscore(peer, &opened);
+	if (pdu->echo_len > 0 && !opened.is_fresh)
 		block_take_echo(peer, pdu);
 
 	struct coap_message own = { .content_format = COAP_NO_FORMAT, .accept = COAP_NO_FORMAT };
@@ -234,24 +286,50 @@ static void request_arrived(struct endpoint *endpoint, const struct route *from,
 
 /* ---- what devices answer ---- */
 
-static void acknowledgement_arrived(struct peer *peer, const struct pdu *pdu, enum pdu_verdict verdict,
-				    const struct coap_message *message)
+/* Opens the answer to the request under way, when that was protected. False: pass the message over, it may be
+ * anybody's. *ret_err is what the exchange fails with when the answer is none. */
+static bool open_answer(struct peer *peer, struct bytes datagram, struct pdu *pdu,
+			struct coap_message *message, enum pdu_verdict *verdict, enum err *ret_err)
+{
+	const struct oscore_binding *binding = exchange_binding(peer);
+
+	*ret_err = ERR_MALFORMED;
+	if (binding->context != 0 && pdu->has_oscore)
+		return oscore_open_answer(peer->endpoint, binding, datagram, pdu, message, verdict) ==
+		       OSCORE_OPENED;
+	if (binding->context == 0) {
+		if (pdu->has_oscore)
+			*verdict = PDU_BAD_OPTION;
+		return true;
+	}
+	/* In the clear the device can only say that it cannot read us (RFC 8613 8.4). */
+	*verdict = PDU_BAD_OPTION;
+	*ret_err = ERR_UNAVAILABLE;
+	return pdu->code >> 5 == 4 || pdu->code >> 5 == 5;
+}
+
+static void acknowledgement_arrived(struct peer *peer, struct bytes datagram, struct pdu *pdu,
+				    enum pdu_verdict verdict, struct coap_message *message)
 {
 	struct transmission *transmission = transmission_find(peer, pdu->mid);
 
 	if (transmission == NULL)
 		return;
 	struct exchange *exchange = transmission->exchange;
+	const bool is_answer = exchange != NULL && pdu->code != 0 && exchange_expects(peer, pdu);
+	enum err failure = ERR_MALFORMED;
+	if (is_answer && !open_answer(peer, datagram, pdu, message, &verdict, &failure))
+		return;
 	transmission_stop(transmission);
 	if (exchange == NULL)
 		return;
 	exchange_acknowledged(exchange);
-	if (pdu->code == 0 || !exchange_expects(peer, pdu))
+	if (!is_answer)
 		return;
 	if (verdict == PDU_GOOD)
 		exchange_answered(peer, pdu, message);
 	else
-		exchange_failed(exchange, ERR_MALFORMED);
+		exchange_failed(exchange, failure);
 }
 
 static void reset_arrived(struct peer *peer, const struct pdu *pdu)
@@ -266,28 +344,47 @@ static void reset_arrived(struct peer *peer, const struct pdu *pdu)
 		exchange_failed(exchange, ERR_UNAVAILABLE);
 }
 
-static bool notification_arrived(struct endpoint *endpoint, const struct route *from, struct peer *peer,
+static bool notification_arrived(struct endpoint *endpoint, const struct route *from, const char *identity,
 				 const struct pdu *pdu, const struct coap_message *message)
 {
 	const struct coap_address address = peer_key_address(&from->key);
-	const char *identity = peer != NULL ? peer_identity(peer) : "";
 	uint64_t token = token_of(pdu);
 	const bool is_error = message->code >> 5 != 2; /* has no Observe option (RFC 7641 4.2) */
 
 	if (token == 0 || (!message->has_observe && !is_error) || endpoint->handlers.notification == NULL)
 		return false;
 	if (pdu->block2.is_present && pdu->block2.has_more)
-		return exchange_fetch_rest(endpoint, from, token, pdu, message);
+		return exchange_fetch_rest(endpoint, from, identity, token, pdu, message);
 	return endpoint->handlers.notification(endpoint->handlers.self, &address, identity, token, message);
+}
+
+/* The answer to the request under way, which comes in a message of its own. */
+static void separate_answer_arrived(struct peer *peer, struct bytes datagram, struct pdu *pdu,
+				    enum pdu_verdict verdict, struct coap_message *message)
+{
+	enum err failure;
+
+	if (!open_answer(peer, datagram, pdu, message, &verdict, &failure))
+		return;
+	answer_expect(peer, pdu->mid);
+	if (pdu->type == PDU_CON)
+		send_empty(peer->endpoint, &peer->route, peer, verdict == PDU_GOOD ? PDU_ACK : PDU_RST,
+			   pdu->mid);
+	if (verdict == PDU_GOOD)
+		exchange_answered(peer, pdu, message);
+	else
+		exchange_failed(peer->exchanges, failure);
 }
 
 /* A separate answer or a notification. */
 static void response_arrived(struct endpoint *endpoint, const struct route *from, struct peer *peer,
-			     const struct pdu *pdu, enum pdu_verdict verdict,
-			     const struct coap_message *message)
+			     struct bytes datagram, struct pdu *pdu, enum pdu_verdict verdict,
+			     struct coap_message *message)
 {
 	struct answer *answer = peer != NULL ? answer_find(peer, pdu->mid) : NULL;
-	const bool is_confirmable = pdu->type == PDU_CON;
+	const bool is_confirmable = pdu->type == PDU_CON, has_oscore = verdict == PDU_GOOD && pdu->has_oscore;
+	struct oscore_binding binding = { 0 };
+	enum oscore_result opened = OSCORE_OPENED;
 
 	if (peer != NULL)
 		endpoint_touch_peer(peer, from);
@@ -296,16 +393,19 @@ static void response_arrived(struct endpoint *endpoint, const struct route *from
 		return;
 	}
 	if (peer != NULL && exchange_expects(peer, pdu)) {
-		answer_expect(peer, pdu->mid);
-		if (is_confirmable)
-			send_empty(endpoint, from, peer, verdict == PDU_GOOD ? PDU_ACK : PDU_RST, pdu->mid);
-		if (verdict == PDU_GOOD)
-			exchange_answered(peer, pdu, message);
-		else
-			exchange_failed(peer->exchanges, ERR_MALFORMED);
+		separate_answer_arrived(peer, datagram, pdu, verdict, message);
 		return;
 	}
-	bool is_wanted = verdict == PDU_GOOD && notification_arrived(endpoint, from, peer, pdu, message);
+	if (has_oscore)
+		opened = oscore_open_notification(endpoint, token_of(pdu), datagram, pdu, message, &verdict,
+						  &binding);
+	if (opened == OSCORE_IGNORED)
+		return;
+	const char *identity = oscore_identity(endpoint, &binding, peer != NULL ? peer_identity(peer) : "");
+	bool is_wanted = opened == OSCORE_OPENED && verdict == PDU_GOOD &&
+			 notification_arrived(endpoint, from, identity, pdu, message);
+	if (!is_wanted && binding.context != 0)
+		oscore_observation_forget(endpoint, token_of(pdu));
 	if (is_wanted && peer == NULL)
 		peer = endpoint_peer(endpoint, from);
 	if (is_wanted && peer != NULL) {
@@ -329,19 +429,22 @@ void message_receive(struct endpoint *endpoint, const struct route *from, struct
 	enum pdu_verdict verdict = pdu_read(datagram, &pdu, &message);
 	const bool is_offer = pdu.type == PDU_CON || pdu.type == PDU_NON;
 
+	if (verdict == PDU_GOOD && pdu.has_oscore && endpoint->oscore == NULL)
+		verdict = PDU_BAD_OPTION;
+
 	if (verdict == PDU_IGNORE || verdict == PDU_FORMAT_ERROR) {
 		endpoint->counts.malformed++;
 		if (verdict == PDU_FORMAT_ERROR && pdu.type == PDU_CON)
 			send_empty(endpoint, from, peer, PDU_RST, pdu.mid);
 	} else if (is_offer && pdu_is_request(&pdu)) {
-		request_arrived(endpoint, from, peer, &pdu, verdict, &message);
+		request_arrived(endpoint, from, peer, datagram, &pdu, verdict, &message);
 	} else if (is_offer && pdu_is_response(&pdu)) {
-		response_arrived(endpoint, from, peer, &pdu, verdict, &message);
+		response_arrived(endpoint, from, peer, datagram, &pdu, verdict, &message);
 	} else if (pdu.type == PDU_CON) {
 		send_empty(endpoint, from, peer, PDU_RST, pdu.mid); /* a ping (RFC 7252 4.3) */
 	} else if (pdu.type == PDU_ACK && peer != NULL && !pdu_is_request(&pdu)) {
 		endpoint_touch_peer(peer, from);
-		acknowledgement_arrived(peer, &pdu, verdict, &message);
+		acknowledgement_arrived(peer, datagram, &pdu, verdict, &message);
 	} else if (pdu.type == PDU_RST && peer != NULL && pdu.code == 0) {
 		endpoint_touch_peer(peer, from);
 		reset_arrived(peer, &pdu);

@@ -19,6 +19,7 @@ struct pending {
 	bool is_confirmable, is_acknowledged;
 	uint8_t token_len, token[PDU_TOKEN_MAX];
 	struct pdu_block block1, block2;        /* of the answer; as asked for */
+	struct oscore_binding oscore;
 };
 
 /* A message in the clear, from a peer (NULL: not known so far). */

@@ -9,7 +9,6 @@
 #include "pdu.h"
 
 #define TAG_SIZE          8
-#define OPTION_OSCORE     9
 #define OSCORE_VERSION    1
 #define AES_CCM_16_64_128 10
 #define PAYLOAD_MARKER    0xFF

@@ -40,6 +40,13 @@ static bool store_echo(struct target *to, struct bytes value)
 	return store_opaque(value, to->pdu->echo, &to->pdu->echo_len);
 }
 
+static bool store_oscore(struct target *to, struct bytes value)
+{
+	to->pdu->has_oscore = true;
+	to->pdu->oscore = value;
+	return true;
+}
+
 static bool store_observe(struct target *to, struct bytes value)
 {
 	to->message->has_observe = true;
@@ -141,6 +148,7 @@ static const struct option_rule {
 	{ COAP_OPTION_OBSERVE,        0,   3, false, BOTH,     store_observe },
 	{ COAP_OPTION_URI_PORT,       0,   2, false, REQUEST,  store_nothing },
 	{ COAP_OPTION_LOCATION_PATH,  0, 255, true,  RESPONSE, store_path },
+	{ OPTION_OSCORE,              0, 255, false, BOTH,     store_oscore },
 	{ COAP_OPTION_URI_PATH,       0, 255, true,  REQUEST,  store_path },
 	{ COAP_OPTION_CONTENT_FORMAT, 0,   2, false, BOTH,     store_content_format },
 	{ COAP_OPTION_MAXAGE,         0,   4, false, RESPONSE, store_max_age },

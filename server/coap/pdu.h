@@ -9,6 +9,8 @@
 
 enum pdu_type { PDU_CON, PDU_NON, PDU_ACK, PDU_RST };
 
+#define OPTION_OSCORE 9               /* RFC 8613 2; libcoap 4.3.1 does not know it */
+
 #define PDU_HEADER_SIZE 4
 #define PDU_TOKEN_MAX 8
 #define PDU_ETAG_MAX 8
@@ -36,7 +38,8 @@ struct pdu {
 	uint8_t token_len, etag_len, request_tag_len, echo_len;
 	uint8_t token[PDU_TOKEN_MAX], etag[PDU_ETAG_MAX], request_tag[PDU_ETAG_MAX], echo[PDU_ECHO_MAX];
 	struct pdu_block block1, block2;
-	bool has_size1, has_size2;
+	bool has_oscore, has_size1, has_size2;
+	struct bytes oscore;            /* value of the option, in the datagram; never written */
 	uint32_t size1, size2;
 };
 

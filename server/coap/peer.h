@@ -44,6 +44,7 @@ struct peer {
 	uint16_t next_mid;
 	uint16_t exchange_count;
 	uint8_t next_answer, pending_count, transfer_count;
+	bool speaks_oscore;                     /* inside DTLS: its last request was protected */
 	bool is_verified;                       /* it has proved that it receives at its address */
 	uint8_t broken_uploads;                 /* bodies that we sent in part: the next one has another Request-Tag */
 

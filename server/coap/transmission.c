@@ -68,7 +68,7 @@ static void transmission_due(void *self)
 }
 
 enum err transmission_begin(struct peer *peer, struct pdu *pdu, const struct coap_message *message,
-			    struct bytes payload, struct exchange *exchange,
+			    struct bytes payload, struct oscore_binding *binding, struct exchange *exchange,
 			    struct transmission **ret_transmission)
 {
 	struct endpoint *endpoint = peer->endpoint;
@@ -82,9 +82,10 @@ enum err transmission_begin(struct peer *peer, struct pdu *pdu, const struct coa
 	pdu->type = PDU_CON;
 	pdu->mid = peer->next_mid++;
 	uint8_t *at = endpoint_begin(endpoint, &peer->route, peer->session);
-	size_t len = pdu_write(pdu, message, payload, at, UDP_DATAGRAM_MAX);
-	if (len == 0)
-		return ERR_LIMIT;
+	size_t len;
+	err = oscore_write(endpoint, binding, pdu, message, payload, at, UDP_DATAGRAM_MAX, &len);
+	if (err != ERR_NONE)
+		return err;
 	struct transmission *transmission = malloc(sizeof(*transmission) + len);
 	if (transmission == NULL)
 		return ERR_NOMEM;

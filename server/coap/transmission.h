@@ -18,9 +18,9 @@ struct transmission {
 
 /* Sends a confirmable message. The exchange (NULL: it is an answer) hears of its end by exchange_failed, unless whoever
  * hears of it first stops it. Sets pdu->type and pdu->mid. ERR_NOMEM; ERR_LIMIT when the options are too long for a
- * datagram; ERR_UNAVAILABLE without a session. */
+ * datagram; ERR_UNAVAILABLE without a session or, with OSCORE, a context. */
 MUST_CHECK enum err transmission_begin(struct peer *peer, struct pdu *pdu, const struct coap_message *message,
-                                       struct bytes payload, struct exchange *exchange,
+                                       struct bytes payload, struct oscore_binding *binding, struct exchange *exchange,
                                        struct transmission **ret_transmission);
 void transmission_stop(struct transmission *transmission);      /* accepts NULL */
 struct transmission *transmission_find(struct peer *peer, uint16_t mid);

@@ -289,8 +289,8 @@ static enum err send_step(struct bootstrap_session *session, struct fault *fault
 
 	if (err == ERR_NONE)
 		err = kinds[step->kind].compose(session, step, &message, fault);
-	return err == ERR_NONE ? exchange_start(bootstrap->endpoint, &session->address, &message, 0, answered,
-						bootstrap, session->number, &session->token)
+	return err == ERR_NONE ? exchange_start(bootstrap->endpoint, &session->address, "", &message, 0,
+						answered, bootstrap, session->number, &session->token)
 			       : err;
 }
 

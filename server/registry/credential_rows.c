@@ -1,5 +1,7 @@
 #include "credential_rows.h"
 
+#include <cardea/cbor.h>
+
 #include "credentials.h"
 #include "vault.h"
 
@@ -35,16 +37,90 @@ enum err credential_open(const struct vault *vault, struct arena *arena, const s
 	return secret_from(key, ret_key);
 }
 
+/* ---- OSCORE: a CBOR array of its five parameters ---- */
+
+enum { SECRET, SALT, SENDER_ID, RECIPIENT_ID, ID_CONTEXT, PARAMETER_COUNT };
+
+enum err credential_seal_oscore(const struct vault *vault, struct arena *arena,
+				const struct credential_row *row, const struct oscore_parameters *parameters,
+				struct bytes *ret_sealed)
+{
+	const struct bytes values[PARAMETER_COUNT] = {
+		[SECRET] = parameters->master_secret,  [SALT] = parameters->master_salt,
+		[SENDER_ID] = parameters->sender_id,   [RECIPIENT_ID] = parameters->recipient_id,
+		[ID_CONTEXT] = parameters->id_context,
+	};
+	struct builder b = builder_in(arena);
+	char *context = context_of(arena, row);
+	struct bytes plain;
+
+	build_cbor_array(&b, PARAMETER_COUNT);
+	for (size_t i = 0; i < PARAMETER_COUNT; i++)
+		build_cbor_bytes(&b, values[i]);
+	if (context == NULL || builder_bytes(&b, &plain) != ERR_NONE)
+		return ERR_NOMEM;
+	return vault_seal(vault, arena, context, plain, ret_sealed);
+}
+
+enum err credential_open_oscore(const struct vault *vault, struct arena *arena,
+				const struct credential_row *row, struct oscore_parameters *ret_parameters)
+{
+	char *context = context_of(arena, row);
+	struct cbor_item item, values[PARAMETER_COUNT];
+	struct bytes plain;
+
+	if (context == NULL)
+		return ERR_NOMEM;
+	enum err err = vault_open_sealed(vault, arena, context, row->sealed, &plain);
+	if (err != ERR_NONE)
+		return err;
+	struct reader r = reader_of(plain);
+	if (!read_cbor(&r, arena, &item) || item.kind != CBOR_ARRAY || item.count != PARAMETER_COUNT)
+		return ERR_MALFORMED;
+	for (size_t i = 0; i < PARAMETER_COUNT; i++)
+		if (!read_cbor(&r, arena, &values[i]) || values[i].kind != CBOR_BYTES)
+			return ERR_MALFORMED;
+	*ret_parameters = (struct oscore_parameters){
+		.master_secret = values[SECRET].bytes,
+		.master_salt = values[SALT].bytes,
+		.sender_id = values[SENDER_ID].bytes,
+		.recipient_id = values[RECIPIENT_ID].bytes,
+		.id_context = values[ID_CONTEXT].bytes,
+	};
+	return reader_done(&r) ? ERR_NONE : ERR_MALFORMED;
+}
+
+/* ---- at the start ---- */
+
+static enum err load_oscore(const struct vault *vault, struct arena *arena, const struct credential_row *row,
+			    struct credentials *credentials)
+{
+	struct oscore_parameters parameters;
+	struct oscore_keys keys;
+	enum err err = credential_open_oscore(vault, arena, row, &parameters);
+
+	if (err == ERR_NONE)
+		err = oscore_derive(arena, &parameters, &keys);
+	if (err != ERR_NONE)
+		return err;
+	err = credentials_put_oscore(credentials, row->endpoint, &keys);
+	wipe(&keys, sizeof(keys));
+	return err;
+}
+
 static enum err load_one(const struct vault *vault, struct arena *arena, const struct credential_row *row,
 			 const char *kind, struct credentials *credentials)
 {
 	struct secret key;
 	enum err err;
 
-	if (strcmp(row->kind, CREDENTIAL_PSK) != 0 && strcmp(row->kind, CREDENTIAL_BOOTSTRAP_PSK) != 0)
+	if (strcmp(row->kind, CREDENTIAL_PSK) != 0 && strcmp(row->kind, CREDENTIAL_BOOTSTRAP_PSK) != 0 &&
+	    strcmp(row->kind, CREDENTIAL_OSCORE) != 0)
 		return ERR_UNSUPPORTED;
 	if (strcmp(row->kind, kind) != 0)
 		return ERR_NONE;
+	if (strcmp(kind, CREDENTIAL_OSCORE) == 0)
+		return load_oscore(vault, arena, row, credentials);
 	err = credential_open(vault, arena, row, &key);
 	if (err != ERR_NONE)
 		return err;

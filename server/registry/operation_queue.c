@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "awake.h"
+#include "credentials.h"
 #include "observation.h"
 #include "operation_message.h"
 #include "registration.h"
@@ -217,15 +218,24 @@ static struct operation *first_to_send(const struct device_entry *entry)
 	return NULL;
 }
 
+/* Registered before it got a credential: not spoken to until it comes with that. */
+static bool lacks_credential(const struct registry *registry, const struct device_entry *entry)
+{
+	return entry->device.identity[0] == 0 &&
+	       credentials_has(registry->parts.credentials, entry->device.endpoint);
+}
+
 static enum err send_first(struct registry *registry, struct operation *operation)
 {
 	struct device_entry *entry = operation->entry;
 	enum err err;
 
+	if (lacks_credential(registry, entry))
+		return ERR_UNAVAILABLE;
 	operation->number = ++registry->last_number;
-	err = exchange_start(registry->endpoint, &entry->device.address, &operation->message,
-			     operation->observation_token, answered, registry, operation->number,
-			     &operation->token);
+	err = exchange_start(registry->endpoint, &entry->device.address, entry->device.identity,
+			     &operation->message, operation->observation_token, answered, registry,
+			     operation->number, &operation->token);
 	if (err != ERR_NONE)
 		return err;
 	HASH_ADD(hh, registry->under_way, number, sizeof(operation->number), operation);

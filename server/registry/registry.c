@@ -313,6 +313,16 @@ static void moved(void *self, const char *identity, const struct coap_address *t
 	awake_begin(registry, entry);
 }
 
+/* Once it is awake: its notifications so far were refused. */
+static void renewed(void *self, const char *identity)
+{
+	struct registry *registry = self;
+	struct device_entry *entry = registry_entry(registry, identity);
+
+	if (entry != NULL && strcmp(entry->device.identity, identity) == 0)
+		observation_renew(registry, entry);
+}
+
 struct endpoint_handlers registry_handlers(struct registry *registry)
 {
 	return (struct endpoint_handlers){
@@ -320,6 +330,7 @@ struct endpoint_handlers registry_handlers(struct registry *registry)
 		.notification = notification_arrived,
 		.observed = observation_observed,
 		.moved = moved,
+		.renewed = renewed,
 		.self = registry,
 	};
 }

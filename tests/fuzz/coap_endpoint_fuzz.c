@@ -77,7 +77,7 @@ static void ask(struct fuzzed *fuzzed, const struct route *to, unsigned *started
 		.has_observe = true,
 	};
 
-	if (exchange_start(fuzzed->endpoint, &address, &request, TOKEN, on_done, fuzzed, 1, NULL) == ERR_NONE)
+	if (exchange_start(fuzzed->endpoint, &address, "", &request, TOKEN, on_done, fuzzed, 1, NULL) == ERR_NONE)
 		++*started;
 }
 

@@ -377,7 +377,7 @@ static void unverified_peer_gets_small_blocks_only(void **state)
 	device_send(device, GET_X("01", ""));
 	device_expect(lab, device, with_block(SMALL_WITH_ECHO, 0, 64));
 	/* Whoever answers a request of ours with its token does receive at its address. */
-	assert_int_equal(exchange_start(lab->endpoint, &to, &request, UINT64_C(0x0102030405060708), lab_done,
+	assert_int_equal(exchange_start(lab->endpoint, &to, "", &request, UINT64_C(0x0102030405060708), lab_done,
 					lab, 1, NULL),
 			 ERR_NONE);
 	answer(device, "45", mid_of(device_expect(lab, device, "48 01 ?? ?? 01 02 03 04 05 06 07 08")),
@@ -425,7 +425,7 @@ static void start(struct lab *lab, int device, uint8_t code, size_t payload_len)
 		.payload = letters(payload_len),
 	};
 
-	assert_int_equal(exchange_start(lab->endpoint, &to, &request, TOKEN, lab_done, lab, 1, NULL),
+	assert_int_equal(exchange_start(lab->endpoint, &to, "", &request, TOKEN, lab_done, lab, 1, NULL),
 			 ERR_NONE);
 }
 

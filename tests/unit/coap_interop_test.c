@@ -198,7 +198,7 @@ static void ask_device(struct pair *pair, uint8_t code, bool observes, struct by
 		.payload = payload,
 	};
 
-	assert_int_equal(exchange_start(pair->lab->endpoint, &pair->device.address, &request, TOKEN, lab_done,
+	assert_int_equal(exchange_start(pair->lab->endpoint, &pair->device.address, "", &request, TOKEN, lab_done,
 					pair->lab, 1, NULL),
 			 ERR_NONE);
 	pair_until(pair, pair->lab->result.count == 1);

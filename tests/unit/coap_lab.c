@@ -121,28 +121,52 @@ struct endpoint_settings lab_settings(void)
 	};
 }
 
-struct lab *lab_open(const struct endpoint_settings *settings)
+static void on_renewed(void *self, const char *identity)
 {
-	struct lab *lab = calloc(1, sizeof(*lab));
-	struct endpoint_settings own = *settings;
+	struct lab *lab = self;
+
+	lab->renewed.count++;
+	snprintf(lab->renewed.identity, sizeof(lab->renewed.identity), "%s", identity);
+}
+
+static void open_endpoint(struct lab *lab)
+{
 	const struct endpoint_handlers handlers = {
 		.request = on_request,
 		.notification = on_notification,
 		.observed = on_observed,
 		.moved = on_moved,
+		.renewed = on_renewed,
 		.self = lab,
 	};
 	struct fault fault = { 0 };
 
-	assert_non_null(lab);
-	assert_int_equal(loop_create(&lab->loop), ERR_NONE);
-	assert_int_equal(credentials_create(&lab->credentials), ERR_NONE);
-	own.credentials = lab->credentials;
-	if (endpoint_create(lab->loop, &own, &handlers, &lab->endpoint, &fault) != ERR_NONE)
+	assert_int_equal(oscore_numbers_create(lab->store, &lab->oscore_numbers, &fault), ERR_NONE);
+	lab->settings.credentials = lab->credentials;
+	lab->settings.oscore_numbers = lab->oscore_numbers;
+	if (endpoint_create(lab->loop, &lab->settings, &handlers, &lab->endpoint, &fault) != ERR_NONE)
 		fail_msg("%s", fault.text);
 	const char *name = endpoint_listening(lab->endpoint, 0);
 	assert_non_null(name);
 	assert_int_equal(coap_address_parse(strstr(name, "//") + 2, &lab->server), ERR_NONE);
+}
+
+static void close_endpoint(struct lab *lab)
+{
+	endpoint_free(lab->endpoint);
+	oscore_numbers_free(lab->oscore_numbers);
+}
+
+struct lab *lab_open(const struct endpoint_settings *settings)
+{
+	struct lab *lab = calloc(1, sizeof(*lab));
+
+	assert_non_null(lab);
+	lab->settings = *settings;
+	assert_int_equal(loop_create(&lab->loop), ERR_NONE);
+	assert_int_equal(store_open("", STORE_INLINE, NULL, &lab->store, NULL), ERR_NONE);
+	assert_int_equal(credentials_create(&lab->credentials), ERR_NONE);
+	open_endpoint(lab);
 	lab->answer = (struct coap_message){
 		.code = COAP_CODE(2, 4),
 		.content_format = COAP_NO_FORMAT,
@@ -151,10 +175,17 @@ struct lab *lab_open(const struct endpoint_settings *settings)
 	return lab;
 }
 
+void lab_restart(struct lab *lab)
+{
+	close_endpoint(lab);
+	open_endpoint(lab);
+}
+
 void lab_close(struct lab *lab)
 {
-	endpoint_free(lab->endpoint);
+	close_endpoint(lab);
 	credentials_free(lab->credentials);
+	store_close(lab->store);
 	loop_free(lab->loop);
 	free(lab);
 }

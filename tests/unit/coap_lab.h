@@ -11,6 +11,8 @@
 #include "coap.h"
 #include "credentials.h"
 #include "loop.h"
+#include "oscore_numbers.h"
+#include "store.h"
 
 #define LAB_TEXT 1024
 #define LAB_BODY 65536
@@ -44,8 +46,11 @@ struct lab {
 	struct loop *loop;
 	struct endpoint *endpoint;
 	struct credentials *credentials;
+	struct store *store;                    /* in memory */
+	struct oscore_numbers *oscore_numbers;
+	struct endpoint_settings settings;
 	struct coap_address server;             /* the first socket */
-	struct lab_seen request, notification, moved;
+	struct lab_seen request, notification, moved, renewed;
 	struct lab_result result;
 	struct coap_message answer;             /* what a request gets at once ... */
 	bool is_silent;                         /* ... unless this is set */
@@ -57,6 +62,8 @@ struct lab {
 struct endpoint_settings lab_settings(void);
 struct lab *lab_open(const struct endpoint_settings *settings);
 void lab_close(struct lab *lab);
+/* Another endpoint with the same store and credentials; devices connect anew. */
+void lab_restart(struct lab *lab);
 
 /* Turns the loop until `condition` holds; fails the test after 3 s. */
 #define lab_until(lab, condition)                                                                                     \

@@ -125,10 +125,45 @@ static void another_kek_is_refused_by_name(void **state)
 	vault_close(other);
 }
 
+static void loads_oscore_as_it_was_sealed(void **state)
+{
+	struct parts *parts = *state;
+	const struct oscore_parameters parameters = {
+		.master_secret = bytes_of_text("0123456789abcdef"),
+		.master_salt = bytes_of_text("salt"),
+		.recipient_id = bytes_of_text("\x01"),
+		.id_context = bytes_of_text("here"),
+	};
+	struct credential_row row = { .endpoint = "urn:dev:1",
+				      .kind = CREDENTIAL_OSCORE,
+				      .identity = "01/68657265" };
+	const struct oscore_keys *found;
+	struct oscore_keys keys;
+	const char *endpoint;
+
+	assert_int_equal(oscore_derive(parts->arena, &parameters, &keys), ERR_NONE);
+	assert_int_equal(credential_seal_oscore(parts->vault, parts->arena, &row, &parameters, &row.sealed),
+			 ERR_NONE);
+	assert_int_equal(store_put_credential(parts->store, &row, (struct store_done){ 0 }), ERR_NONE);
+	assert_int_equal(
+		credentials_load(parts->store, parts->vault, CREDENTIAL_OSCORE, parts->credentials, NULL),
+		ERR_NONE);
+	assert_int_equal(credentials_find_oscore(parts->credentials, parameters.recipient_id,
+						 parameters.id_context, &endpoint, &found),
+			 ERR_NONE);
+	assert_string_equal(endpoint, "urn:dev:1");
+	assert_memory_equal(found, &keys, sizeof(keys));
+	assert_true(credentials_has(parts->credentials, "urn:dev:1"));
+	assert_int_equal(credentials_find_oscore(parts->credentials, parameters.recipient_id,
+						 bytes_of(NULL, 0), &endpoint, &found),
+			 ERR_NOT_FOUND); /* another context with the same id */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(loads_what_was_sealed, open_parts, close_parts),
+		cmocka_unit_test_setup_teardown(loads_oscore_as_it_was_sealed, open_parts, close_parts),
 		cmocka_unit_test_setup_teardown(loads_one_kind_and_not_the_other, open_parts, close_parts),
 		cmocka_unit_test_setup_teardown(sealed_key_fits_no_other_row, open_parts, close_parts),
 		cmocka_unit_test_setup_teardown(another_kek_is_refused_by_name, open_parts, close_parts),

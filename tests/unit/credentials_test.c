@@ -88,9 +88,9 @@ static void identity_of_another_endpoint_is_a_conflict(void **state)
 static void removed_credential_is_gone(void **state)
 {
 	assert_int_equal(put(*state, "dev1", "id1", "key1"), ERR_NONE);
-	credentials_remove(*state, "dev2");
+	credentials_remove(*state, CREDENTIAL_KIND_PSK, "dev2");
 	assert_found(*state, "id1", "dev1", "key1");
-	credentials_remove(*state, "dev1");
+	credentials_remove(*state, CREDENTIAL_KIND_PSK, "dev1");
 	assert_unknown(*state, "id1");
 	assert_false(credentials_has(*state, "dev1"));
 	assert_int_equal(put(*state, "dev2", "id1", "key2"), ERR_NONE); /* the identity is free again */
@@ -107,9 +107,9 @@ static void every_change_is_counted(void **state)
 	assert_true(credentials_changes(*state) > before);
 	before = credentials_changes(*state);
 	assert_int_equal(put(*state, "dev2", "id1", "key2"), ERR_CONFLICT);
-	credentials_remove(*state, "dev2");
+	credentials_remove(*state, CREDENTIAL_KIND_PSK, "dev2");
 	assert_int_equal(credentials_changes(*state), before);
-	credentials_remove(*state, "dev1");
+	credentials_remove(*state, CREDENTIAL_KIND_PSK, "dev1");
 	assert_true(credentials_changes(*state) > before);
 }
 
@@ -125,7 +125,7 @@ static void many_are_found(void **state)
 	}
 	for (int i = 0; i < 5000; i += 2) {
 		snprintf(endpoint, sizeof(endpoint), "dev%d", i);
-		credentials_remove(*state, endpoint);
+		credentials_remove(*state, CREDENTIAL_KIND_PSK, endpoint);
 	}
 	for (int i = 0; i < 5000; i++) {
 		snprintf(endpoint, sizeof(endpoint), "dev%d", i);

@@ -546,7 +546,7 @@ static void known_identity_may_come_from_a_new_address(void **state)
 	const struct coap_message request = { .code = COAP_GET,
 					      .content_format = COAP_NO_FORMAT,
 					      .accept = COAP_NO_FORMAT };
-	assert_int_equal(exchange_start(lab->endpoint, &old_address, &request, 0, lab_done, lab, 1, NULL),
+	assert_int_equal(exchange_start(lab->endpoint, &old_address, "", &request, 0, lab_done, lab, 1, NULL),
 			 ERR_NONE);
 
 	struct client *client = connected(lab);
@@ -617,14 +617,14 @@ static void close_notify_ends_session_and_exchanges(void **state)
 					      .accept = COAP_NO_FORMAT };
 
 	assert_int_equal(
-		exchange_start(lab->endpoint, &lab->request.from, &request, 0, lab_done, lab, 1, NULL),
+		exchange_start(lab->endpoint, &lab->request.from, "", &request, 0, lab_done, lab, 1, NULL),
 		ERR_NONE);
 	(void)SSL_shutdown(client->ssl);
 	lab_until(lab, lab->result.count == 1);
 	assert_int_equal(lab->result.err, ERR_UNAVAILABLE);
 	assert_int_equal(endpoint_counts(lab->endpoint).sessions, 0);
 	assert_int_equal(
-		exchange_start(lab->endpoint, &lab->request.from, &request, 0, lab_done, lab, 2, NULL),
+		exchange_start(lab->endpoint, &lab->request.from, "", &request, 0, lab_done, lab, 2, NULL),
 		ERR_UNAVAILABLE);
 	client_close(client);
 }
@@ -670,7 +670,7 @@ static void session_ends_with_its_credential(void **state)
 	client_registers(lab, client, 1);
 	put_key(lab, "dev2", "urn:imei:2", KEY); /* another's does not matter */
 	client_registers(lab, client, 2);
-	credentials_remove(lab->credentials, ENDPOINT);
+	credentials_remove(lab->credentials, CREDENTIAL_KIND_PSK, ENDPOINT);
 	client_send(client, POST_RD("03"));
 	lab_until(lab, endpoint_counts(lab->endpoint).sessions == 0);
 	assert_int_equal(lab->request.count, 2);
@@ -692,7 +692,7 @@ static void device_is_asked_through_its_session(void **state)
 
 	lab->endpoint->settings.block_size = 1024;
 	assert_int_equal(
-		exchange_start(lab->endpoint, &lab->request.from, &request, 0, lab_done, lab, 1, NULL),
+		exchange_start(lab->endpoint, &lab->request.from, "", &request, 0, lab_done, lab, 1, NULL),
 		ERR_NONE);
 	uint8_t first[64], answer[14] = { 0x68, 0x45 };
 	struct bytes message = client_expect(lab, client);

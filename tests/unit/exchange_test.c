@@ -39,7 +39,7 @@ static void ask(struct lab *lab, int device, uint64_t token, uint64_t id)
 	const struct coap_message request = get_3_0();
 	uint64_t used = 0;
 
-	assert_int_equal(exchange_start(lab->endpoint, &to, &request, token, lab_done, lab, id, &used),
+	assert_int_equal(exchange_start(lab->endpoint, &to, "", &request, token, lab_done, lab, id, &used),
 			 ERR_NONE);
 	assert_int_equal(used, token);
 }
@@ -190,9 +190,9 @@ static void one_request_is_under_way_the_others_wait_in_order(void **state)
 
 	for (unsigned i = 0; i < 17; i++)
 		assert_int_equal(
-			exchange_start(lab->endpoint, &to, &request, TOKEN_A + i, lab_done, lab, i, NULL),
+			exchange_start(lab->endpoint, &to, "", &request, TOKEN_A + i, lab_done, lab, i, NULL),
 			ERR_NONE);
-	assert_int_equal(exchange_start(lab->endpoint, &to, &request, 0, lab_done, lab, 17, NULL),
+	assert_int_equal(exchange_start(lab->endpoint, &to, "", &request, 0, lab_done, lab, 17, NULL),
 			 ERR_UNAVAILABLE);
 	for (unsigned i = 0; i < 17; i++) {
 		struct bytes datagram = device_expect(lab, device, "48 01 ...");
@@ -217,10 +217,10 @@ static void token_in_use_is_a_conflict(void **state)
 	uint64_t token = 0, other = 0;
 
 	ask(lab, device, TOKEN_A, 1);
-	assert_int_equal(exchange_start(lab->endpoint, &to, &request, TOKEN_A, lab_done, lab, 2, NULL),
+	assert_int_equal(exchange_start(lab->endpoint, &to, "", &request, TOKEN_A, lab_done, lab, 2, NULL),
 			 ERR_CONFLICT);
-	assert_int_equal(exchange_start(lab->endpoint, &to, &request, 0, lab_done, lab, 3, &token), ERR_NONE);
-	assert_int_equal(exchange_start(lab->endpoint, &to, &request, 0, lab_done, lab, 4, &other), ERR_NONE);
+	assert_int_equal(exchange_start(lab->endpoint, &to, "", &request, 0, lab_done, lab, 3, &token), ERR_NONE);
+	assert_int_equal(exchange_start(lab->endpoint, &to, "", &request, 0, lab_done, lab, 4, &other), ERR_NONE);
 	assert_true(token != 0 && other != 0 && token != other);
 	close(device);
 }
@@ -333,7 +333,7 @@ static void observe_request_keeps_its_token_for_notifications(void **state)
 
 	request.has_observe = true;
 	lab->observed_token = TOKEN_A;
-	assert_int_equal(exchange_start(lab->endpoint, &to, &request, TOKEN_A, lab_done, lab, 1, NULL),
+	assert_int_equal(exchange_start(lab->endpoint, &to, "", &request, TOKEN_A, lab_done, lab, 1, NULL),
 			 ERR_NONE);
 	uint16_t mid =
 		mid_of(device_expect(lab, device, "48 01 ?? ?? " A " 60 51 \"3\" 01 \"0\" 62 2D 16 61 02"));
@@ -388,11 +388,11 @@ static void nobody_is_reached_through_coaps_without_a_session(void **state)
 	const struct coap_message request = get_3_0();
 
 	to.is_secure = true;
-	assert_int_equal(exchange_start(lab->endpoint, &to, &request, 0, lab_done, lab, 1, NULL),
+	assert_int_equal(exchange_start(lab->endpoint, &to, "", &request, 0, lab_done, lab, 1, NULL),
 			 ERR_UNAVAILABLE);
 	to.is_secure = false;
 	to.socket = 5;
-	assert_int_equal(exchange_start(lab->endpoint, &to, &request, 0, lab_done, lab, 1, NULL),
+	assert_int_equal(exchange_start(lab->endpoint, &to, "", &request, 0, lab_done, lab, 1, NULL),
 			 ERR_UNAVAILABLE);
 	lab_turn_for(lab, 50);
 	assert_int_equal(lab->result.count, 0);

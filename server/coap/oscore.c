@@ -1,0 +1,434 @@
+#include "oscore.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "credentials.h"
+#include "endpoint.h"
+#include "log.h"
+#include "oscore_message.h"
+#include "oscore_numbers.h"
+
+#define ECHO_BYTES 8
+
+struct observation {
+	UT_hash_handle hh;
+	struct observation *prev, *next; /* of the context, the oldest first */
+	struct context *context;
+	uint64_t token, request_number;
+	uint64_t next_number; /* above those of the notifications so far */
+};
+
+struct context {
+	UT_hash_handle by_name, by_id;
+	uint64_t id;
+	char *name; /* of the endpoint */
+	struct oscore_keys keys;
+	uint64_t checked; /* credentials_changes when the keys were looked up */
+	struct oscore_window window;
+	bool has_window; /* else a request has to show that it is not an old one */
+	bool has_echo;
+	uint8_t echo[ECHO_BYTES];
+	struct observation *observations;
+	size_t observation_count;
+};
+
+struct oscore {
+	const struct credentials *credentials;
+	struct oscore_numbers *numbers;
+	struct arena *arena; /* of one message */
+	struct context *by_name, *by_id;
+	struct observation *observations; /* by token */
+	uint64_t last_id;
+	uint8_t opened[UDP_DATAGRAM_MAX];
+};
+
+/* clang-format off */
+static const struct oscore_refusal
+	cannot_decode = { COAP_CODE(4, 2), "Failed to decode COSE" },
+	no_context    = { COAP_CODE(4, 1), "Security context not found" },
+	replayed      = { COAP_CODE(4, 1), "Replay detected" },
+	not_decrypted = { COAP_CODE(4, 0), "Decryption failed" };
+/* clang-format on */
+
+/* ---- contexts ---- */
+
+static void observation_free(struct oscore *oscore, struct observation *observation)
+{
+	HASH_DEL(oscore->observations, observation);
+	DL_DELETE(observation->context->observations, observation);
+	observation->context->observation_count--;
+	free(observation);
+}
+
+static void context_free(struct oscore *oscore, struct context *context)
+{
+	while (context->observations != NULL)
+		observation_free(oscore, context->observations);
+	HASH_DELETE(by_name, oscore->by_name, context);
+	HASH_DELETE(by_id, oscore->by_id, context);
+	free(context->name);
+	wipe(context, sizeof(*context));
+	free(context);
+}
+
+static bool is_current(const struct oscore *oscore, struct context *context)
+{
+	const uint64_t changes = credentials_changes(oscore->credentials);
+
+	if (context->checked != changes) {
+		const struct oscore_keys *keys = credentials_oscore(oscore->credentials, context->name);
+		if (keys == NULL || memcmp(keys, &context->keys, sizeof(*keys)) != 0)
+			return false;
+		context->checked = changes;
+	}
+	return true;
+}
+
+static struct context *context_create(struct oscore *oscore, const char *name, const struct oscore_keys *keys)
+{
+	struct context *context = calloc(1, sizeof(*context));
+
+	if (context == NULL)
+		return NULL;
+	context->keys = *keys;
+	context->checked = credentials_changes(oscore->credentials);
+	context->id = ++oscore->last_id;
+	context->name = strdup(name);
+	if (context->name != NULL)
+		HASH_ADD_KEYPTR(by_name, oscore->by_name, context->name, strlen(context->name), context);
+	if (context->by_name.tbl != NULL)
+		HASH_ADD(by_id, oscore->by_id, id, sizeof(context->id), context);
+	if (context->by_id.tbl != NULL)
+		return context;
+	if (context->by_name.tbl != NULL)
+		HASH_DELETE(by_name, oscore->by_name, context);
+	free(context->name);
+	wipe(context, sizeof(*context));
+	free(context);
+	return NULL;
+}
+
+/* The context of a credential, from now on kept if it was not. NULL: not now. */
+static struct context *context_of(struct oscore *oscore, const char *name, const struct oscore_keys *keys)
+{
+	struct context *context;
+
+	HASH_FIND(by_name, oscore->by_name, name, strlen(name), context);
+	if (context != NULL && is_current(oscore, context))
+		return context;
+	if (context != NULL)
+		context_free(oscore, context);
+	switch (oscore_numbers_begin_window(oscore->numbers, keys->print)) {
+	case OSCORE_PAST_UNKNOWN:
+		if (oscore_numbers_expect(oscore->numbers, keys->print) != ERR_NONE)
+			log_warn("oscore.not_reserved", "endpoint=%s", name);
+		return NULL;
+	case OSCORE_PAST_HERE:
+		context = context_create(oscore, name, keys);
+		if (context != NULL)
+			context->has_window = true;
+		return context;
+	default:
+		return context_create(oscore, name, keys);
+	}
+}
+
+static struct context *context_find(struct oscore *oscore, uint64_t id)
+{
+	struct context *context = NULL;
+
+	if (oscore != NULL && id != 0)
+		HASH_FIND(by_id, oscore->by_id, &id, sizeof(id), context);
+	if (context != NULL && !is_current(oscore, context)) {
+		context_free(oscore, context);
+		return NULL;
+	}
+	return context;
+}
+
+const char *oscore_identity(struct endpoint *endpoint, const struct oscore_binding *binding,
+			    const char *otherwise)
+{
+	const struct context *context = context_find(endpoint->oscore, binding->context);
+
+	return context != NULL ? context->name : otherwise;
+}
+
+enum err oscore_bind(struct endpoint *endpoint, const char *name, struct oscore_binding *ret_binding)
+{
+	struct oscore *oscore = endpoint->oscore;
+	const struct oscore_keys *keys =
+		oscore != NULL ? credentials_oscore(oscore->credentials, name) : NULL;
+	const struct context *context = keys != NULL ? context_of(oscore, name, keys) : NULL;
+
+	if (context == NULL)
+		return ERR_UNAVAILABLE;
+	*ret_binding = (struct oscore_binding){ .context = context->id };
+	return ERR_NONE;
+}
+
+/* ---- opening ---- */
+
+static enum err open_datagram(struct oscore *oscore, const struct oscore_message *message,
+			      struct bytes datagram, struct pdu *pdu, struct coap_message *ret_message,
+			      enum pdu_verdict *verdict)
+{
+	size_t len;
+
+	if (datagram.len > sizeof(oscore->opened))
+		return ERR_LIMIT;
+	arena_reset(oscore->arena);
+	enum err err = oscore_unprotect(oscore->arena, message, datagram, oscore->opened, &len);
+	if (err == ERR_NONE)
+		*verdict = pdu_read(bytes_of(oscore->opened, len), pdu, ret_message);
+	if (err == ERR_NONE && (*verdict == PDU_IGNORE || *verdict == PDU_FORMAT_ERROR))
+		err = ERR_MALFORMED;
+	return err;
+}
+
+static struct oscore_request_opened refused(const struct oscore_refusal *refusal)
+{
+	return (struct oscore_request_opened){ .result = OSCORE_REFUSED, .refusal = refusal };
+}
+
+/* A genuine request of a context without a window. True when it brings our Echo: the window begins with it.
+ */
+static bool is_from_now(struct context *context, const struct pdu *pdu, uint64_t number)
+{
+	if (!context->has_echo || !bytes_equal_constant_time(bytes_of(pdu->echo, pdu->echo_len),
+							     bytes_of(context->echo, ECHO_BYTES)))
+		return false;
+	context->window = oscore_window_from(number);
+	context->has_window = true;
+	context->has_echo = false;
+	return true;
+}
+
+static struct oscore_request_opened challenge(struct context *context, struct oscore_request_opened opened)
+{
+	if (!context->has_echo && random_bytes(context->echo, ECHO_BYTES) != ERR_NONE) {
+		opened.result = OSCORE_IGNORED;
+		return opened;
+	}
+	context->has_echo = true;
+	opened.result = OSCORE_CHALLENGED;
+	opened.binding.needs_number = true; /* the request may be an old one that has been answered */
+	opened.echo_len = ECHO_BYTES;
+	memcpy(opened.echo, context->echo, ECHO_BYTES);
+	return opened;
+}
+
+struct oscore_request_opened oscore_open_request(struct endpoint *endpoint, struct bytes datagram,
+						 struct pdu *pdu, struct coap_message *message,
+						 enum pdu_verdict *verdict)
+{
+	struct oscore *oscore = endpoint->oscore;
+	struct oscore_request_opened opened = { .result = OSCORE_IGNORED };
+	const struct oscore_keys *keys;
+	struct oscore_option option;
+	const char *name;
+
+	if (!oscore_option_read(pdu->oscore, &option) || !option.has_kid || !option.has_number)
+		return refused(&cannot_decode);
+	if (credentials_find_oscore(oscore->credentials, option.kid, option.kid_context, &name, &keys) !=
+	    ERR_NONE)
+		return refused(&no_context);
+	struct context *context = context_of(oscore, name, keys);
+	if (context == NULL)
+		return opened; /* the device sends it again, and then we are ready */
+	if (context->has_window && !oscore_window_is_new(&context->window, option.number))
+		return refused(&replayed);
+	const struct oscore_message protected_message = {
+		.keys = &context->keys,
+		.is_request = true,
+		.request_number = option.number,
+	};
+	enum err err = open_datagram(oscore, &protected_message, datagram, pdu, message, verdict);
+	if (err != ERR_NONE)
+		return refused(err == ERR_DENIED ? &not_decrypted : &cannot_decode);
+	opened.binding = (struct oscore_binding){ .context = context->id, .number = option.number };
+	if (!context->has_window) {
+		if (!is_from_now(context, pdu, option.number))
+			return challenge(context, opened);
+		opened.is_fresh = true;
+	}
+	oscore_window_mark(&context->window, option.number);
+	opened.result = OSCORE_OPENED;
+	return opened;
+}
+
+/* *ret_number is the answer's own, or untouched. */
+static enum oscore_result open_answer(struct oscore *oscore, const struct context *context,
+				      uint64_t request_number, struct bytes datagram, struct pdu *pdu,
+				      struct coap_message *message, enum pdu_verdict *verdict)
+{
+	struct oscore_option option;
+
+	if (context == NULL || !oscore_option_read(pdu->oscore, &option))
+		return OSCORE_IGNORED;
+	const struct oscore_message protected_message = {
+		.keys = &context->keys,
+		.request_number = request_number,
+		.has_own_number = option.has_number,
+		.own_number = option.number,
+	};
+	if (open_datagram(oscore, &protected_message, datagram, pdu, message, verdict) != ERR_NONE)
+		return OSCORE_IGNORED;
+	if (option.has_number && message->has_observe) /* the order that nobody in between can change */
+		message->observe = (uint32_t)(option.number & 0xFFFFFF);
+	return OSCORE_OPENED;
+}
+
+enum oscore_result oscore_open_answer(struct endpoint *endpoint, const struct oscore_binding *binding,
+				      struct bytes datagram, struct pdu *pdu, struct coap_message *message,
+				      enum pdu_verdict *verdict)
+{
+	return open_answer(endpoint->oscore, context_find(endpoint->oscore, binding->context),
+			   binding->number, datagram, pdu, message, verdict);
+}
+
+/* ---- writing ---- */
+
+enum err oscore_write(struct endpoint *endpoint, struct oscore_binding *binding, const struct pdu *pdu,
+		      const struct coap_message *message, struct bytes payload, uint8_t *ret_at, size_t size,
+		      size_t *ret_len)
+{
+	struct oscore *oscore = endpoint->oscore;
+	uint8_t plain[UDP_DATAGRAM_MAX];
+	size_t len;
+
+	if (binding == NULL || binding->context == 0) {
+		len = pdu_write(pdu, message, payload, ret_at, size);
+		if (len == 0)
+			return ERR_LIMIT;
+		*ret_len = len;
+		return ERR_NONE;
+	}
+	const struct context *context = context_find(oscore, binding->context);
+	if (context == NULL)
+		return ERR_UNAVAILABLE;
+	len = pdu_write(pdu, message, payload, plain, sizeof(plain));
+	if (len == 0)
+		return ERR_LIMIT;
+	struct oscore_message own = {
+		.keys = &context->keys,
+		.is_request = pdu_is_request(pdu),
+		.request_number = binding->number,
+		.has_own_number = !pdu_is_request(pdu) && binding->needs_number,
+	};
+	enum err err = ERR_NONE;
+	if (own.is_request || own.has_own_number)
+		err = oscore_numbers_take(oscore->numbers, context->keys.print,
+					  own.is_request ? &own.request_number : &own.own_number);
+	if (err != ERR_NONE)
+		return err;
+	arena_reset(oscore->arena);
+	err = oscore_protect(oscore->arena, &own, bytes_of(plain, len), ret_at, size, ret_len);
+	wipe(plain, len);
+	if (err != ERR_NONE)
+		return err;
+	if (own.is_request)
+		binding->number = own.request_number;
+	binding->needs_number = !own.is_request;
+	return ERR_NONE;
+}
+
+/* ---- observations ---- */
+
+static struct observation *observation_find(const struct oscore *oscore, uint64_t token)
+{
+	struct observation *observation = NULL;
+
+	if (oscore != NULL)
+		HASH_FIND(hh, oscore->observations, &token, sizeof(token), observation);
+	return observation;
+}
+
+void oscore_observation_forget(struct endpoint *endpoint, uint64_t token)
+{
+	struct observation *observation = observation_find(endpoint->oscore, token);
+
+	if (observation != NULL)
+		observation_free(endpoint->oscore, observation);
+}
+
+void oscore_observation_keep(struct endpoint *endpoint, uint64_t token, const struct oscore_binding *binding)
+{
+	struct oscore *oscore = endpoint->oscore;
+	struct context *context = context_find(oscore, binding->context);
+
+	oscore_observation_forget(endpoint, token);
+	if (context == NULL)
+		return;
+	if (context->observation_count == OSCORE_OBSERVATIONS_MAX)
+		observation_free(oscore, context->observations);
+	struct observation *observation = calloc(1, sizeof(*observation));
+	if (observation == NULL)
+		return; /* its notifications are refused, so that it ends */
+	observation->context = context;
+	observation->token = token;
+	observation->request_number = binding->number;
+	HASH_ADD(hh, oscore->observations, token, sizeof(observation->token), observation);
+	if (observation->hh.tbl == NULL) {
+		free(observation);
+		return;
+	}
+	DL_APPEND(context->observations, observation);
+	context->observation_count++;
+}
+
+enum oscore_result oscore_open_notification(struct endpoint *endpoint, uint64_t token, struct bytes datagram,
+					    struct pdu *pdu, struct coap_message *message,
+					    enum pdu_verdict *verdict, struct oscore_binding *ret_binding)
+{
+	struct observation *observation = observation_find(endpoint->oscore, token);
+	struct oscore_option option;
+
+	if (observation == NULL || context_find(endpoint->oscore, observation->context->id) == NULL)
+		return OSCORE_REFUSED;
+	if (!oscore_option_read(pdu->oscore, &option) || !option.has_number ||
+	    option.number < observation->next_number)
+		return OSCORE_IGNORED;
+	enum oscore_result result = open_answer(endpoint->oscore, observation->context,
+						observation->request_number, datagram, pdu, message, verdict);
+	if (result != OSCORE_OPENED)
+		return result;
+	observation->next_number = option.number + 1;
+	*ret_binding = (struct oscore_binding){
+		.context = observation->context->id,
+		.number = observation->request_number,
+	};
+	return OSCORE_OPENED;
+}
+
+/* ---- the whole ---- */
+
+enum err oscore_create(struct endpoint *endpoint, struct oscore **ret_oscore)
+{
+	struct oscore *oscore = calloc(1, sizeof(*oscore));
+
+	if (oscore == NULL)
+		return ERR_NOMEM;
+	oscore->arena = arena_create(0);
+	if (oscore->arena == NULL) {
+		free(oscore);
+		return ERR_NOMEM;
+	}
+	oscore->credentials = endpoint->settings.credentials;
+	oscore->numbers = endpoint->settings.oscore_numbers;
+	*ret_oscore = oscore;
+	return ERR_NONE;
+}
+
+void oscore_free(struct oscore *oscore)
+{
+	if (oscore == NULL)
+		return;
+	while (oscore->by_id != NULL)
+		context_free(oscore, oscore->by_id);
+	arena_free(oscore->arena);
+	wipe(oscore->opened, sizeof(oscore->opened));
+	free(oscore);
+}

@@ -1,0 +1,196 @@
+#include "oscore_numbers.h"
+
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "log.h"
+#include "store.h"
+
+struct number {
+	UT_hash_handle hh;
+	uint8_t print[OSCORE_PRINT_SIZE];
+	uint64_t id;                       /* position in the order of creation */
+	uint64_t next, durable, reserving; /* reserving: what the store will have; 0: no write is under way */
+	bool has_past;                     /* messages may have been received with the key */
+};
+
+struct oscore_numbers {
+	struct store *store;
+	struct number *by_print;
+	struct number **by_id; /* none ever goes */
+	size_t count, capacity;
+};
+
+static struct number *find(const struct oscore_numbers *numbers, const uint8_t *print)
+{
+	struct number *number;
+
+	HASH_FIND(hh, numbers->by_print, print, OSCORE_PRINT_SIZE, number);
+	return number;
+}
+
+static enum err add(struct oscore_numbers *numbers, const uint8_t *print, struct number **ret_number)
+{
+	if (numbers->count == numbers->capacity) {
+		const size_t capacity = numbers->capacity == 0 ? 64 : 2 * numbers->capacity;
+		struct number **at = realloc(numbers->by_id, capacity * sizeof(*at));
+		if (at == NULL)
+			return ERR_NOMEM;
+		numbers->by_id = at;
+		numbers->capacity = capacity;
+	}
+	struct number *number = calloc(1, sizeof(*number));
+	if (number == NULL)
+		return ERR_NOMEM;
+	memcpy(number->print, print, OSCORE_PRINT_SIZE);
+	HASH_ADD(hh, numbers->by_print, print, OSCORE_PRINT_SIZE, number);
+	if (number->hh.tbl == NULL) {
+		free(number);
+		return ERR_NOMEM;
+	}
+	number->id = numbers->count;
+	numbers->by_id[numbers->count++] = number;
+	*ret_number = number;
+	return ERR_NONE;
+}
+
+/* ---- reserving ---- */
+
+static void reserved(void *self, uint64_t id, enum err result)
+{
+	struct oscore_numbers *numbers = self;
+	struct number *number = numbers->by_id[id];
+
+	if (result == ERR_NONE && number->reserving > number->durable)
+		number->durable = number->reserving;
+	else if (result != ERR_NONE)
+		log_error("oscore.not_reserved", "error=%s", err_name(result));
+	number->reserving = 0;
+}
+
+static enum err reserve(struct oscore_numbers *numbers, struct number *number)
+{
+	const struct oscore_number_row row = {
+		.print = bytes_of(number->print, OSCORE_PRINT_SIZE),
+		.reserved = number->durable + OSCORE_RESERVE,
+	};
+
+	if (number->reserving != 0 || number->durable > OSCORE_NUMBER_MAX)
+		return ERR_NONE;
+	number->reserving = row.reserved;
+	enum err err = store_put_oscore_number(numbers->store, &row,
+					       (struct store_done){ reserved, numbers, number->id });
+	if (err != ERR_NONE)
+		number->reserving = 0;
+	return err;
+}
+
+enum err oscore_numbers_expect(struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE])
+{
+	struct number *number = find(numbers, print);
+
+	if (number != NULL && number->durable > 0)
+		return ERR_NONE;
+	if (number == NULL) {
+		enum err err = add(numbers, print, &number);
+		if (err != ERR_NONE)
+			return err;
+	}
+	return reserve(numbers, number);
+}
+
+enum err oscore_numbers_take(struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE],
+			     uint64_t *ret_number)
+{
+	struct number *number = find(numbers, print);
+
+	if (number == NULL)
+		return ERR_UNAVAILABLE;
+	if (number->next + OSCORE_RESERVE / 2 >= number->durable && reserve(numbers, number) != ERR_NONE)
+		log_warn("oscore.not_reserved", "error=%s", err_name(ERR_UNAVAILABLE));
+	if (number->next >= number->durable || number->next > OSCORE_NUMBER_MAX)
+		return ERR_UNAVAILABLE;
+	*ret_number = number->next++;
+	return ERR_NONE;
+}
+
+enum oscore_past oscore_numbers_begin_window(struct oscore_numbers *numbers,
+					     const uint8_t print[OSCORE_PRINT_SIZE])
+{
+	struct number *number = find(numbers, print);
+
+	if (number != NULL && number->has_past)
+		return OSCORE_PAST_ELSEWHERE;
+	if (number == NULL || number->durable == 0)
+		return OSCORE_PAST_UNKNOWN;
+	number->has_past = true;
+	return OSCORE_PAST_HERE;
+}
+
+/* ---- the whole ---- */
+
+/* One write for all that were there at the start. */
+static void raised(void *self, uint64_t count, enum err result)
+{
+	struct oscore_numbers *numbers = self;
+
+	if (result != ERR_NONE) {
+		log_error("oscore.not_reserved", "error=%s", err_name(result));
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (numbers->by_id[i]->durable < numbers->by_id[i]->next + OSCORE_RESERVE)
+			numbers->by_id[i]->durable = numbers->by_id[i]->next + OSCORE_RESERVE;
+}
+
+static enum err read_all(struct oscore_numbers *numbers, struct arena *arena)
+{
+	struct oscore_number_row *rows;
+	struct number *number;
+	size_t count;
+	enum err err = store_read_oscore_numbers(numbers->store, arena, &rows, &count);
+
+	for (size_t i = 0; i < count && err == ERR_NONE; i++) {
+		if (rows[i].print.len != OSCORE_PRINT_SIZE)
+			return ERR_MALFORMED;
+		err = add(numbers, rows[i].print.at, &number);
+		if (err != ERR_NONE)
+			return err;
+		number->next = number->durable = rows[i].reserved;
+		number->has_past = true;
+	}
+	return err;
+}
+
+enum err oscore_numbers_create(struct store *store, struct oscore_numbers **ret_numbers, struct fault *fault)
+{
+	struct oscore_numbers *numbers = calloc(1, sizeof(*numbers));
+	struct arena *arena = arena_create(0);
+	enum err err = numbers == NULL || arena == NULL ? ERR_NOMEM : ERR_NONE;
+
+	if (err == ERR_NONE) {
+		numbers->store = store;
+		err = read_all(numbers, arena);
+	}
+	arena_free(arena);
+	if (err == ERR_NONE && numbers->count > 0)
+		err = store_raise_oscore_numbers(store, OSCORE_RESERVE,
+						 (struct store_done){ raised, numbers, numbers->count });
+	if (err != ERR_NONE) {
+		oscore_numbers_free(numbers);
+		return fault_set(fault, err, "the sequence numbers of OSCORE cannot be read");
+	}
+	*ret_numbers = numbers;
+	return ERR_NONE;
+}
+
+void oscore_numbers_free(struct oscore_numbers *numbers)
+{
+	if (numbers == NULL)
+		return;
+	HASH_CLEAR(hh, numbers->by_print);
+	for (size_t i = 0; i < numbers->count; i++)
+		free(numbers->by_id[i]);
+	free(numbers->by_id);
+	free(numbers);
+}
