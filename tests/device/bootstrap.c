@@ -21,7 +21,7 @@ static enum err send_request(struct line *line, const struct device *device)
 	queries[1] = arena_printf(arena, "pct=%u", options->preferred_format);
 	if (queries[0] != NULL && queries[1] != NULL)
 		err = line_send(line, METHOD_POST, "/bs", queries, options->minor_version > 0 ? 2 : 1,
-				bytes_of(NULL, 0));
+				FORMAT_NONE, bytes_of(NULL, 0));
 	arena_free(arena);
 	return err;
 }

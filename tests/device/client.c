@@ -7,6 +7,7 @@
 #include "log.h"
 #include "misbehave.h"
 #include "register.h"
+#include "report.h"
 
 #define RETRY_DOUBLINGS_MAX 6
 #define LEAVE_WITHIN_MS     5000
@@ -196,6 +197,7 @@ enum event {
 	REFUSED,  /* anything else */
 	LOST,     /* no answer, or the line broke */
 	WANTED,   /* the device or its server wants an update */
+	REPORTED, /* there is something to Send */
 	TOLD,     /* to bootstrap anew */
 	FINISHED, /* the bootstrap server has */
 	ENDING,   /* the device wants to leave, for good or for a while */
@@ -291,6 +293,23 @@ static enum client_state update(struct client *client)
 	return CLIENT_UPDATING;
 }
 
+static enum client_state report(struct client *client)
+{
+	return report_send(client->line, client->device) == ERR_NONE ? CLIENT_REPORTING : begin(client);
+}
+
+static enum client_state reported(struct client *client)
+{
+	return CLIENT_REGISTERED;
+}
+
+static enum client_state report_refused(struct client *client)
+{
+	log_warn("send.refused", "endpoint=%s code=%d.%02d", client->device->endpoint, client->answer_code >> 5,
+		 client->answer_code & 0x1F);
+	return CLIENT_REGISTERED;
+}
+
 static enum client_state leave(struct client *client)
 {
 	wake(client);
@@ -366,6 +385,11 @@ static const struct transition {
 	{ CLIENT_REGISTERED,    ENDING,   leave            },
 	{ CLIENT_REGISTERED,    LOST,     begin            },
 	{ CLIENT_REGISTERED,    TOLD,     ask              },
+	{ CLIENT_REGISTERED,    REPORTED, report           },
+	{ CLIENT_REPORTING,     ENDING,   leave            },
+	{ CLIENT_REPORTING,     ACCEPTED, reported         },
+	{ CLIENT_REPORTING,     REFUSED,  report_refused   },
+	{ CLIENT_REPORTING,     LOST,     begin            },
 	{ CLIENT_UPDATING,      ENDING,   leave            },
 	{ CLIENT_UPDATING,      ACCEPTED, updated          },
 	{ CLIENT_UPDATING,      REFUSED,  begin            },     /* 4.04: the server has forgotten us */
@@ -488,6 +512,21 @@ static int64_t live(struct client *client, int64_t now_ms)
 	return client->live_ms;
 }
 
+/* While the device is muted it only looks whether it still is. */
+static int64_t report_next(struct client *client, int64_t now_ms)
+{
+	int64_t period_ms = client->device->options->send_every_ms;
+
+	if (period_ms == 0 || client->state != CLIENT_REGISTERED || client->is_asleep)
+		return -1;
+	if (now_ms >= client->report_ms) {
+		client->report_ms = now_ms + period_ms;
+		if (!report_is_muted(client->device))
+			advance(client, REPORTED);
+	}
+	return client->report_ms;
+}
+
 static void sooner(int64_t *next_ms, int64_t at_ms)
 {
 	if (at_ms >= 0 && (*next_ms < 0 || at_ms < *next_ms))
@@ -519,6 +558,8 @@ static int64_t work(struct client *client, int64_t now_ms)
 	sooner(&next_ms, live(client, now_ms));
 	if (client->state == CLIENT_REGISTERED && !client->is_asleep && !client->is_lost)
 		sooner(&next_ms, notify(client));
+	if (!client->is_lost)
+		sooner(&next_ms, report_next(client, now_ms));
 	if (sleep_ms(client) >= 0 && sleep_ms(client) <= now_ms)
 		fall_asleep(client);
 	sooner(&next_ms, sleep_ms(client));
@@ -528,7 +569,7 @@ static int64_t work(struct client *client, int64_t now_ms)
 static bool waits_for_answer(const struct client *client)
 {
 	return client->state == CLIENT_REGISTERING || client->state == CLIENT_UPDATING ||
-	       client->state == CLIENT_ASKING;
+	       client->state == CLIENT_REPORTING || client->state == CLIENT_ASKING;
 }
 
 static void step(void *self)

@@ -15,6 +15,7 @@ enum client_state {
 	CLIENT_REGISTERING,
 	CLIENT_REGISTERED,
 	CLIENT_UPDATING,
+	CLIENT_REPORTING, /* a Send is under way */
 	CLIENT_DEREGISTERING,
 	CLIENT_DISABLED, /* as RESTING, by the server's order */
 	CLIENT_ASKING,   /* the bootstrap server, for a bootstrap */
@@ -41,7 +42,7 @@ struct client {
 	uint32_t failures;   /* in a row */
 	char location[128];
 	int64_t heard_ms; /* last datagram worth staying awake for */
-	int64_t live_ms;
+	int64_t live_ms, report_ms;
 	bool is_asleep;
 	struct soon_list *soon_list;
 	struct soon soon;

@@ -77,10 +77,12 @@ void build_discover(struct builder *b, struct device *device, struct path path)
 
 void build_register_links(struct builder *b, struct device *device)
 {
+	static const char *const formats[] = { ";ct=11542", ";ct=\"60 112 11542\"",
+					       ";ct=\"60 110 112 320 322 11542 11544\"" };
 	uint16_t ids[INSTANCES_MAX];
 
 	build_text(b, "</>;rt=\"oma.lwm2m\"");
-	build_text(b, device->options->minor_version > 0 ? ";ct=\"60 112 11542\"" : ";ct=11542");
+	build_text(b, formats[device->options->minor_version]);
 	for (size_t i = 0; i < object_count(); i++) {
 		const struct object *object = object_at(i);
 		size_t count = object->instances(device, ids);

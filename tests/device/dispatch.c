@@ -107,15 +107,16 @@ static enum answer_code fetch(struct work *work)
 	struct records names = records_in(work->arena), records = records_in(work->arena);
 	uint16_t format = request->accept == FORMAT_NONE ? FORMAT_SENML_CBOR : request->accept;
 	const struct path root = { .depth = 0 };
+	format_read *read = format_find_fetch(request->content_format, work->device->options->minor_version);
 	struct path watched[OBSERVE_PATHS_MAX];
 	enum answer_code code;
 	enum err err;
 
 	if (work->device->options->minor_version == 0 || request->path.depth != 0)
 		return METHOD_NOT_ALLOWED;
-	if (request->content_format != FORMAT_SENML_CBOR)
+	if (read == NULL)
 		return UNSUPPORTED_FORMAT;
-	err = senml_read(request->payload, root, &names, work->fault);
+	err = read(request->payload, root, &names, work->fault);
 	if (err != ERR_NONE)
 		return work_code(err);
 	for (size_t i = 0; i < names.count; i++) {

@@ -31,7 +31,7 @@ enum label {
 
 /* ---- writing ---- */
 
-static void build_value(struct builder *b, struct value value)
+void build_cbor_of(struct builder *b, struct value value)
 {
 	char link[12];
 	int length;
@@ -135,7 +135,7 @@ enum err senml_write(const struct records *records, struct path base, struct bui
 		}
 		if (has_value) {
 			build_value_label(b, record->value.kind);
-			build_value(b, record->value);
+			build_cbor_of(b, record->value);
 		}
 	}
 	return ERR_NONE;
@@ -146,7 +146,7 @@ enum err cbor_write(const struct records *records, struct path base, struct buil
 	if (records->count != 1 || base.depth < 3 || !path_equal(records->at[0].path, base) ||
 	    records->at[0].value.kind == KIND_NONE)
 		return ERR_UNSUPPORTED;
-	build_value(b, records->at[0].value);
+	build_cbor_of(b, records->at[0].value);
 	return ERR_NONE;
 }
 
@@ -158,7 +158,7 @@ struct pack {
 	struct fault *fault;
 	struct bytes base_name;
 	double base_value;
-	bool has_base_value;
+	bool has_base_value, takes_null;
 };
 
 struct pack_record {
@@ -225,9 +225,11 @@ static enum err read_value(struct pack *pack, enum label label, struct cbor_item
 	if (record->has_value)
 		return pack_fault(pack, "a record has two values");
 	record->has_value = true;
-	if (label == VALUE && item.kind == CBOR_NULL)
+	if (label == VALUE && item.kind == CBOR_NULL && !pack->takes_null)
 		return pack_fault(pack, "a null value has no meaning here");
-	if (label == VALUE)
+	if (label == VALUE && item.kind == CBOR_NULL)
+		record->value = (struct value){ .kind = KIND_NULL };
+	else if (label == VALUE)
 		err = number_value(&pack->r, pack->arena, item, &record->value);
 	else if (label == BOOLEAN_VALUE_LABEL && item.kind == CBOR_BOOL)
 		record->value = BOOLEAN_VALUE(item.boolean);
@@ -373,9 +375,12 @@ static enum err add_record(struct pack *pack, const struct pack_record *read, st
 	return records->bad ? ERR_NOMEM : ERR_NONE;
 }
 
-enum err senml_read(struct bytes payload, struct path base, struct records *records, struct fault *fault)
+static enum err read_pack(struct bytes payload, struct path base, bool takes_null, struct records *records,
+			  struct fault *fault)
 {
-	struct pack pack = { .r = reader_of(payload), .arena = records->arena, .fault = fault };
+	struct pack pack = {
+		.r = reader_of(payload), .arena = records->arena, .fault = fault, .takes_null = takes_null
+	};
 	struct cbor_item array;
 
 	if (!read_cbor(&pack.r, pack.arena, &array) || array.kind != CBOR_ARRAY)
@@ -396,32 +401,47 @@ enum err senml_read(struct bytes payload, struct path base, struct records *reco
 	return reader_done(&pack.r) ? ERR_NONE : pack_fault(&pack, "bytes after the pack");
 }
 
+enum err senml_read(struct bytes payload, struct path base, struct records *records, struct fault *fault)
+{
+	return read_pack(payload, base, false, records, fault);
+}
+
+/* RFC 8790: null removes. */
+enum err senml_etch_read(struct bytes payload, struct path base, struct records *records, struct fault *fault)
+{
+	return read_pack(payload, base, true, records, fault);
+}
+
+enum err read_cbor_value(struct reader *r, struct arena *arena, struct value *ret_value)
+{
+	struct cbor_item item;
+
+	if (!read_cbor(r, arena, &item))
+		return ERR_MALFORMED;
+	switch (item.kind) {
+	case CBOR_BOOL:
+		*ret_value = BOOLEAN_VALUE(item.boolean);
+		return ERR_NONE;
+	case CBOR_TEXT:
+		*ret_value = (struct value){ .kind = KIND_STRING, .bytes = item.bytes };
+		return ERR_NONE;
+	case CBOR_BYTES:
+		*ret_value = OPAQUE_VALUE(item.bytes);
+		return ERR_NONE;
+	default:
+		return number_value(r, arena, item, ret_value);
+	}
+}
+
 enum err cbor_read(struct bytes payload, struct path base, struct records *records, struct fault *fault)
 {
 	struct reader r = reader_of(payload);
-	struct cbor_item item;
 	struct value value;
-	enum err err = ERR_NONE;
 
 	if (base.depth < 3)
 		return fault_set(fault, ERR_UNSUPPORTED,
 				 "application/cbor cannot hold more than one resource");
-	if (!read_cbor(&r, records->arena, &item))
-		return fault_set(fault, ERR_MALFORMED, "CBOR: no item");
-	switch (item.kind) {
-	case CBOR_BOOL:
-		value = BOOLEAN_VALUE(item.boolean);
-		break;
-	case CBOR_TEXT:
-		value = (struct value){ .kind = KIND_STRING, .bytes = item.bytes };
-		break;
-	case CBOR_BYTES:
-		value = OPAQUE_VALUE(item.bytes);
-		break;
-	default:
-		err = number_value(&r, records->arena, item, &value);
-	}
-	if (err != ERR_NONE || !reader_done(&r))
+	if (read_cbor_value(&r, records->arena, &value) != ERR_NONE || !reader_done(&r))
 		return fault_set(fault, ERR_MALFORMED, "CBOR: not exactly one value");
 	records_add(records, base, value);
 	return records->bad ? ERR_NOMEM : ERR_NONE;

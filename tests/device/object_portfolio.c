@@ -20,9 +20,19 @@ static size_t instances(const struct device *device, uint16_t ret_ids[INSTANCES_
 static enum answer_code check(struct device *device, uint16_t instance, const struct records *records,
 			      struct fault *fault)
 {
-	for (size_t i = 0; i < records->count; i++)
-		if (records->at[i].value.kind != KIND_NONE)
+	struct records left = records_in(records->arena);
+	size_t removed = 0;
+
+	for (size_t i = 0; i < records->count; i++) {
+		const struct record *record = &records->at[i];
+
+		if (record->value.kind != KIND_NONE && record->value.kind != KIND_NULL)
 			return CHANGED;
+		removed += record->value.kind == KIND_NULL && values_get(&device->values, record->path) != NULL;
+	}
+	values_read(&device->values, INSTANCE_PATH(16, instance), &left);
+	if (removed > 0 && left.count > removed)
+		return CHANGED;
 	fault_set(fault, ERR_MALFORMED, "a portfolio needs an identity");
 	return BAD_REQUEST;
 }

@@ -12,6 +12,7 @@ enum {
 	BINDING = 7,
 	UPDATE_TRIGGER = 8,
 	BOOTSTRAP_TRIGGER = 9,
+	MUTE_SEND = 23,
 };
 
 /* clang-format off */
@@ -26,6 +27,7 @@ static const struct resource resources[] = {
 	{ BINDING,         KIND_STRING,  READABLE | WRITABLE, STORED, 0, 8          },
 	{ UPDATE_TRIGGER,  KIND_NONE,    EXECUTABLE,          0,      0, 0          },
 	{ BOOTSTRAP_TRIGGER, KIND_NONE,  EXECUTABLE,          0,      0, 0          },
+	{ MUTE_SEND,       KIND_BOOLEAN, READABLE | WRITABLE, STORED, 0, 0          },
 };
 /* clang-format on */
 

@@ -44,18 +44,43 @@ static bool parse_bootstrap_key(const char *text, struct options *options)
 
 static bool parse_version(const char *text, struct options *options)
 {
-	if (strcmp(text, "1.0") != 0 && strcmp(text, "1.1") != 0)
+	if (strlen(text) != 3 || strncmp(text, "1.", 2) != 0 || text[2] < '0' || text[2] > '2')
 		return false;
 	options->minor_version = (uint8_t)(text[2] - '0');
 	return true;
 }
 
+/* What an answer or a Send may be in, and the version that it needs. */
+static const struct {
+	const char *name;
+	uint16_t number;
+	uint8_t since_minor;
+} formats[] = {
+	{ "tlv", FORMAT_TLV, 0 },
+	{ "senml-cbor", FORMAT_SENML_CBOR, 1 },
+	{ "senml-json", FORMAT_SENML_JSON, 2 },
+	{ "lwm2m-cbor", FORMAT_LWM2M_CBOR, 2 },
+};
+
 static bool parse_format(const char *text, struct options *options)
 {
-	if (strcmp(text, "tlv") != 0 && strcmp(text, "senml-cbor") != 0)
-		return false;
-	options->preferred_format = *text == 't' ? FORMAT_TLV : FORMAT_SENML_CBOR;
-	return true;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		if (strcmp(text, formats[i].name) == 0) {
+			options->preferred_format = formats[i].number;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum err check_format(const struct options *options, struct fault *fault)
+{
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+		if (formats[i].number == options->preferred_format &&
+		    options->minor_version < formats[i].since_minor)
+			return fault_set(fault, ERR_MALFORMED, "--format %s needs --version 1.%u",
+					 formats[i].name, formats[i].since_minor);
+	return ERR_NONE;
 }
 
 static bool parse_log_level(const char *text, struct options *options)
@@ -201,10 +226,10 @@ static const struct option_row rows[] = {
 	  "for --bootstrap coaps://" },
 	{ "lifetime", "S", NUMBER, AT(lifetime_s), 0, UINT32_MAX, NULL,
 	  "registration lifetime; 0 is without end [86400]" },
-	{ "version", "1.0|1.1", PARSED, 0, 0, 0, parse_version,
+	{ "version", "1.0|1.1|1.2", PARSED, 0, 0, 0, parse_version,
 	  "LwM2M enabler [1.1]" },
-	{ "format", "tlv|senml-cbor", PARSED, 0, 0, 0, parse_format,
-	  "answer when a request has no Accept [senml-cbor; tlv with 1.0]" },
+	{ "format", "tlv|senml-cbor|senml-json|lwm2m-cbor", PARSED, 0, 0, 0, parse_format,
+	  "answer when a request has no Accept, and of a Send; the last two with 1.2 [senml-cbor; tlv with 1.0]" },
 	{ "queue-mode", NULL, FLAG, AT(is_queue_mode), 0, 0, NULL,
 	  "sleep when nothing happened for --awake-ms" },
 	{ "awake-ms", "MS", NUMBER, AT(awake_ms), 1, UINT32_MAX, NULL,
@@ -223,6 +248,8 @@ static const struct option_row rows[] = {
 	  "how many of a fleet start each second [100]" },
 	{ "live-every-ms", "MS", NUMBER, AT(live_every_ms), 0, UINT32_MAX, NULL,
 	  "battery level and signal change this often; 0: never [0]" },
+	{ "send-every-ms", "MS", NUMBER, AT(send_every_ms), 0, UINT32_MAX, NULL,
+	  "Send battery level and signal this often, once the server has unmuted that (/1/0/23); 0: never [0]" },
 	{ "log", "LEVEL", PARSED, 0, 0, 0, parse_log_level,
 	  "error, warn, info or debug, on standard error [info]" },
 	{ "help", NULL, FLAG, 0, 0, 0, NULL,
@@ -345,8 +372,9 @@ static enum err check(struct options *options, struct fault *fault)
 		return err;
 	if (options->preferred_format == FORMAT_NONE)
 		options->preferred_format = options->minor_version == 0 ? FORMAT_TLV : FORMAT_SENML_CBOR;
-	if (options->minor_version == 0 && options->preferred_format == FORMAT_SENML_CBOR)
-		return fault_set(fault, ERR_MALFORMED, "--format senml-cbor needs --version 1.1");
+	err = check_format(options, fault);
+	if (err != ERR_NONE)
+		return err;
 	if (options->psk_identity == NULL)
 		options->psk_identity = options->endpoint;
 	if (options->bootstrap_identity == NULL)

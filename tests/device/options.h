@@ -26,6 +26,7 @@ struct options {
 	uint32_t retry_ms, ack_timeout_ms;
 	uint32_t device_count, start_rate;
 	uint32_t live_every_ms; /* 0: values stay as they are */
+	uint32_t send_every_ms; /* 0: never */
 	int log_level;
 
 	uint32_t se_count;

@@ -23,7 +23,7 @@ static enum err send_with_links(struct line *line, struct device *device, const 
 			return ERR_NOMEM;
 	build_register_links(&links, device);
 	err = builder_bytes(&links, &payload);
-	return err == ERR_NONE ? line_send(line, METHOD_POST, path, queries, count, payload) : err;
+	return err == ERR_NONE ? line_send(line, METHOD_POST, path, queries, count, FORMAT_LINK, payload) : err;
 }
 
 enum err register_send(struct line *line, struct device *device)
@@ -66,5 +66,5 @@ enum err update_send(struct line *line, struct device *device, const char *locat
 
 enum err deregister_send(struct line *line, const char *location)
 {
-	return line_send(line, METHOD_DELETE, location, NULL, 0, bytes_of(NULL, 0));
+	return line_send(line, METHOD_DELETE, location, NULL, 0, FORMAT_NONE, bytes_of(NULL, 0));
 }

@@ -323,7 +323,7 @@ static enum err send_pdu(struct line *line, coap_pdu_t *pdu)
 }
 
 enum err line_send(struct line *line, enum method method, const char *path, const char *const *queries,
-		   size_t query_count, struct bytes links)
+		   size_t query_count, uint16_t format, struct bytes payload)
 {
 	coap_pdu_t *pdu =
 		coap_pdu_init(COAP_MESSAGE_CON, (coap_pdu_code_t)method, coap_new_message_id(line->session),
@@ -334,12 +334,12 @@ enum err line_send(struct line *line, enum method method, const char *path, cons
 	coap_session_new_token(line->session, &line->token_len, line->token);
 	coap_add_token(pdu, line->token_len, line->token);
 	message_add_path(pdu, COAP_OPTION_URI_PATH, path);
-	if (links.len > 0)
-		message_add_number(pdu, COAP_OPTION_CONTENT_FORMAT, FORMAT_LINK);
+	if (payload.len > 0)
+		message_add_number(pdu, COAP_OPTION_CONTENT_FORMAT, format);
 	for (size_t i = 0; i < query_count; i++)
 		coap_add_option(pdu, COAP_OPTION_URI_QUERY, strlen(queries[i]), (const uint8_t *)queries[i]);
-	if (links.len > 0)
-		coap_add_data(pdu, links.len, links.at);
+	if (payload.len > 0)
+		coap_add_data(pdu, payload.len, payload.at);
 	line->is_waiting = true;
 	return send_pdu(line, pdu);
 }

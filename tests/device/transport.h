@@ -46,10 +46,11 @@ MUST_CHECK enum err line_open(struct transport *transport, const struct line_set
 			      const struct line_events *events, void *arg, struct line **ret_line);
 void line_close(struct line *line); /* accepts NULL; says good-bye in DTLS */
 
-/* A request of the device; one at a time. `path` and the queries hold no escapes. ERR_UNAVAILABLE, ERR_NOMEM.
+/* A request of the device; one at a time. `path` and the queries hold no escapes; the format counts with a payload. ERR_UNAVAILABLE, ERR_NOMEM.
  */
 MUST_CHECK enum err line_send(struct line *line, enum method method, const char *path,
-			      const char *const *queries, size_t query_count, struct bytes links);
+			      const char *const *queries, size_t query_count, uint16_t format,
+			      struct bytes payload);
 
 MUST_CHECK enum err line_notify(struct line *line, const struct notification *notification);
 

@@ -19,6 +19,7 @@ enum kind {
 	KIND_LINK,
 	KIND_TLV_BYTES, /* from a format that does not say its type: value_convert knows what it should be */
 	KIND_TEXT_BYTES,
+	KIND_NULL, /* said to be none, which removes a resource instance */
 };
 
 struct value {

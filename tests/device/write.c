@@ -32,7 +32,9 @@ static enum answer_code check_record(struct work *work, const struct object *obj
 		return work_refuse(work, BAD_REQUEST,
 				   is_array ? "the resource is single, or has no value here"
 					    : "the resource is multiple");
-	if (record->value.kind == KIND_NONE)
+	if (record->value.kind == KIND_NULL && record->path.depth != 4)
+		return work_refuse(work, BAD_REQUEST, "null removes nothing but a resource instance");
+	if (record->value.kind == KIND_NONE || record->value.kind == KIND_NULL)
 		return CHANGED;
 	err = value_convert(record->value, resource->kind, work->arena, &record->value);
 	if (err == ERR_MALFORMED) {
@@ -83,7 +85,9 @@ static enum answer_code store_records(struct device *device, const struct object
 
 		if (!(resource->traits & STORED) || record->value.kind == KIND_NONE)
 			continue;
-		if (values_set(&device->values, record->path, record->value) != ERR_NONE)
+		if (record->value.kind == KIND_NULL)
+			values_remove(&device->values, record->path);
+		else if (values_set(&device->values, record->path, record->value) != ERR_NONE)
 			return INTERNAL_ERROR;
 	}
 	return CHANGED;
@@ -180,14 +184,15 @@ enum answer_code work_write_bootstrap(struct work *work, const struct object *ob
 enum answer_code work_write_composite(struct work *work)
 {
 	const struct request *request = work->request;
+	format_read *read = format_find_patch(request->content_format, work->device->options->minor_version);
 	struct records all = records_in(work->arena);
 	enum answer_code code;
 
 	if (work->device->options->minor_version == 0 || request->path.depth != 0)
 		return METHOD_NOT_ALLOWED;
-	if (request->content_format != FORMAT_SENML_CBOR)
+	if (read == NULL)
 		return UNSUPPORTED_FORMAT;
-	code = work_code(senml_read(request->payload, request->path, &all, work->fault));
+	code = work_code(read(request->payload, request->path, &all, work->fault));
 	for (int pass = 0; pass < 2; pass++) { /* check every instance, then change every instance */
 		for (size_t i = 0, next; code == CHANGED && i < all.count; i = next) {
 			struct path instance = INSTANCE_PATH(all.at[i].path.id[0], all.at[i].path.id[1]);

@@ -87,3 +87,39 @@ labTest('refuses what no composite operation can do, and says why', {}, async (l
 	for (const [what, endpoint, json, refusal] of cases)
 		await lab.rest.refuse('POST', composite(what, endpoint), { json }, refusal);
 });
+
+labTest('speaks the formats of LwM2M 1.2 to who announces them', {}, async (lab) => {
+	await lab.device('d', { version: '1.2' });
+	assert.equal((await lab.rest.get(lwm2m('3/0'))).format, 'lwm2m-cbor');
+	for (const format of ['senml-json', 'senml-cbor', 'lwm2m-cbor']) {
+		const answer = await lab.rest.post(`${composite('read')}?format=${format}`, { paths: ['/3/0/6', '/3/0/0'] });
+		assert.equal(answer.format, format);
+		assert.deepEqual(byPath(answer.resources), { '/3/0/0': 'Cardea', '/3/0/6/0': 1, '/3/0/6/1': 5 });
+		assert.equal((await lab.rest.get(`${lwm2m('3/0')}?format=${format}`)).format, format);
+	}
+	assert.deepEqual(await read(lab, ['/9']), {});
+});
+
+labTest('null removes one instance of a resource', {}, async (lab) => {
+	await lab.device('d', { version: '1.2' });
+	await lab.rest.post(lwm2m('16'), { instance: 0, resources: [
+		{ id: 0, resourceInstance: 0, value: 'host' }, { id: 0, resourceInstance: 1, value: 'other' }] });
+	const resources = [{ path: '/16/0/0/1', value: null }, { path: '/3/0/14', value: '+03:00' }];
+	await lab.rest.call('POST', composite('write'), { json: { resources } });
+	assert.deepEqual(await read(lab, ['/16/0', '/3/0/14']), { '/16/0/0/0': 'host', '/3/0/14': '+03:00' });
+});
+
+for (const format of ['senml-cbor', 'senml-json', 'lwm2m-cbor']) {
+	labTest(`hears what a device sends in ${format}, once it is unmuted`, {}, async (lab) => {
+		const events = await lab.rest.events();
+		await lab.device('d', { version: '1.2', format, 'send-every-ms': 50 });
+		await lab.device('muted', { version: '1.2', 'send-every-ms': 50 });
+		await lab.rest.put(lwm2m('1/0/23'), { value: false });
+		const { data } = await events.find('send', ofDevice);
+		assert.deepEqual(byPath(data.values), { '/3/0/9': 100, '/4/0/2': data.values[1].value });
+		assert.ok(!('path' in data));
+		await events.find('send', ofDevice);
+		assert.ok(!events.events.some(({ type, data: one }) => type === 'send' && one.endpoint === 'muted'));
+		events.close();
+	});
+}

@@ -128,11 +128,19 @@ static void assert_records(struct arena *arena, const json_t *vector, struct rec
 	}
 }
 
+/* A vector has its payload in hexadecimal or as text. */
+static struct bytes payload_of(struct arena *arena, const json_t *vector)
+{
+	const char *text = text_of(vector, "text");
+
+	return text != NULL ? bytes_of_text(text) : hex(arena, text_of(vector, "hex"));
+}
+
 /* Reads the vector; what the device writes for it reads the same, and has the same bytes where `is_exact`. */
 static void check_good(struct arena *arena, const json_t *vector, const struct format *format, bool is_exact)
 {
 	struct path base = path_of(text_of(vector, "base_path"));
-	struct bytes payload = hex(arena, text_of(vector, "hex"));
+	struct bytes payload = payload_of(arena, vector);
 	struct records records = records_in(arena), again = records_in(arena);
 	struct builder b = builder_in(arena);
 
@@ -171,7 +179,7 @@ static void check_file(struct arena *arena, const char *name, uint16_t number, b
 		       const char *const *skipped, size_t least)
 {
 	json_t *file = json_load_file(name, 0, NULL), *vector;
-	const struct format *format = format_find(number, 1);
+	const struct format *format = format_find(number, 2);
 	size_t i, checked = 0;
 
 	assert_non_null(file);
@@ -184,7 +192,7 @@ static void check_file(struct arena *arena, const char *name, uint16_t number, b
 		checked++;
 		if (!json_is_true(json_object_get(vector, "expect_error")))
 			check_good(arena, vector, format, is_exact);
-		else if (format->read(hex(arena, text_of(vector, "hex")),
+		else if (format->read(payload_of(arena, vector),
 				      path_of(text_of(vector, "base_path")), &records, NULL) == ERR_NONE)
 			fail_msg("%s is read", text_of(vector, "id"));
 	}
@@ -216,6 +224,79 @@ static void agrees_with_the_known_answers_in_senml_cbor(void **state)
 	};
 
 	check_file(*state, "tests/vectors/lwm2m-senml-cbor.json", FORMAT_SENML_CBOR, false, skipped, 25);
+}
+
+static void agrees_with_the_known_answers_in_senml_json(void **state)
+{
+	static const char *const skipped[] = {
+		"senml-json-own-etch-delete", /* SenML-ETCH: below */
+		"senml-json-u64",             /* no resource of the device is that large */
+		NULL,
+	};
+
+	check_file(*state, "tests/vectors/lwm2m-senml-json.json", FORMAT_SENML_JSON, false, skipped, 18);
+}
+
+static void agrees_with_the_known_answers_in_lwm2m_cbor(void **state)
+{
+	static const char *const skipped[] = {
+		"lwm2mcbor-own-null-executable", /* no executable has a value here */
+		"lwm2mcbor-spec-create-noid",    /* below */
+		"lwm2mcbor-own-time-tag0",       /* no date as text is written to a device */
+		NULL,
+	};
+
+	check_file(*state, "tests/vectors/lwm2m-lwm2mcbor.json", FORMAT_LWM2M_CBOR, false, skipped, 20);
+}
+
+static void lwm2m_cbor_leaves_the_instance_open(void **state)
+{
+	struct arena *arena = *state;
+	struct records records = records_in(arena);
+
+	assert_int_equal(tree_read(hex(arena, "A18219FFFF00"), path_of("/2"), &records, NULL), ERR_MALFORMED);
+	assert_int_equal(tree_read(hex(arena, "A1830219FFFF0305"), path_of("/2"), &records, NULL), ERR_NONE);
+	assert_int_equal(records.at[0].path.id[1], ID_NONE);
+}
+
+static void writes_every_record_once_in_one_tree(void **state)
+{
+	struct arena *arena = *state;
+	struct records records = records_in(arena);
+	struct builder b = builder_in(arena);
+
+	records_add(&records, path_of("/3/0/9"), INTEGER_VALUE(100));
+	records_add(&records, path_of("/1/0/1"), INTEGER_VALUE(5));
+	records_add(&records, path_of("/3/0/9"), INTEGER_VALUE(100));
+	assert_int_equal(tree_write(&records, path_of("/"), &b), ERR_NONE);
+	assert_true(bytes_equal(bytes_of(b.at, b.len), hex(arena, "A201A100A1010503A100A1091864")));
+}
+
+static void null_is_for_packs_that_patch(void **state)
+{
+	const struct bytes text = bytes_of_text("[{\"n\":\"/16/0/0/1\",\"v\":null}]"),
+			   cbor = hex(*state, "81A200692F31362F302F302F3102F6");
+	struct records records = records_in(*state);
+
+	assert_int_equal(json_read(text, path_of("/"), &records, NULL), ERR_MALFORMED);
+	assert_int_equal(senml_read(cbor, path_of("/"), &records, NULL), ERR_MALFORMED);
+	assert_int_equal(json_etch_read(text, path_of("/"), &records, NULL), ERR_NONE);
+	assert_int_equal(records.at[0].value.kind, KIND_NULL);
+	records.count = 0;
+	assert_int_equal(senml_etch_read(cbor, path_of("/"), &records, NULL), ERR_NONE);
+	assert_int_equal(records.at[0].value.kind, KIND_NULL);
+}
+
+static void formats_of_1_2_need_it(void **state)
+{
+	assert_null(format_find(FORMAT_SENML_JSON, 1));
+	assert_null(format_find(FORMAT_LWM2M_CBOR, 1));
+	assert_null(format_find(FORMAT_SENML_ETCH_CBOR, 2)); /* no answer is in it */
+	assert_null(format_find_fetch(FORMAT_SENML_ETCH_CBOR, 1));
+	assert_non_null(format_find_fetch(FORMAT_SENML_ETCH_CBOR, 2));
+	assert_null(format_find_fetch(FORMAT_LWM2M_CBOR, 2)); /* it cannot name without a value */
+	assert_non_null(format_find_patch(FORMAT_LWM2M_CBOR, 2));
+	assert_null(format_find_patch(FORMAT_SENML_CBOR, 0));
 }
 
 static struct records read_as(struct arena *arena, uint16_t number, const char *base, const char *payload)
@@ -328,6 +409,12 @@ int main(void)
 		TEST(tells_an_empty_array_from_nothing),    TEST(writes_and_reads_text),
 		TEST(refuses_text_of_another_type),         TEST(reads_and_writes_one_cbor_value),
 		TEST(has_no_cbor_in_version_1_0),
+		TEST(agrees_with_the_known_answers_in_senml_json),
+		TEST(agrees_with_the_known_answers_in_lwm2m_cbor),
+		TEST(lwm2m_cbor_leaves_the_instance_open),
+		TEST(writes_every_record_once_in_one_tree),
+		TEST(null_is_for_packs_that_patch),
+		TEST(formats_of_1_2_need_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -315,6 +315,29 @@ static void reads_and_writes_composites(void **state)
 	assert_reads(desk, "/1/0/1", "70");
 }
 
+static void a_patch_removes_an_instance_but_not_the_last(void **state)
+{
+	static const char remove_first[] = "[{\"n\":\"/16/0/0/0\",\"v\":null}]",
+			  remove_second[] = "[{\"n\":\"/16/0/0/1\",\"v\":null}]",
+			  remove_offset[] = "[{\"n\":\"/3/0/14\",\"v\":null}]",
+			  add[] = "[{\"bn\":\"/16/0/0/\",\"n\":\"1\",\"vs\":\"y\"}]";
+	struct desk *desk = *state;
+
+	reopen(desk, "--version=1.2");
+	assert_int_equal(send(desk, METHOD_POST, "/16", FORMAT_TLV, hex(desk, "8300410078")), CREATED);
+	assert_int_equal(send(desk, METHOD_IPATCH, "/", FORMAT_SENML_ETCH_JSON, bytes_of_text(add)), CHANGED);
+	assert_int_equal(send(desk, METHOD_IPATCH, "/", FORMAT_SENML_JSON, bytes_of_text(remove_first)),
+			 BAD_REQUEST);
+	assert_int_equal(send(desk, METHOD_IPATCH, "/", FORMAT_SENML_ETCH_JSON, bytes_of_text(remove_first)),
+			 CHANGED);
+	assert_int_equal(get(desk, "/16/0", FORMAT_LWM2M_CBOR), CONTENT);
+	assert_payload(desk, "A110A100A100A1016179");
+	assert_int_equal(send(desk, METHOD_IPATCH, "/", FORMAT_SENML_ETCH_JSON, bytes_of_text(remove_second)),
+			 BAD_REQUEST);
+	assert_int_equal(send(desk, METHOD_IPATCH, "/", FORMAT_SENML_ETCH_JSON, bytes_of_text(remove_offset)),
+			 BAD_REQUEST);
+}
+
 /* ---- create and delete ---- */
 
 static void creates_and_deletes_portfolios(void **state)
@@ -709,6 +732,7 @@ int main(void)
 		TEST(refuses_values_of_the_wrong_shape),
 		TEST(sets_its_clock),
 		TEST(reads_and_writes_composites),
+		TEST(a_patch_removes_an_instance_but_not_the_last),
 		TEST(creates_and_deletes_portfolios),
 		TEST(a_replacing_write_replaces_the_whole_array),
 		TEST(takes_no_more_instances_than_it_has_room_for),
