@@ -53,32 +53,9 @@ static enum err read_made(struct http_request *request, struct fault *fault)
 	return ERR_NONE;
 }
 
-struct waiting { /* for a job to be durable */
-	struct api *api;
-	uint64_t request;
-};
-
 static void job_made(void *self, uint64_t id, bool is_new, const struct fault *fault)
 {
-	struct waiting *waiting = self;
-	struct http_request *request = http_find(waiting->api->http, waiting->request);
-	free(waiting);
-	if (request == NULL)
-		return;
-	if (fault->kind != ERR_NONE) {
-		http_reply_fault(request, fault);
-		return;
-	}
-	request->own = (void *)(uintptr_t)id;
-	http_defer(request, read_made);
-}
-
-static struct waiting *wait_for_job(const struct http_request *request)
-{
-	struct waiting *waiting = malloc(sizeof *waiting);
-	if (waiting != NULL)
-		*waiting = (struct waiting){ request->api, request->id };
-	return waiting;
+	http_made(self, id, fault, read_made);
 }
 
 static enum err order_job(struct http_request *request, const json_t *body, struct fault *fault)
@@ -96,7 +73,7 @@ static enum err order_job(struct http_request *request, const json_t *body, stru
 	if (err != ERR_NONE)
 		return err;
 	char *text = params != NULL ? json_dumps(params, JSON_COMPACT | JSON_SORT_KEYS) : strdup("{}");
-	struct waiting *waiting = wait_for_job(request);
+	struct http_waiting *waiting = http_wait(request);
 	const struct job_order order = { request->endpoint, operation, text, key != NULL ? key : "",
 					 request->caller };
 	err = text != NULL && waiting != NULL
@@ -125,7 +102,7 @@ void job_retry_post(struct http_request *request)
 	struct fault fault = { .kind = ERR_NONE };
 	uint64_t id;
 	enum err err = item_id(request, &id, &fault);
-	struct waiting *waiting = err == ERR_NONE ? wait_for_job(request) : NULL;
+	struct http_waiting *waiting = err == ERR_NONE ? http_wait(request) : NULL;
 	if (err == ERR_NONE)
 		err = waiting != NULL ? job_retry(request->api->parts.orchestrator, id, request->caller,
 						  job_made, waiting, &fault)

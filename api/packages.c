@@ -59,38 +59,21 @@ static enum err read_added(struct http_request *request, struct fault *fault)
 	return err;
 }
 
-struct waiting { /* for a package to be durable */
-	struct api *api;
-	uint64_t request;
-};
-
 static void package_added(void *self, uint64_t id, const struct fault *fault)
 {
-	struct waiting *waiting = self;
-	struct http_request *request = http_find(waiting->api->http, waiting->request);
-	free(waiting);
-	if (request == NULL)
-		return;
-	if (fault->kind != ERR_NONE) {
-		http_reply_fault(request, fault);
-		return;
-	}
-	request->own = (void *)(uintptr_t)id;
-	http_defer(request, read_added);
+	http_made(self, id, fault, read_added);
 }
 
 void package_post(struct http_request *request)
 {
 	struct fault fault = { .kind = ERR_NONE };
 	struct package_upload *upload = request->own;
-	struct waiting *waiting = malloc(sizeof *waiting);
+	struct http_waiting *waiting = http_wait(request);
 	enum err err = waiting == NULL  ? ERR_NOMEM
 		       : upload == NULL ? begin_upload(request, &upload, &fault)
 					: ERR_NONE;
-	if (err == ERR_NONE) {
-		*waiting = (struct waiting){ request->api, request->id };
+	if (err == ERR_NONE)
 		err = package_upload_end(upload, package_added, waiting);
-	}
 	request->own = NULL;
 	if (err == ERR_NONE)
 		return;

@@ -74,6 +74,34 @@ struct store_done http_when_done(struct http_request *request)
 	return (struct store_done){ store_is_done, request->api, request->id };
 }
 
+struct http_waiting {
+	struct api *api;
+	uint64_t request;
+};
+
+struct http_waiting *http_wait(const struct http_request *request)
+{
+	struct http_waiting *waiting = malloc(sizeof *waiting);
+	if (waiting != NULL)
+		*waiting = (struct http_waiting){ request->api, request->id };
+	return waiting;
+}
+
+void http_made(struct http_waiting *take_waiting, uint64_t id, const struct fault *fault,
+	       enum err (*read)(struct http_request *request, struct fault *fault))
+{
+	struct http_request *request = http_find(take_waiting->api->http, take_waiting->request);
+	free(take_waiting);
+	if (request == NULL)
+		return;
+	if (fault->kind != ERR_NONE) {
+		http_reply_fault(request, fault);
+		return;
+	}
+	request->own = (void *)(uintptr_t)id;
+	http_defer(request, read);
+}
+
 enum err item_id(const struct http_request *request, uint64_t *ret_id, struct fault *fault)
 {
 	char *end;

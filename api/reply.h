@@ -20,6 +20,13 @@ void http_reply_fault_or(struct http_request *request, struct fault *fault, enum
 /* Answers 204 (or the error) once the store is done with what follows. */
 struct store_done http_when_done(struct http_request *request);
 
+/* A request that waits for something that is made elsewhere. NULL when there is no memory; freed by http_made, or by who
+ * could not start the making. */
+struct http_waiting *http_wait(const struct http_request *request);
+/* The end of the wait: answers with the fault, or goes on with `read` on a worker, which finds the id in request->own. */
+void http_made(struct http_waiting *take_waiting, uint64_t id, const struct fault *fault,
+               enum err (*read)(struct http_request *request, struct fault *fault));
+
 /* {id} as a number. ERR_NOT_FOUND for what cannot be one. */
 MUST_CHECK enum err item_id(const struct http_request *request, uint64_t *ret_id, struct fault *fault);
 
