@@ -320,16 +320,17 @@ static enum err read_oscore(struct http_request *request, const json_t *body,
 									   parameters.id_context, identity));
 	if (row->identity == NULL)
 		return ERR_NOMEM;
+	/* Written before the credential: who is told that it is in force may use it. */
+	err = oscore_numbers_expect(request->api->parts.oscore_numbers, change->oscore.print);
+	if (err != ERR_NONE)
+		return err;
 	return credential_seal_oscore(request->api->parts.vault, request->arena, row, &parameters,
 				      &row->sealed);
 }
 
 static enum err put_oscore(const struct credential_change *change, struct credentials *credentials)
 {
-	enum err err = credentials_put_oscore(credentials, change->endpoint, &change->oscore);
-	return err != ERR_NONE
-		       ? err
-		       : oscore_numbers_expect(change->api->parts.oscore_numbers, change->oscore.print);
+	return credentials_put_oscore(credentials, change->endpoint, &change->oscore);
 }
 
 /* ---- the requests ---- */
