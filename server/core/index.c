@@ -1,15 +1,31 @@
 #include "index.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include <cardea/crypto.h>
 
 #define SLOTS_AT_FIRST 64
+#define LARGE_PAGE     ((size_t)2 << 20)
 
 struct index_slot {
 	uint64_t hash;
 	void *item; /* NULL: free */
 };
+
+/* Large tables lie in large pages where the system has them: else a look-up waits for the page table too. */
+static struct index_slot *make_slots(size_t count)
+{
+	const size_t bytes = count * sizeof(struct index_slot);
+
+	if (bytes < LARGE_PAGE)
+		return calloc(count, sizeof(struct index_slot));
+	struct index_slot *slots = aligned_alloc(LARGE_PAGE, bytes);
+	if (slots == NULL)
+		return NULL;
+	(void)madvise(slots, bytes, MADV_HUGEPAGE);
+	return memset(slots, 0, bytes);
+}
 
 enum err index_begin(struct index *ret_index)
 {
@@ -18,7 +34,7 @@ enum err index_begin(struct index *ret_index)
 
 	if (err != ERR_NONE)
 		return err;
-	index.slots = calloc(SLOTS_AT_FIRST, sizeof(*index.slots));
+	index.slots = make_slots(SLOTS_AT_FIRST);
 	if (index.slots == NULL)
 		return ERR_NOMEM;
 	*ret_index = index;
@@ -79,7 +95,7 @@ static enum err grow(struct index *index)
 	const struct index old = *index;
 	const size_t slot_count = 2 * (old.mask + 1);
 
-	index->slots = calloc(slot_count, sizeof(*index->slots));
+	index->slots = make_slots(slot_count);
 	if (index->slots == NULL) {
 		*index = old;
 		return ERR_NOMEM;

@@ -54,6 +54,27 @@ static void items_are_found_while_others_come_and_go(void **state)
 	index_end(&index);
 }
 
+/* So many that the slots take large pages. */
+static void many_items_are_found(void **state)
+{
+	const int many = 100000;
+	struct item *items = calloc((size_t)many, sizeof(*items));
+	struct index index;
+
+	assert_non_null(items);
+	assert_int_equal(index_begin(&index), ERR_NONE);
+	for (int i = 0; i < many; i++) {
+		snprintf(items[i].key, sizeof(items[i].key), "key %d", i);
+		assert_int_equal(index_put(&index, hash_of(&index, items[i].key), &items[i]), ERR_NONE);
+	}
+	for (int i = 0; i < many; i++)
+		assert_ptr_equal(index_find(&index, hash_of(&index, items[i].key), has_key, items[i].key),
+				 &items[i]);
+	assert_null(index_find(&index, hash_of(&index, "key x"), has_key, "key x"));
+	index_end(&index);
+	free(items);
+}
+
 /* All at one place, over the end of the slots too. */
 static void items_of_one_hash_are_told_apart(void **state)
 {
@@ -110,6 +131,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(items_are_found_while_others_come_and_go),
+		cmocka_unit_test(many_items_are_found),
 		cmocka_unit_test(items_of_one_hash_are_told_apart),
 		cmocka_unit_test(hash_depends_on_every_byte_and_on_the_length),
 		cmocka_unit_test(guess_is_right_or_nothing),
