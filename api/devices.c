@@ -37,6 +37,18 @@ static json_t *device_json(const struct device *device)
 			 objects);
 }
 
+/* The rules of tolerance that the device has needed, and how often. */
+static json_t *tolerances_json(const struct registry *registry, const char *endpoint)
+{
+	json_t *json = json_object();
+	for (enum tolerance rule = 0; rule < TOLERANCE_COUNT; rule++) {
+		uint32_t count = registry_tolerated(registry, endpoint, rule);
+		if (count > 0)
+			json_object_set_new(json, tolerance_name(rule), json_integer(count));
+	}
+	return json;
+}
+
 void devices_list(struct http_request *request)
 {
 	struct registry *registry = request->api->parts.registry;
@@ -98,11 +110,15 @@ void device_get(struct http_request *request)
 	const struct device *device = device_of(request);
 	if (device == NULL)
 		return;
-	request->own = device_json(device);
-	if (request->own == NULL)
+	json_t *json = device_json(device);
+	if (json == NULL) {
 		http_reply_err(request, ERR_NOMEM);
-	else
-		http_defer(request, add_components);
+		return;
+	}
+	json_object_set_new(json, "tolerances",
+			    tolerances_json(request->api->parts.registry, device->endpoint));
+	request->own = json;
+	http_defer(request, add_components);
 }
 
 void device_delete(struct http_request *request)

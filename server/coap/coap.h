@@ -8,6 +8,8 @@
 #include <cardea/bytes.h>
 #include <cardea/error.h>
 
+#include "tolerance.h"
+
 struct loop;
 struct endpoint;
 struct credentials;
@@ -86,6 +88,8 @@ struct endpoint_handlers {
 	/* The security context of a device (OSCORE) was made anew, as after a restart: what it observes for us cannot be
 	 * read any more. May be NULL. */
 	void (*renewed)(void *self, const char *identity);
+	/* A rule of tolerance was applied to a message of this device. May be NULL. */
+	void (*tolerated)(void *self, const struct coap_address *from, const char *identity, enum tolerance rule);
 	void *self;
 };
 

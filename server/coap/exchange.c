@@ -286,6 +286,11 @@ const struct oscore_binding *exchange_binding(const struct peer *peer)
 	return &peer->exchanges->oscore;
 }
 
+bool exchange_is_acknowledged(const struct peer *peer)
+{
+	return peer->exchanges != NULL && peer->exchanges->is_begun && peer->exchanges->transmission == NULL;
+}
+
 /* The device answers only who shows that it is there now (RFC 9175 2.3): once more from the start, with its
  * Echo. */
 static bool wants_echo(struct exchange *exchange, const struct pdu *pdu)

@@ -15,6 +15,8 @@ void exchange_failed(struct exchange *exchange, enum err err);
 bool exchange_expects(const struct peer *peer, const struct pdu *pdu);
 /* How the request under way was protected; there must be one. */
 const struct oscore_binding *exchange_binding(const struct peer *peer);
+/* Whether the request under way has been acknowledged, and its answer not come yet. */
+bool exchange_is_acknowledged(const struct peer *peer);
 void exchange_answered(struct peer *peer, const struct pdu *pdu, const struct coap_message *message);
 
 /* Fetches the rest of a notification of which the first block has come, and hands it on as a whole. False: nobody

@@ -308,13 +308,33 @@ static bool open_answer(struct peer *peer, struct bytes datagram, struct pdu *pd
 	return pdu->code >> 5 == 4 || pdu->code >> 5 == 5;
 }
 
+/* Some devices acknowledge first and then put the answer into another ACK instead of a message of its own (RFC 7252
+ * 5.2.2): its token says what it answers. */
+static void late_answer_arrived(struct peer *peer, struct bytes datagram, struct pdu *pdu,
+				enum pdu_verdict verdict, struct coap_message *message)
+{
+	const struct endpoint_handlers *handlers = &peer->endpoint->handlers;
+	const struct coap_address from = peer_key_address(&peer->route.key);
+	enum err failure;
+
+	if (pdu->code == 0 || !exchange_expects(peer, pdu) || !exchange_is_acknowledged(peer))
+		return;
+	if (!open_answer(peer, datagram, pdu, message, &verdict, &failure) || verdict != PDU_GOOD)
+		return;
+	if (handlers->tolerated != NULL)
+		handlers->tolerated(handlers->self, &from, peer_identity(peer), TOLERANCE_LATE_ACK);
+	exchange_answered(peer, pdu, message);
+}
+
 static void acknowledgement_arrived(struct peer *peer, struct bytes datagram, struct pdu *pdu,
 				    enum pdu_verdict verdict, struct coap_message *message)
 {
 	struct transmission *transmission = transmission_find(peer, pdu->mid);
 
-	if (transmission == NULL)
+	if (transmission == NULL) {
+		late_answer_arrived(peer, datagram, pdu, verdict, message);
 		return;
+	}
 	struct exchange *exchange = transmission->exchange;
 	const bool is_answer = exchange != NULL && pdu->code != 0 && exchange_expects(peer, pdu);
 	enum err failure = ERR_MALFORMED;

@@ -8,6 +8,7 @@
 #include "record_list.h"
 #include "record_order.h"
 #include "tlv_value.h"
+#include "tolerance.h"
 
 /* ---- reading ---- */
 
@@ -16,6 +17,7 @@ struct reading {
 	struct arena *arena;
 	struct fault *fault;
 	struct record_list list;
+	uint32_t *rules; /* of tolerance that were needed; NULL: none is allowed */
 };
 
 static enum err refuse(const struct reading *reading, struct lwm2m_path path, const char *what)
@@ -68,6 +70,35 @@ static struct lwm2m_record *add_record(struct reading *reading, struct lwm2m_pat
 	return record;
 }
 
+/* A number in 3, 5, 6 or 7 bytes, or a boolean in more than one: what it would be in as many as it may have.
+ * False: the length is not the trouble. */
+static bool normal_length(enum lwm2m_type type, struct bytes bytes, uint8_t to[static 8],
+			  struct bytes *ret_bytes)
+{
+	static const uint8_t zeros[7];
+	bool is_signed = type == LWM2M_INTEGER || type == LWM2M_TIME;
+	bool is_number = is_signed || type == LWM2M_UNSIGNED;
+
+	if (bytes.len < 2 || bytes.len > 8 || !(is_number || type == LWM2M_BOOLEAN))
+		return false;
+	memset(to, is_signed && bytes.at[0] & 0x80 ? 0xFF : 0, 8);
+	memcpy(to + 8 - bytes.len, bytes.at, bytes.len);
+	*ret_bytes = is_number ? bytes_of(to, 8) : bytes_of(to + 7, 1);
+	return is_number || memcmp(to, zeros, sizeof(zeros)) == 0;
+}
+
+static const char *read_typed(struct reading *reading, enum lwm2m_type type, struct bytes bytes,
+			      struct lwm2m_value *ret_value)
+{
+	const char *expected = tlv_value_read(type, bytes, ret_value);
+	uint8_t normal[8];
+
+	if (expected == NULL || reading->rules == NULL || !normal_length(type, bytes, normal, &bytes))
+		return expected;
+	*reading->rules |= TOLERANCE_BIT(TOLERANCE_TLV_VALUE_LENGTH);
+	return tlv_value_read(type, bytes, ret_value);
+}
+
 static enum err read_value(struct reading *reading, struct lwm2m_path path, struct bytes bytes)
 {
 	const struct resource_model *resource = model_resource(reading->model, path);
@@ -79,7 +110,7 @@ static enum err read_value(struct reading *reading, struct lwm2m_path path, stru
 
 	if (record == NULL)
 		return ERR_NOMEM;
-	expected = tlv_value_read(type, bytes, &record->value);
+	expected = read_typed(reading, type, bytes, &record->value);
 	if (expected != NULL)
 		return fault_set(reading->fault, ERR_MALFORMED, "TLV of %s: the value is not %s",
 				 path_print(path, text), expected);
@@ -209,6 +240,46 @@ enum err tlv_read(struct arena *arena, const struct model *model, struct lwm2m_p
 		return err;
 	*ret_records = record_list_records(&reading.list);
 	return ERR_NONE;
+}
+
+/* An object instance that is said to be shorter or longer than it is: all that follows its head is its
+ * content, if that can be read to the last byte. */
+static enum err read_whole_instance(struct reading *reading, struct lwm2m_path base, struct bytes payload)
+{
+	struct reader r = reader_of(payload);
+	struct lwm2m_tlv head;
+
+	if (!read_lwm2m_tlv_head(&r, &head) || head.kind != LWM2M_TLV_OBJECT_INSTANCE ||
+	    head.id == LWM2M_ID_NONE || (base.depth >= 2 && head.id != base.instance))
+		return ERR_MALFORMED;
+	*reading->rules |= TOLERANCE_BIT(TOLERANCE_TLV_INSTANCE_LENGTH);
+	return read_resources(reading, LWM2M_INSTANCE(base.object, head.id), read_rest(&r));
+}
+
+enum err tlv_read_leniently(struct arena *arena, const struct model *model, struct lwm2m_path base,
+			    struct bytes payload, struct lwm2m_records *ret_records, uint32_t *rules)
+{
+	enum err (*const ways[])(struct reading *, struct lwm2m_path, struct bytes) = {
+		read_level,
+		read_whole_instance,
+	};
+	enum err err = ERR_MALFORMED;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]) && err == ERR_MALFORMED; i++) {
+		uint32_t needed = 0;
+		struct reading reading = {
+			.model = model, .arena = arena, .list = { .arena = arena }, .rules = &needed
+		};
+
+		err = ways[i](&reading, base, payload);
+		if (err == ERR_NONE)
+			err = check_extent(&reading, base);
+		if (err != ERR_NONE)
+			continue;
+		*ret_records = record_list_records(&reading.list);
+		*rules |= needed;
+	}
+	return err;
 }
 
 /* ---- writing ---- */

@@ -8,10 +8,10 @@
 #define LENGTH_WIDTH_MASK  3
 #define SHORT_LENGTH_MASK  7
 
-bool read_lwm2m_tlv(struct reader *r, struct lwm2m_tlv *ret_tlv)
+bool read_lwm2m_tlv_head(struct reader *r, struct lwm2m_tlv *ret_tlv)
 {
-	struct lwm2m_tlv tlv;
-	size_t length_width, length;
+	struct lwm2m_tlv tlv = { .value = { NULL, 0 } };
+	size_t length_width;
 	uint8_t type;
 
 	if (reader_left(r) == 0)
@@ -20,8 +20,20 @@ bool read_lwm2m_tlv(struct reader *r, struct lwm2m_tlv *ret_tlv)
 	tlv.kind = (enum lwm2m_tlv_kind)(type >> KIND_SHIFT);
 	tlv.id = (uint16_t)read_uint(r, type & WIDE_ID ? 2 : 1);
 	length_width = type >> LENGTH_WIDTH_SHIFT & LENGTH_WIDTH_MASK;
-	length = length_width == 0 ? type & SHORT_LENGTH_MASK : (size_t)read_uint(r, length_width);
-	tlv.value = read_bytes(r, length);
+	tlv.value.len = length_width == 0 ? type & SHORT_LENGTH_MASK : (size_t)read_uint(r, length_width);
+	if (r->bad)
+		return false;
+	*ret_tlv = tlv;
+	return true;
+}
+
+bool read_lwm2m_tlv(struct reader *r, struct lwm2m_tlv *ret_tlv)
+{
+	struct lwm2m_tlv tlv;
+
+	if (!read_lwm2m_tlv_head(r, &tlv))
+		return false;
+	tlv.value = read_bytes(r, tlv.value.len);
 	if (r->bad)
 		return false;
 	*ret_tlv = tlv;

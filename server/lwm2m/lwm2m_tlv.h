@@ -20,6 +20,10 @@ struct lwm2m_tlv {
 	struct bytes value;
 };
 
+/* Type, identifier and length of the next element, whose value follows: value.at is NULL, value.len what it says. As
+ * below. */
+bool read_lwm2m_tlv_head(struct reader *r, struct lwm2m_tlv *ret_tlv);
+
 /* The next element. False at the end and on a fault; the two differ in r->bad. */
 bool read_lwm2m_tlv(struct reader *r, struct lwm2m_tlv *ret_tlv);
 

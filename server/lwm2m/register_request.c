@@ -7,6 +7,7 @@
 #include "decimal.h"
 #include "model.h"
 #include "path.h"
+#include "tolerance.h"
 
 #define DEFAULT_LIFETIME_S 86400
 #define MAX_ENDPOINT_BYTES 255 /* ours: far above every scheme in use */
@@ -46,17 +47,34 @@ static enum err parse_lifetime(struct arena *arena, struct bytes value, struct r
 	return ERR_NONE;
 }
 
+/* 1.0.0, as coap-node sends it: the first two numbers. */
+static struct bytes without_patch(struct bytes version)
+{
+	const uint8_t *point = version.len == 0 ? NULL : memrchr(version.at, '.', version.len);
+	size_t before = point == NULL ? 0 : (size_t)(point - version.at);
+	uint64_t patch;
+
+	if (before > 0 && memchr(version.at, '.', before) != NULL &&
+	    decimal_parse_unsigned(bytes_from(version, before + 1), &patch))
+		return bytes_first(version, before);
+	return version;
+}
+
 static enum err parse_version(struct arena *arena, struct bytes value, struct register_request *request,
 			      struct fault *fault)
 {
+	struct bytes version = without_patch(value);
 	uint16_t major, minor;
 
-	if (!version_parse(value, &major, &minor))
+	if (version.len < value.len)
+		request->rules |= TOLERANCE_BIT(TOLERANCE_VERSION_WITH_PATCH);
+	if (!version_parse(version, &major, &minor))
 		return fault_set(fault, ERR_MALFORMED, "lwm2m is not a version like 1.1");
 	if (major != MAJOR_VERSION || minor > MINOR_VERSION)
 		return fault_set(fault, ERR_UNSUPPORTED, "LwM2M %u.%u is not supported, %d.0 to %d.%d are",
 				 major, minor, MAJOR_VERSION, MAJOR_VERSION, MINOR_VERSION);
-	request->version = value;
+	request->has_version = true;
+	request->version = version;
 	return ERR_NONE;
 }
 
@@ -102,6 +120,7 @@ static enum err parse_binding(struct arena *arena, struct bytes value, struct re
 	if ((seen & queue_mode) == 0)
 		return ERR_NONE;
 	request->is_queue_mode = true;
+	request->has_queue_letter = true;
 	return without_queue_mode(arena, value, queue_mode_at, &request->binding);
 }
 
@@ -161,8 +180,10 @@ static enum err parse_query(struct arena *arena, struct bytes query, bool is_upd
 		if (*seen & 1u << i)
 			return fault_set(fault, ERR_MALFORMED, "%s stands there twice", parameters[i].name);
 		*seen |= 1u << i;
-		if (is_update && !parameters[i].is_in_update)
+		if (is_update && !parameters[i].is_in_update) {
+			request->rules |= TOLERANCE_BIT(TOLERANCE_REGISTER_PARAMETER_IN_UPDATE);
 			return ERR_NONE;
+		}
 		return parameters[i].parse(arena, bytes_from(query, length + 1), request, fault);
 	}
 	return ERR_NONE;
@@ -243,19 +264,26 @@ static bool is_hidden(uint16_t object)
 
 /* False for a link that is no object of ours, which is no error. Below an alternate path objects may stand
  * with or without it: some clients leave it out. */
-static bool parse_object(const struct link *link, struct bytes root, struct registered_object *ret_object)
+static bool parse_object(const struct link *link, struct bytes root, struct registered_object *ret_object,
+			 uint32_t *rules)
 {
 	const struct link_attribute *version = link_attribute(link, "ver");
 	struct bytes target = link->target;
 	struct lwm2m_path path;
 	uint16_t major, minor;
+	bool is_below = target.len > root.len && target.at[root.len] == '/' &&
+			bytes_equal(bytes_first(target, root.len), root);
 
-	if (root.len > 0 && target.len > root.len && target.at[root.len] == '/' &&
-	    bytes_equal(bytes_first(target, root.len), root))
+	if (is_below)
 		target = bytes_from(target, root.len);
-	if (path_parse(target, &path, NULL) != ERR_NONE || path.depth < 1 || path.depth > 2 ||
-	    is_hidden(path.object))
+	if (path_parse(target, &path, NULL) != ERR_NONE || path.depth < 1 || path.depth > 2)
 		return false;
+	if (!is_below)
+		*rules |= TOLERANCE_BIT(TOLERANCE_OBJECT_OUTSIDE_ROOT);
+	if (is_hidden(path.object)) {
+		*rules |= TOLERANCE_BIT(TOLERANCE_BOOTSTRAP_OBJECT_LISTED);
+		return false;
+	}
 	*ret_object = (struct registered_object){ .object = path.object, .instance = path.instance };
 	if (version != NULL && version_parse(version->value, &major, &minor))
 		ret_object->version = version->value;
@@ -326,11 +354,22 @@ static enum err parse_payload(struct arena *arena, struct bytes payload, struct 
 	if (objects == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < links.count; i++)
-		count += parse_object(&links.at[i], request->root, &objects[count]);
+		count += parse_object(&links.at[i], request->root, &objects[count], &request->rules);
 	request->has_links = true;
 	request->objects = objects;
 	request->object_count = merge_objects(objects, count);
 	return ERR_NONE;
+}
+
+/* What a Register should say, and what newer versions say otherwise. */
+static void note_what_is_missing(struct register_request *request)
+{
+	if (!request->has_version)
+		request->rules |= TOLERANCE_BIT(TOLERANCE_MISSING_VERSION);
+	if (!request->has_lifetime)
+		request->rules |= TOLERANCE_BIT(TOLERANCE_MISSING_LIFETIME);
+	if (request->has_queue_letter && !bytes_equal_text(request->version, "1.0"))
+		request->rules |= TOLERANCE_BIT(TOLERANCE_QUEUE_LETTER);
 }
 
 enum err register_request_parse(struct arena *arena, const struct bytes *queries, size_t query_count,
@@ -356,6 +395,8 @@ enum err register_request_parse(struct arena *arena, const struct bytes *queries
 				 "the profile of pid is not known: a list of objects is needed");
 	if (request.object_count == 0 && (request.has_links || !is_update))
 		return fault_set(fault, ERR_MALFORMED, "the list of objects is missing");
+	if (!is_update)
+		note_what_is_missing(&request);
 	*ret_request = request;
 	return ERR_NONE;
 }

@@ -16,10 +16,11 @@ struct register_request {
 	struct bytes endpoint; /* empty in an Update, and where the security layer names the device */
 	bool has_lifetime;
 	uint32_t lifetime_s;  /* 86400 when absent, 0 infinite */
+	bool has_version;
 	struct bytes version; /* "1.0" when absent */
 	bool has_binding;
 	struct bytes binding; /* without Q; "U" when absent */
-	bool is_queue_mode;
+	bool is_queue_mode, has_queue_letter; /* the letter Q of 1.0 in the binding */
 	struct bytes sms_number;
 	struct bytes profile; /* pid as it was sent: we know no profiles, an explicit list is needed */
 	bool has_links;
@@ -28,6 +29,7 @@ struct register_request {
 	size_t object_count;
 	const uint16_t *formats; /* from ct of the root link */
 	size_t format_count;
+	uint32_t rules; /* of tolerance (core/tolerance.h) that were needed to read it */
 };
 
 /* `queries` are the Uri-Query options; what is answered borrows from them and from `payload`. Unknown

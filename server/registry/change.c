@@ -65,6 +65,7 @@ enum err change_create(struct registry *registry, const struct change *take_chan
 	entry->registry = registry;
 	entry->sleep_due_ms = TIME_NEVER;
 	entry->expiry_due_ms = TIME_NEVER;
+	entry->retry_due_ms = TIME_NEVER;
 	change_apply(entry, take_change);
 	entry->device.awake_ms = settings_awake_ms(registry, entry->device.endpoint);
 	err = registry_add(registry, entry);

@@ -112,6 +112,16 @@ struct address_key address_key_of(const struct coap_address *address)
 	return key;
 }
 
+bool is_from_new_port(const struct device_entry *entry, const struct coap_address *from, const char *identity)
+{
+	struct address_key known = entry->address_key, new = address_key_of(from);
+	bool is_other_port = known.port != new.port;
+
+	known.port = new.port;
+	return entry->device.identity[0] == 0 && identity[0] == 0 && is_other_port &&
+	       memcmp(&known, &new, sizeof(known)) == 0;
+}
+
 struct registration_row device_row(const struct device *device, char address[static COAP_ADDRESS_TEXT_SIZE])
 {
 	return (struct registration_row){

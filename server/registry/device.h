@@ -9,6 +9,7 @@
 #include "register_request.h"
 #include "registry.h"
 #include "store.h"
+#include "tolerance.h"
 #include "wheel.h"
 
 struct observation;
@@ -31,7 +32,7 @@ struct device_entry {
 	void *texts; /* the one allocation that holds strings and objects of `device` */
 	struct registry *registry;
 	struct timer timer; /* when it falls asleep or expires, or earlier, and is then set again */
-	int64_t expiry_due_ms, sleep_due_ms; /* on the loop's clock; TIME_NEVER */
+	int64_t expiry_due_ms, sleep_due_ms, retry_due_ms; /* on the loop's clock; TIME_NEVER */
 	struct address_key address_key;
 	uint64_t location_hash, address_hash; /* under which it is in the indexes; 0: it is in none */
 	struct observation *observations;
@@ -39,9 +40,11 @@ struct device_entry {
 	struct operation *under_way;  /* one of them, or NULL */
 	struct device_entry *next_removed;
 	uint16_t operation_count, observation_count;
+	uint16_t tolerated[TOLERANCE_COUNT]; /* how often each rule was applied, since the server started */
 	bool is_acknowledged; /* its Register was answered, so it may be spoken to */
 	bool needs_row; /* the store did not take the last change */
 	bool is_removed;
+	bool has_moved; /* with the Update that is being stored */
 };
 
 /* The parts of a device that are texts or made of them; borrowed. */
@@ -65,6 +68,8 @@ MUST_CHECK enum err device_pack(const struct device_description *description, st
 
 /* Whether a message of this address and identity is the device's. */
 bool device_entry_is_from(const struct device_entry *entry, const struct coap_address *from, const char *identity);
+/* Neither has security, and they differ in nothing but the port. */
+bool is_from_new_port(const struct device_entry *entry, const struct coap_address *from, const char *identity);
 struct address_key address_key_of(const struct coap_address *address);
 
 /* The row of a device; `address` holds the text that it borrows. */

@@ -12,6 +12,7 @@
 #include "path.h"
 #include "records_json.h"
 #include "reply.h"
+#include "tolerated.h"
 
 /* ---- telling what was learned ---- */
 
@@ -78,7 +79,8 @@ static bool is_newer(const struct observation *observation, uint32_t number, int
 }
 
 static void read_notification(struct registry *registry, const struct observation *observation,
-			      const struct coap_message *message, struct notification *ret_notification)
+			      const struct coap_message *message, struct notification *ret_notification,
+			      uint32_t *rules)
 {
 	struct notification notification = {
 		.endpoint = observation->entry->device.endpoint,
@@ -96,8 +98,8 @@ static void read_notification(struct registry *registry, const struct observatio
 			  message->code >> 5, message->code & 31u);
 	else if (notification.fault.kind == ERR_NONE)
 		notification.records = operation_message_records(
-			registry->scratch, notification.model, observation->target.path,
-			observation->format, message, &notification.fault);
+			registry->scratch, notification.model, observation->target.path, observation->format,
+			message, rules, &notification.fault);
 	*ret_notification = notification;
 }
 
@@ -109,16 +111,27 @@ bool notification_arrived(void *self, const struct coap_address *from, const cha
 	int64_t now_ms = loop_now_ms(registry->parts.loop);
 	struct device_entry *entry;
 	struct notification notification;
+	uint32_t rules = 0;
 
-	if (observation == NULL || !device_entry_is_from(observation->entry, from, identity))
+	if (observation == NULL)
 		return false;
 	entry = observation->entry;
-	if (message->has_observe && !is_newer(observation, message->observe, now_ms))
+	if (!device_entry_is_from(entry, from, identity)) {
+		if (!is_from_new_port(entry, from, identity) ||
+		    registry_entry_from(registry, from, identity) != NULL)
+			return false;
+		rules |= TOLERANCE_BIT(TOLERANCE_NOTIFY_FROM_NEW_PORT);
+	}
+	/* Repeated datagrams have not come so far: this is another notification. */
+	if (message->has_observe && observation->has_number && observation->number == message->observe)
+		rules |= TOLERANCE_BIT(TOLERANCE_REPEATED_OBSERVE_NUMBER);
+	else if (message->has_observe && !is_newer(observation, message->observe, now_ms))
 		return true;
 	observation->has_number = message->has_observe;
 	observation->number = message->observe;
 	observation->heard_ms = now_ms;
-	read_notification(registry, observation, message, &notification);
+	read_notification(registry, observation, message, &notification, &rules);
+	tolerated(registry, entry, rules);
 	if (message->code >> 5 != 2 || !message->has_observe)
 		observation_end(registry, token);
 	notification_tell(registry, &notification);
@@ -148,8 +161,7 @@ static uint8_t read_send(const struct model *model, const struct device *device,
 		return COAP_CODE(4, 15);
 	}
 	err = format_find(message->content_format)
-		      ->read(request->arena, model, root, message->payload, ret_records,
-			     fault);
+		      ->read(request->arena, model, root, message->payload, ret_records, fault);
 	if (err != ERR_NONE)
 		return COAP_CODE(4, 0);
 	for (size_t i = 0; i < ret_records->count; i++) {

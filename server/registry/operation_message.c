@@ -6,6 +6,7 @@
 #include "format.h"
 #include "format_choice.h"
 #include "path.h"
+#include "tolerant_read.h"
 
 #define MAX_ATTEMPTS      5
 #define LARGE_VALUE_BYTES 1024 /* [ours] more than a block */
@@ -200,22 +201,19 @@ bool operation_message_again(struct operation *operation, uint8_t code)
 
 struct lwm2m_records operation_message_records(struct arena *arena, const struct model *model,
 					       struct lwm2m_path path, uint16_t asked,
-					       const struct coap_message *message, struct fault *fault)
+					       const struct coap_message *message, uint32_t *rules,
+					       struct fault *fault)
 {
-	uint16_t number = message->content_format == COAP_NO_FORMAT ? asked : message->content_format;
-	const struct format *format = format_find(number);
 	struct lwm2m_records records = { .count = 0 };
+	struct fault why = { 0 };
 	enum err err;
 
 	if (message->payload.len == 0)
 		return records;
-	if (format == NULL) {
-		fault_set(fault, ERR_UNSUPPORTED, "content format %u", number);
-		return records;
-	}
-	err = format->read(arena, model, path, message->payload, &records, fault);
+	err = tolerant_read(arena, model, path, message->content_format, asked, message->payload, &records,
+			    rules, &why);
 	if (err != ERR_NONE)
-		fault_set(fault, err, "%s", err_name(err));
+		fault_set(fault, err, "%s", why.text);
 	return records;
 }
 
@@ -255,7 +253,7 @@ static void prefer(const struct operation *operation)
 }
 
 void operation_message_read(struct operation *operation, const struct coap_message *message,
-			    struct operation_answer *ret_answer)
+			    struct operation_answer *ret_answer, uint32_t *rules)
 {
 	const struct operation_request *request = &operation->request;
 	struct operation_answer answer = {
@@ -268,8 +266,9 @@ void operation_message_read(struct operation *operation, const struct coap_messa
 	if (request->operation == LWM2M_CREATE && message->code == COAP_CODE(2, 1))
 		answer.location = read_location(operation, message);
 	if (message->code == COAP_CODE(2, 5) && shape_of(request)->is_reading)
-		answer.records = operation_message_records(operation->arena, operation->model, request->path,
-							   operation->message.accept, message, &answer.fault);
+		answer.records =
+			operation_message_records(operation->arena, operation->model, request->path,
+						  operation->message.accept, message, rules, &answer.fault);
 	if (message->code >> 5 == 2 && operation->was_refused)
 		prefer(operation);
 	*ret_answer = answer;

@@ -16,12 +16,13 @@ bool operation_message_again(struct operation *operation, uint8_t code);
 
 /* Decodes an answer, in the operation's arena; the payload stays where it is. */
 void operation_message_read(struct operation *operation, const struct coap_message *message,
-			    struct operation_answer *ret_answer);
+			    struct operation_answer *ret_answer, uint32_t *rules);
 /* The records of a read or a notification, empty with the reason in `fault` when it cannot be decoded.
- * Without a content format it is taken for what was asked for. */
+ * The rules of tolerance that were needed are added to *rules. */
 struct lwm2m_records operation_message_records(struct arena *arena, const struct model *model,
 					       struct lwm2m_path path, uint16_t asked,
-					       const struct coap_message *message, struct fault *fault);
+					       const struct coap_message *message, uint32_t *rules,
+					       struct fault *fault);
 
 /* True when the operation has changed the lifetime of the registration, /1/x/1. */
 bool operation_message_wrote_lifetime(const struct operation *operation, uint8_t code,

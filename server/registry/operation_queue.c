@@ -10,6 +10,10 @@
 #include "observation.h"
 #include "operation_message.h"
 #include "registration.h"
+#include "tolerated.h"
+
+#define LISTENS_WITHIN_MS 3000 /* [ours] of a Register or Update */
+#define RETRY_AFTER_MS    500
 
 void operation_free(struct operation *operation)
 {
@@ -136,6 +140,20 @@ void operation_queue_forget(struct registry *registry, struct device_entry *entr
 
 /* ---- the answer ---- */
 
+/* Some clients (coap-node) open the socket that they listen on a moment after they have registered: until
+ * then requests are reset. */
+static void retry_soon(struct registry *registry, struct device_entry *entry)
+{
+	const struct device *device = &entry->device;
+	int64_t since_ms = loop_wall_ms(registry->parts.loop) - device->updated_ms;
+
+	if (device->identity[0] != 0 || since_ms > LISTENS_WITHIN_MS)
+		return;
+	tolerated(registry, entry, TOLERANCE_BIT(TOLERANCE_NOT_LISTENING_YET));
+	entry->retry_due_ms = loop_now_ms(registry->parts.loop) + RETRY_AFTER_MS;
+	registry_schedule(entry);
+}
+
 static const char *reason_of(const struct exchange_result *result)
 {
 	if (result->err == ERR_TIMEOUT && result->was_acknowledged)
@@ -153,6 +171,8 @@ static void lost(struct registry *registry, struct operation *operation, const s
 	detach(registry, operation);
 	if ((result->err == ERR_TIMEOUT && !result->was_acknowledged) || result->err == ERR_UNAVAILABLE)
 		awake_end(registry, entry);
+	if (result->err == ERR_UNAVAILABLE)
+		retry_soon(registry, entry);
 	operation_queue_run(registry, entry);
 	tell(operation, &answer);
 }
@@ -184,6 +204,7 @@ static void answered(void *self, uint64_t number, const struct exchange_result *
 	struct operation_answer answer;
 	struct device_entry *entry;
 	struct operation *operation;
+	uint32_t rules = 0;
 
 	HASH_FIND(hh, registry->under_way, &number, sizeof(number), operation);
 	if (operation == NULL)
@@ -198,7 +219,8 @@ static void answered(void *self, uint64_t number, const struct exchange_result *
 		awake_begin(registry, entry); /* and sends it again, being the first that waits */
 		return;
 	}
-	operation_message_read(operation, result->message, &answer);
+	operation_message_read(operation, result->message, &answer, &rules);
+	tolerated(registry, entry, rules);
 	follow(registry, operation, result->message, &answer);
 	detach(registry, operation);
 	awake_begin(registry, entry);

@@ -20,6 +20,7 @@
 #include "observation.h"
 #include "operation_queue.h"
 #include "reply.h"
+#include "tolerated.h"
 
 #define MAX_LINKS_BYTES 8192
 
@@ -79,7 +80,7 @@ static void refuse(struct registry *registry, const struct coap_request *request
 
 /* ---- Register ---- */
 
-static enum err check_links(const struct coap_message *message, struct fault *fault)
+static enum err check_links(const struct coap_message *message, uint32_t *rules, struct fault *fault)
 {
 	if (message->payload.len > MAX_LINKS_BYTES)
 		return fault_set(fault, ERR_LIMIT, "more than %d bytes of links", MAX_LINKS_BYTES);
@@ -89,6 +90,8 @@ static enum err check_links(const struct coap_message *message, struct fault *fa
 	    message->content_format != FORMAT_LINK)
 		return fault_set(fault, ERR_MALFORMED, "content format %u is not link format",
 				 message->content_format);
+	if (message->payload.len > 0 && message->content_format == COAP_NO_FORMAT)
+		*rules |= TOLERANCE_BIT(TOLERANCE_MISSING_LINK_FORMAT);
 	return ERR_NONE;
 }
 
@@ -106,7 +109,7 @@ static enum err read_register(const struct registry *registry, const struct coap
 		err = endpoint_name_of(request->arena, ret_asked->endpoint, request->identity, &endpoint,
 				       fault);
 	if (err == ERR_NONE)
-		err = check_links(message, fault);
+		err = check_links(message, &ret_asked->rules, fault);
 	if (err != ERR_NONE)
 		return err;
 	/* A device that has a credential must come with it. */
@@ -217,10 +220,14 @@ void registration_register(struct registry *registry, const struct coap_request 
 		refuse(registry, request, err, &fault);
 		return;
 	}
+	if (entry != NULL)
+		asked.rules |= TOLERANCE_BIT(TOLERANCE_REGISTERED_AGAIN);
 	err = follow_register(registry, entry, &change);
 	if (err != ERR_NONE)
 		log_error("registration.not_kept", "endpoint=%s error=%s",
 			  (const char *)description.endpoint.at, err_name(err));
+	else
+		tolerated(registry, registry_entry_at(registry, bytes_of_text(change.location)), asked.rules);
 	acknowledgement_arm(registry, acknowledgement);
 }
 
@@ -257,9 +264,21 @@ static void follow_sender(struct registry *registry, struct device_entry *entry,
 {
 	if (coap_address_equal(&entry->device.address, request->from))
 		return;
-	registration_move(registry, entry, request->from);
 	if (request->identity[0] == 0)
+		tolerated(registry, entry,
+			  is_from_new_port(entry, request->from, "")
+				  ? TOLERANCE_BIT(TOLERANCE_UPDATE_FROM_NEW_PORT)
+				  : TOLERANCE_BIT(TOLERANCE_UPDATE_FROM_NEW_ADDRESS));
+	registration_move(registry, entry, request->from);
+	entry->has_moved = request->identity[0] == 0;
+}
+
+/* Not before its Update is answered. */
+static void renew_moved(struct registry *registry, struct device_entry *entry)
+{
+	if (entry->has_moved)
 		observation_renew(registry, entry);
+	entry->has_moved = false;
 }
 
 static void refresh(struct registry *registry, struct device_entry *entry, const struct coap_request *request)
@@ -275,6 +294,7 @@ static void refresh(struct registry *registry, struct device_entry *entry, const
 	}
 	reply_code(registry, request->reply, COAP_CODE(2, 4));
 	follow_sender(registry, entry, request);
+	renew_moved(registry, entry);
 	awake_begin(registry, entry);
 }
 
@@ -295,6 +315,7 @@ static void updated(struct registry *registry, const struct acknowledgement *ack
 	log_info("registration.updated", "endpoint=%s lifetime_s=%" PRIu32, entry->device.endpoint,
 		 entry->device.lifetime_s);
 	registry_publish(registry, &entry->device, "device.updated");
+	renew_moved(registry, entry);
 	awake_begin(registry, entry);
 }
 
@@ -317,7 +338,7 @@ static enum err describe_update(const struct coap_request *request, const struct
 	const struct coap_message *message = request->message;
 	struct bytes endpoint = bytes_of_text(device->endpoint), identity = bytes_of_text(device->identity);
 	struct bytes links = asked->has_links ? message->payload : bytes_of_text(device->links);
-	enum err err = check_links(message, fault);
+	enum err err = check_links(message, &asked->rules, fault);
 
 	if (err != ERR_NONE)
 		return err;
@@ -384,6 +405,8 @@ static void update_more(struct registry *registry, struct device_entry *entry,
 
 	if (err == ERR_NONE)
 		err = describe_update(request, &entry->device, &asked, &wanted, &fault);
+	if (err == ERR_NONE)
+		tolerated(registry, entry, asked.rules);
 	if (err == ERR_NONE && !entry->needs_row && !differs(&entry->device, &asked, &wanted)) {
 		refresh(registry, entry, request);
 		return;
@@ -419,6 +442,8 @@ void registration_update(struct registry *registry, const struct coap_request *r
 
 	if (entry == NULL)
 		return;
+	if (entry->device.expires_ms != 0 && loop_wall_ms(registry->parts.loop) > entry->device.expires_ms)
+		tolerated(registry, entry, TOLERANCE_BIT(TOLERANCE_LATE_UPDATE));
 	if (request->message->query_count == 0 && request->message->payload.len == 0 && !entry->needs_row)
 		refresh(registry, entry, request);
 	else

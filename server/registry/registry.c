@@ -21,6 +21,7 @@
 #include "settings.h"
 #include "routes.h"
 #include "state.h"
+#include "tolerated.h"
 
 #define CACHE_LINE        64
 #define SCRATCH_MAX_BYTES (4u << 20) /* of one request or answer, decoded */
@@ -258,6 +259,11 @@ static void device_due(void *self)
 	}
 	if (now_ms >= entry->sleep_due_ms)
 		awake_end(registry, entry);
+	if (now_ms >= entry->retry_due_ms) {
+		entry->retry_due_ms = TIME_NEVER;
+		observation_renew(registry, entry);
+		awake_begin(registry, entry);
+	}
 	registry_schedule(entry);
 }
 
@@ -270,6 +276,8 @@ void registry_schedule(struct device_entry *entry)
 		entry->timer = timer_of(device_due, entry);
 	if (entry->sleep_due_ms < due_ms)
 		due_ms = entry->sleep_due_ms;
+	if (entry->retry_due_ms < due_ms)
+		due_ms = entry->retry_due_ms;
 	/* A timer that runs and ends earlier is left alone: most refreshes then cost nothing here. */
 	if (due_ms != TIME_NEVER && (!timer_runs(&entry->timer) || due_ms < entry->timer.due_ms))
 		loop_start_timer(loop, &entry->timer, due_ms - loop_now_ms(loop));
@@ -323,6 +331,16 @@ static void renewed(void *self, const char *identity)
 		observation_renew(registry, entry);
 }
 
+static void message_tolerated(void *self, const struct coap_address *from, const char *identity,
+			      enum tolerance rule)
+{
+	struct registry *registry = self;
+	struct device_entry *entry = registry_entry_from(registry, from, identity);
+
+	if (entry != NULL)
+		tolerated(registry, entry, TOLERANCE_BIT(rule));
+}
+
 struct endpoint_handlers registry_handlers(struct registry *registry)
 {
 	return (struct endpoint_handlers){
@@ -331,6 +349,7 @@ struct endpoint_handlers registry_handlers(struct registry *registry)
 		.observed = observation_observed,
 		.moved = moved,
 		.renewed = renewed,
+		.tolerated = message_tolerated,
 		.self = registry,
 	};
 }

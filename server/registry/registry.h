@@ -10,6 +10,7 @@
 #include "coap.h"
 #include "model.h"
 #include "store.h"
+#include "tolerance.h"
 
 struct credentials;
 struct events;
@@ -90,6 +91,8 @@ MUST_CHECK enum err registry_remove(struct registry *registry, const char *endpo
  * implies. See model_view. ERR_NOMEM. */
 MUST_CHECK enum err device_model(const struct device *device, const struct model *model, struct arena *arena,
                                  const struct model **ret_model);
+/* How often a rule of tolerance was applied to the device since the server started; 65535: so often or more. */
+uint32_t registry_tolerated(const struct registry *registry, const char *endpoint, enum tolerance rule);
 bool device_has(const struct device *device, uint16_t object, uint16_t instance);       /* LWM2M_ID_NONE: any instance */
 
 #endif

@@ -4,6 +4,7 @@
 
 #define NOTHING bytes_of(NULL, 0)
 #define PLAIN   "ep=a&lt=600&lwm2m=1.0"
+#define OTHER   "ep=b&lt=600&lwm2m=1.0"
 
 static const struct lwm2m_path battery = { 3, 0, 9, LWM2M_ID_NONE, 3 };
 static const uint8_t battery_50[] = { 0xC1, 0x09, 50 }, battery_51[] = { 0xC1, 0x09, 51 };
@@ -186,6 +187,7 @@ static void token_of_another_device_is_refused(void **state)
 
 	device_register(lab, &device, PLAIN);
 	token = observe(lab, &device, 0);
+	device_register(lab, &other, OTHER);
 	expect_refusal(lab, &other, token, 2);
 	device_close(&device);
 	device_close(&other);

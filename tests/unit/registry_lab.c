@@ -342,20 +342,29 @@ static struct coap_message message_of(uint8_t code, int observe, uint16_t format
 	};
 }
 
-void device_acknowledge(struct lab_device *device)
-{
-	const struct coap_message message = message_of(0, -1, COAP_NO_FORMAT, bytes_of(NULL, 0));
-	struct pdu pdu = { .type = PDU_ACK, .mid = device->pdu.mid };
-
-	send_pdu(device, &pdu, &message, message.payload);
-}
-
 void device_answer(struct lab_device *device, uint8_t code, int observe, uint16_t format,
 		   struct bytes payload)
 {
 	const struct coap_message message = message_of(code, observe, format, payload);
 
 	answer(device, &message);
+}
+
+static void send_empty(struct lab_device *device, enum pdu_type type)
+{
+	const struct pdu pdu = { .type = type, .mid = device->pdu.mid };
+
+	send_pdu(device, &pdu, NULL, bytes_of(NULL, 0));
+}
+
+void device_acknowledge(struct lab_device *device)
+{
+	send_empty(device, PDU_ACK);
+}
+
+void device_reset(struct lab_device *device)
+{
+	send_empty(device, PDU_RST);
 }
 
 void device_answer_created(struct lab_device *device, const char *first, const char *second)

@@ -107,8 +107,9 @@ void device_expect_nothing(struct registry_lab *lab, struct lab_device *device, 
 /* Answers the request that came last, as an ACK. `observe` below 0: without the option. */
 void device_answer(struct lab_device *device, uint8_t code, int observe, uint16_t format,
 		   struct bytes payload);
-/* Says that it has the request, and no more. */
+/* Says that it has the request, and no more; or that it does not want it. */
 void device_acknowledge(struct lab_device *device);
+void device_reset(struct lab_device *device);
 void device_answer_created(struct lab_device *device, const char *first, const char *second);
 /* A notification, non-confirmable. */
 void device_notify(struct lab_device *device, uint64_t token, uint8_t code, int observe, uint16_t format,
