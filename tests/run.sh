@@ -2,7 +2,7 @@
 # Installs what is missing, builds, and runs every test: as released, under AddressSanitizer and
 # UndefinedBehaviorSanitizer, and what has threads under ThreadSanitizer. Everything is kept below build/.
 #
-#   tests/run.sh [suite ...]      suites: unit fuzz vectors e2e tree bench; all without an argument
+#   tests/run.sh [suite ...]      suites: unit fuzz vectors e2e interop tree bench; all without an argument
 set -uo pipefail
 cd "$(dirname "$0")/.."
 deploy/install-packages.sh || exit 1
