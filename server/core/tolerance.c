@@ -38,6 +38,8 @@ static const struct { const char *name, *text; } rules[] = {
 		"TLV of a number or boolean in a number of bytes that it cannot have: read as the number that it is" },
 	[TOLERANCE_TLV_INSTANCE_LENGTH] = { "tlv-instance-length",
 		"TLV of an object instance says a wrong length: read to the end" },
+	[TOLERANCE_JSON_BASE_WITHOUT_SLASH] = { "json-base-without-slash",
+		"LwM2M JSON with the base name /3/0 and the name 1: taken for /3/0/1" },
 	[TOLERANCE_NOTIFY_FROM_NEW_PORT] = { "notify-from-new-port",
 		"a notification without security came from another port: its token names the observation" },
 	[TOLERANCE_REPEATED_OBSERVE_NUMBER] = { "repeated-observe-number",

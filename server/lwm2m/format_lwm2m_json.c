@@ -4,6 +4,7 @@
 
 #include "json_fields.h"
 #include "path.h"
+#include "tolerance.h"
 
 #define MEMBER(name) offsetof(struct senml_entry, name)
 
@@ -44,20 +45,23 @@ static bool is_absolute(struct bytes name)
 
 /* What stands before the names. Without `bn` those that are not absolute start at the request path. */
 static struct bytes base_name_of(struct arena *arena, const struct senml_entry *pack,
-				 const struct senml_entry *entry, struct lwm2m_path base)
+				 const struct senml_entry *entry, struct lwm2m_path base, bool puts_slash)
 {
 	char path[PATH_TEXT_SIZE];
 	struct bytes request = bytes_of_text(path_print(base, path));
 
+	puts_slash = puts_slash && entry->name.len > 0;
+	if (is_absolute(pack->base_name) && !puts_slash)
+		return pack->base_name;
 	if (pack->base_name.len > 0)
-		return is_absolute(pack->base_name) ? pack->base_name
-						    : text_in(arena, "/", pack->base_name, "");
+		return text_in(arena, is_absolute(pack->base_name) ? "" : "/", pack->base_name,
+			       puts_slash ? "/" : "");
 	if (is_absolute(entry->name))
 		return bytes_of(NULL, 0);
 	return text_in(arena, "", request, entry->name.len == 0 || base.depth == 0 ? "" : "/");
 }
 
-static enum err read_entry(const json_t *json, const struct senml_entry *pack, size_t i,
+static enum err read_entry(const json_t *json, const struct senml_entry *pack, size_t i, bool puts_slash,
 			   struct senml_reading *reading)
 {
 	struct senml_entry entry = { 0 };
@@ -69,12 +73,12 @@ static enum err read_entry(const json_t *json, const struct senml_entry *pack, s
 	if (!(entry.present & SENML_VALUES))
 		return fault_set(reading->fault, ERR_MALFORMED, "LwM2M JSON, entry %zu: it has no value", i);
 	entry.present |= SENML_BIT(SENML_BASE_NAME) | (pack->present & SENML_BIT(SENML_BASE_TIME));
-	entry.base_name = base_name_of(reading->arena, pack, &entry, reading->base);
+	entry.base_name = base_name_of(reading->arena, pack, &entry, reading->base, puts_slash);
 	entry.base_time = pack->base_time;
 	return senml_add(reading, &entry);
 }
 
-static enum err read_pack(const json_t *json, struct senml_reading *reading)
+static enum err read_pack(const json_t *json, bool puts_slash, struct senml_reading *reading)
 {
 	const json_t *entries = json_object_get(json, "e");
 	struct senml_entry pack = { 0 };
@@ -85,12 +89,13 @@ static enum err read_pack(const json_t *json, struct senml_reading *reading)
 				 "LwM2M JSON: not an object with an array 'e'");
 	err = json_fields_read(pack_fields, PACK_FIELD_COUNT, json, reading->arena, 0, &pack, reading->fault);
 	for (size_t i = 0; i < json_array_size(entries) && err == ERR_NONE; i++)
-		err = read_entry(json_array_get(entries, i), &pack, i, reading);
+		err = read_entry(json_array_get(entries, i), &pack, i, puts_slash, reading);
 	return err;
 }
 
-enum err lwm2m_json_read(struct arena *arena, const struct model *model, struct lwm2m_path base,
-			 struct bytes payload, struct lwm2m_records *ret_records, struct fault *fault)
+static enum err read_json(struct arena *arena, const struct model *model, struct lwm2m_path base,
+			  struct bytes payload, bool puts_slash, struct lwm2m_records *ret_records,
+			  struct fault *fault)
 {
 	struct senml_reading reading = {
 		.model = model, .base = base, .arena = arena, .fault = fault, .opaque_is_text = true
@@ -100,9 +105,26 @@ enum err lwm2m_json_read(struct arena *arena, const struct model *model, struct 
 
 	if (err != ERR_NONE)
 		return err;
-	err = read_pack(json, &reading);
+	err = read_pack(json, puts_slash, &reading);
 	json_decref(json);
 	return err == ERR_NONE ? senml_finish(&reading, ret_records) : err;
+}
+
+enum err lwm2m_json_read(struct arena *arena, const struct model *model, struct lwm2m_path base,
+			 struct bytes payload, struct lwm2m_records *ret_records, struct fault *fault)
+{
+	return read_json(arena, model, base, payload, false, ret_records, fault);
+}
+
+/* {"bn":"/3/0","e":[{"n":"1",...}]}, as coap-node sends it: together that is /3/01, which is no resource. */
+enum err lwm2m_json_read_leniently(struct arena *arena, const struct model *model, struct lwm2m_path base,
+				   struct bytes payload, struct lwm2m_records *ret_records, uint32_t *rules)
+{
+	enum err err = read_json(arena, model, base, payload, true, ret_records, NULL);
+
+	if (err == ERR_NONE)
+		*rules |= TOLERANCE_BIT(TOLERANCE_JSON_BASE_WITHOUT_SLASH);
+	return err;
 }
 
 /* ---- writing ---- */

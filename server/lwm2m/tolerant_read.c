@@ -9,6 +9,24 @@ static bool is_legacy(uint16_t number)
 	return number >= 1541 && number <= 1543;
 }
 
+/* clang-format off */
+static const struct { uint16_t number; format_read_leniently *read; } lenient[] = {
+	{ FORMAT_TLV, tlv_read_leniently },
+	{ FORMAT_LWM2M_JSON, lwm2m_json_read_leniently },
+};
+/* clang-format on */
+
+static enum err read_leniently(struct arena *arena, const struct model *model, struct lwm2m_path base,
+			       uint16_t number, struct bytes payload, struct lwm2m_records *ret_records,
+			       uint32_t *rules)
+{
+	for (size_t i = 0; i < sizeof(lenient) / sizeof(lenient[0]); i++) {
+		if (lenient[i].number == number)
+			return lenient[i].read(arena, model, base, payload, ret_records, rules);
+	}
+	return ERR_MALFORMED;
+}
+
 static enum err read_as(struct arena *arena, const struct model *model, struct lwm2m_path base,
 			uint16_t number, struct bytes payload, struct lwm2m_records *ret_records,
 			uint32_t *rules, struct fault *fault)
@@ -19,9 +37,8 @@ static enum err read_as(struct arena *arena, const struct model *model, struct l
 	if (format == NULL)
 		return fault_set(fault, ERR_UNSUPPORTED, "content format %u", number);
 	err = format->read(arena, model, base, payload, ret_records, fault);
-	if (err == ERR_MALFORMED && format->number == FORMAT_TLV &&
-	    tlv_read_leniently(arena, model, base, payload, ret_records, rules) == ERR_NONE)
-		err = ERR_NONE;
+	if (err == ERR_MALFORMED)
+		err = read_leniently(arena, model, base, format->number, payload, ret_records, rules);
 	if (err == ERR_NONE && is_legacy(number))
 		*rules |= TOLERANCE_BIT(TOLERANCE_LEGACY_CONTENT_FORMAT);
 	return err;

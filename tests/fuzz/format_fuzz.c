@@ -1,6 +1,7 @@
 #include "format_fuzz.h"
 
 #include "path.h"
+#include "tolerant_read.h"
 #include "value.h"
 
 #define ITEM(id, type, multiple)                                                                             \
@@ -72,6 +73,24 @@ static void read_and_write(const struct format *format, const struct model *mode
 	arena_free(arena);
 }
 
+/* What is read strictly is read by no rule; what is read by one is below the path too. */
+static void read_tolerantly(const struct format *format, const struct model *model, struct lwm2m_path base,
+			    struct bytes payload)
+{
+	struct arena *arena = arena_create(32 << 20);
+	struct lwm2m_records records, strict;
+	uint32_t rules = 0;
+
+	if (tolerant_read(arena, model, base, format->number, FORMAT_NONE, payload, &records, &rules, NULL) ==
+	    ERR_NONE) {
+		for (size_t i = 0; i < records.count; i++)
+			require(path_starts_with(records.at[i].path, base));
+		require((rules == 0) ==
+			(format->read(arena, model, base, payload, &strict, NULL) == ERR_NONE));
+	}
+	arena_free(arena);
+}
+
 void fuzz_format(uint16_t number, struct bytes payload)
 {
 	static const struct lwm2m_path bases[] = {
@@ -86,6 +105,7 @@ void fuzz_format(uint16_t number, struct bytes payload)
 	for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
 		read_and_write(format, model, bases[i], payload);
 		read_and_write(format, NULL, bases[i], payload);
+		read_tolerantly(format, model, bases[i], payload);
 	}
 	model_free(model);
 }

@@ -21,7 +21,8 @@ labTest('coap-node registers, updates from another port, and leaves', {}, async 
 	assert.equal(after.location, before.location);
 	assert.notEqual(after.address, before.address);
 	assert.equal(byPath(await lab.rest.get(lwm2m('3/0/0')))['/3/0/0'], 'coap-node');
-	assert.deepEqual(after.tolerances, { 'version-with-patch': 1, 'update-from-new-port': 1 });
+	assert.equal(after.tolerances['version-with-patch'], 1);
+	assert.equal(after.tolerances['update-from-new-port'], 1);
 
 	await tell(client, 'SIGTERM', /^left 2\.02/);
 	await events.find('device.deregistered', (data) => data.endpoint === 'd');
@@ -38,10 +39,14 @@ labTest('coap-node is read, written, executed and discovered', {}, async (lab) =
 	assert.equal((await lab.rest.get(`${lwm2m('3/0/1')}?format=text`)).format, 'text');
 	await lab.rest.refuse('GET', lwm2m('3/0/99'), {}, { status: 404, code: 'device-error', detail: /4\.04/ });
 
-	// No definition of object 3303 is here, so TLV gives bytes; text gives text.
-	const value = byPath(await lab.rest.get(lwm2m('3303/0/5700')))['/3303/0/5700'];
-	assert.equal(Buffer.from(value, 'base64').readFloatBE(), 21.5);
-	assert.equal(Buffer.from(byPath(await lab.rest.get(`${lwm2m('3303/1/5700')}?format=text`))['/3303/1/5700']).toString(), '-30');
+	// No definition of object 3303 is here, so TLV gives bytes, JSON a number, and text a text.
+	for (const [format, expected] of [['tlv', 'QawAAA=='], ['lwm2m-json', 21.5], ['text', '21.5']]) {
+		const answer = await lab.rest.get(`${lwm2m('3303/0/5700')}?format=${format}`);
+		assert.equal(answer.format, format);
+		assert.equal(byPath(answer)['/3303/0/5700'], expected);
+	}
+	assert.deepEqual(byPath(await lab.rest.get(lwm2m('3303'))),
+		{ '/3303/0/5700': 21.5, '/3303/0/5701': 'C', '/3303/1/5700': -30 });
 
 	await lab.rest.put(lwm2m('3311/0/5850'), { value: true });
 	assert.equal(byPath(await lab.rest.get(`${lwm2m('3311/0/5850')}?format=text`))['/3311/0/5850'], '1');
@@ -59,8 +64,7 @@ labTest('coap-node is observed, also after it moved', {}, async (lab) => {
 	await tell(client, 'SIGUSR2', /^updated 2\.04/);
 	await events.find('notification', ({ path }) => path === '/3303/0/5700'); // it is observed anew
 	client.child.kill('SIGHUP');
-	const isTwentyFive = ({ value }) => Buffer.from(value, 'base64').readFloatBE() === 25;
-	await events.find('notification', (data) => data.path === '/3303/0/5700' && isTwentyFive(data.values[0]));
+	await events.find('notification', ({ path, values }) => path === '/3303/0/5700' && values[0].value === 25);
 	await lab.rest.delete(`${lwm2m('3303/0/5700')}/observe`);
 	events.close();
 });

@@ -238,6 +238,12 @@ static void answers_are_read_by_rules(void **state)
 		  RULE(TLV_INSTANCE_LENGTH) | RULE(TLV_VALUE_LENGTH), 42 },
 		{ device, FORMAT_TLV, FORMAT_TLV, BYTES(0x06, 1, 0xC1, 9, 42), ERR_MALFORMED, 0, 0 },
 		{ device, FORMAT_TLV, FORMAT_TLV, BYTES(0x06, 0, 0xC2, 9, 42), ERR_MALFORMED, 0, 0 },
+		/* base names, when together with the name they are nothing else */
+		{ device, FORMAT_LWM2M_JSON, FORMAT_TLV, TEXT("{\"bn\":\"/3/0/\",\"e\":[{\"n\":\"9\",\"v\":42}]}"), ERR_NONE, 0, 42 },
+		{ device, FORMAT_LWM2M_JSON, FORMAT_TLV, TEXT("{\"bn\":\"/3/0\",\"e\":[{\"n\":\"9\",\"v\":42}]}"), ERR_NONE,
+		  RULE(JSON_BASE_WITHOUT_SLASH), 42 },
+		{ battery, FORMAT_LWM2M_JSON, FORMAT_TLV, TEXT("{\"bn\":\"/3/0/9\",\"e\":[{\"n\":\"\",\"v\":42}]}"), ERR_NONE, 0, 42 },
+		{ device, FORMAT_LWM2M_JSON, FORMAT_TLV, TEXT("{\"bn\":\"/3/1\",\"e\":[{\"n\":\"9\",\"v\":42}]}"), ERR_MALFORMED, 0, 0 },
 		{ name, FORMAT_TLV, FORMAT_TLV, BYTES(0xC3, 0, 'a', 'b'), ERR_MALFORMED, 0, 0 },
 	};
 	/* clang-format on */
