@@ -36,7 +36,7 @@ static enum err add_record(struct arena *arena, json_t *records, const struct lw
 
 	if (json_array_append_new(records, json) != 0)
 		return ERR_NOMEM;
-	if (record->value.type == LWM2M_NONE)
+	if (record->value.type == LWM2M_NONE || record->value.type == LWM2M_NULL)
 		return ERR_NONE;
 	err = value_print(arena, &record->value, &text);
 	if (err == ERR_NONE &&
@@ -128,6 +128,8 @@ static enum err read_record(struct arena *arena, const json_t *json, struct lwm2
 		if (err == ERR_NONE)
 			err = value_parse(arena, value_type_of(type), text, &record.value, NULL);
 	}
+	else if (err == ERR_NONE && value_type_of(type) == LWM2M_NULL)
+		record.value.type = LWM2M_NULL;
 	if (err == ERR_NONE)
 		*ret_record = record;
 	return err;

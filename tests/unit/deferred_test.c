@@ -421,6 +421,7 @@ static const struct lwm2m_record records[] = {
 	{ .path = { 3, 0, 6, LWM2M_ID_NONE, 3 }, .value = { .type = LWM2M_TIME, .integer = 1700000000 } },
 	{ .path = { 3, 0, 7, LWM2M_ID_NONE, 3 }, .value = { .type = LWM2M_OBJLNK, .link = { 1, 2 } } },
 	{ .path = { 3, LWM2M_ID_NONE, LWM2M_ID_NONE, LWM2M_ID_NONE, 1 }, .value = { .type = LWM2M_NONE } },
+	{ .path = { 16, 0, 0, 1, 4 }, .value = { .type = LWM2M_NULL } },
 };
 
 static void document_is_the_request_again(void **state)
