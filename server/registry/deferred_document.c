@@ -127,8 +127,7 @@ static enum err read_record(struct arena *arena, const json_t *json, struct lwm2
 		err = bytes_copy(arena, bytes_of(json_string_value(value), json_string_length(value)), &text);
 		if (err == ERR_NONE)
 			err = value_parse(arena, value_type_of(type), text, &record.value, NULL);
-	}
-	else if (err == ERR_NONE && value_type_of(type) == LWM2M_NULL)
+	} else if (err == ERR_NONE && value_type_of(type) == LWM2M_NULL)
 		record.value.type = LWM2M_NULL;
 	if (err == ERR_NONE)
 		*ret_record = record;
