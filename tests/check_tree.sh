@@ -17,7 +17,7 @@ microhttpd\.h                   api/.*
 libxml/.*                       server/lwm2m/.*
 cbor\.h                         server/base/.*
 zip\.h                          plugins/.*|tests/.*
-jansson\.h                      server/core/(config|json_text)\.c|server/lwm2m/.*|server/registry/.*json.*|server/jobs/.*|api/.*|plugins/.*|tests/.*
+jansson\.h                      server/core/(config|json_text)\.c|server/lwm2m/.*|server/registry/.*(json|document).*|server/jobs/.*|api/.*|plugins/.*|tests/.*
 '
 # A folder includes only from those before it in this list; server/include is the installed <cardea/...>.
 arrows='server/base server/core db server/coap server/lwm2m server/registry server/jobs api server'
