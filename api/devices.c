@@ -7,6 +7,9 @@
 #include "registry.h"
 #include "reply.h"
 
+#define MIN_AWAKE_MS 100
+#define MAX_AWAKE_MS 86400000
+
 static json_t *object_json(const struct device_object *object)
 {
 	json_t *json = json_pack("{s:i}", "object", object->object);
@@ -24,17 +27,17 @@ static json_t *device_json(const struct device *device)
 	json_t *objects = json_array();
 	for (size_t i = 0; i < device->object_count; i++)
 		json_array_append_new(objects, object_json(&device->objects[i]));
-	return json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "endpoint",
+	return json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "endpoint",
 			 device->endpoint, "address",
 			 json_sprintf("%s://%s", device->address.is_secure ? "coaps" : "coap",
 				      coap_address_print(&device->address, address)),
 			 "location", device->location, "lifetime", (json_int_t)device->lifetime_s, "version",
 			 device->version, "binding", device->binding, "queueMode", device->is_queue_mode,
-			 "awake", device->is_awake || !device->is_queue_mode, "registeredAt",
-			 json_time(device->registered_ms), "updatedAt", json_time(device->updated_ms),
-			 "lastSeenAt", json_time(device->seen_ms), "expiresAt",
-			 device->expires_ms != 0 ? json_time(device->expires_ms) : json_null(), "objects",
-			 objects);
+			 "awake", device->is_awake || !device->is_queue_mode, "awakeMs",
+			 (json_int_t)device->awake_ms, "registeredAt", json_time(device->registered_ms),
+			 "updatedAt", json_time(device->updated_ms), "lastSeenAt", json_time(device->seen_ms),
+			 "expiresAt", device->expires_ms != 0 ? json_time(device->expires_ms) : json_null(),
+			 "objects", objects);
 }
 
 /* The rules of tolerance that the device has needed, and how often. */
@@ -130,6 +133,37 @@ void device_delete(struct http_request *request)
 		http_reply_empty(request, 204);
 	else
 		http_reply_err(request, err);
+}
+
+/* null: as the server has it. */
+static enum err read_awake_ms(const struct http_request *request, uint32_t *ret_awake_ms, struct fault *fault)
+{
+	static const char *const members[] = { "awakeMs", NULL };
+	json_t *body = NULL;
+	json_int_t awake_ms = 0;
+	enum err err = http_body_object(request, &body, fault);
+	if (err == ERR_NONE)
+		err = body_members(body, members, fault);
+	if (err == ERR_NONE && !json_is_null(json_object_get(body, "awakeMs")))
+		err = body_number(body, "awakeMs", MIN_AWAKE_MS, MAX_AWAKE_MS, &awake_ms, fault);
+	json_decref(body);
+	if (err == ERR_NONE)
+		*ret_awake_ms = (uint32_t)awake_ms;
+	return err;
+}
+
+void device_patch(struct http_request *request)
+{
+	struct fault fault = { .kind = ERR_NONE };
+	uint32_t awake_ms;
+	if (device_of(request) == NULL)
+		return;
+	enum err err = read_awake_ms(request, &awake_ms, &fault);
+	if (err == ERR_NONE)
+		err = registry_set_awake(request->api->parts.registry, request->endpoint, awake_ms,
+					 http_when_done(request));
+	if (err != ERR_NONE)
+		http_reply_fault_or(request, &fault, err);
 }
 
 /* ---- inventory ---- */

@@ -41,12 +41,16 @@ enum err http_query_number(const struct http_request *request, const char *name,
 
 struct query_text {
 	const struct http_request *request;
+	const char *const *without;
 	struct builder *builder;
 };
 
 static enum MHD_Result add_query(void *self, enum MHD_ValueKind kind, const char *name, const char *value)
 {
 	struct query_text *query = self;
+	for (size_t i = 0; query->without[i] != NULL; i++)
+		if (strcmp(query->without[i], name) == 0)
+			return MHD_YES;
 	char *text = value != NULL ? arena_printf(query->request->arena, "%s=%s", name, value)
 				   : arena_strdup(query->request->arena, name);
 	if (text == NULL)
@@ -58,9 +62,9 @@ static enum MHD_Result add_query(void *self, enum MHD_ValueKind kind, const char
 	return MHD_YES;
 }
 
-void http_build_query(const struct http_request *request, struct builder *b)
+void http_build_query(const struct http_request *request, const char *const *without, struct builder *b)
 {
-	struct query_text query = { request, b };
+	struct query_text query = { request, without, b };
 	MHD_get_connection_values(request->exchange->connection, MHD_GET_ARGUMENT_KIND, add_query, &query);
 }
 

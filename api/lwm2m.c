@@ -10,6 +10,7 @@
 #include "lwm2m_body.h"
 #include "operation.h"
 #include "path.h"
+#include "queue.h"
 #include "records_json.h"
 #include "reply.h"
 #include "routes.h"
@@ -141,7 +142,9 @@ enum err lwm2m_accept(const struct http_request *request, uint16_t *ret_accept, 
 void lwm2m_start(struct http_request *request, struct operation_request *operation, enum err err,
 		 struct fault *fault)
 {
-	if (err == ERR_NONE)
+	if (err == ERR_NONE && queue_is_wanted(request))
+		err = queue_start(request, operation, fault);
+	else if (err == ERR_NONE)
 		err = operation_start(request->api->parts.registry, request->endpoint, operation, answered,
 				      request->api, request->id << 4 | operation->operation, fault);
 	if (err == ERR_NONE)
@@ -266,7 +269,7 @@ void lwm2m_attributes(struct http_request *request)
 	struct bytes text;
 	operation.operation = LWM2M_WRITE_ATTRIBUTES;
 	enum err err = path_of(request, &operation.path, &fault);
-	http_build_query(request, &b);
+	http_build_query(request, queue_names, &b);
 	build_u8(&b, 0);
 	if (err == ERR_NONE)
 		err = builder_bytes(&b, &text);

@@ -5,7 +5,8 @@
 #include "http.h"
 #include "operation.h"
 
-/* Starts the operation on the request's endpoint and answers with what becomes of it; or with `err`, when
+/* Starts the operation on the request's endpoint and answers with what becomes of it (or, with
+ * ?queue=, with 202 when it waits for the device); or with `err`, when
  * that is set already. */
 void lwm2m_start(struct http_request *request, struct operation_request *operation, enum err err,
 		 struct fault *fault);

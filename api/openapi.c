@@ -53,6 +53,11 @@ static json_t *operation_of(const struct route *route)
 		json_pack("{s:s, s:s, s:o, s:{s:o, s:{s:s}}}", "operationId", route->operation_id, "summary",
 			  route->summary, "parameters", parameters_of(route), "responses", status, success,
 			  "default", "$ref", "#/components/responses/Problem");
+	if (strstr(route->queries, "queue") != NULL)
+		json_object_set_new(json_object_get(operation, "responses"), "202",
+				    json_pack("{s:s, s:o}", "description",
+					      "It waits for its device (?queue=)", "content",
+					      content_of("Queued")));
 	if (route->body[0] != 0)
 		json_object_set_new(operation, "requestBody",
 				    json_pack("{s:o}", "content", content_of(route->body)));

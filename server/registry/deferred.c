@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "deferred_document.h"
 #include "deferred_items.h"
+#include "deferred_json.h"
 #include "events.h"
 #include "json_text.h"
 #include "log.h"

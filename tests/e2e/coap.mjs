@@ -66,6 +66,14 @@ export function decode(bytes) {
 	return message;
 }
 
+function formatBytes(format) {
+	return Buffer.from(format > 255 ? [format >> 8, format & 255] : format > 0 ? [format] : []);
+}
+
+export function pathOf(message) {
+	return `/${message.options.filter(([number]) => number === options.uriPath).map(([, value]) => value.toString()).join('/')}`;
+}
+
 // A socket that talks to one server.
 export class CoapClient {
 	static async open(uri) {
@@ -113,6 +121,26 @@ export class CoapClient {
 		return withPatience(found, what).finally(() => this.waiting.delete(look));
 	}
 
+	// Answers requests from now on with what `answer` says to them, { code, format, payload, options }; undefined: nothing. One
+	// that comes again is answered again, and `answer` is not asked.
+	serve(answer) {
+		const answers = new Map();
+		this.waiting.add((request) => {
+			if (request.type !== types.CON || request.code === 0 || request.code >= 0x40)
+				return;
+			if (!answers.has(request.id))
+				answers.set(request.id, answer(request));
+			const said = answers.get(request.id);
+			if (said === undefined)
+				return;
+			const list = [...said.options ?? []];
+			if (said.format !== undefined)
+				list.push([options.contentFormat, formatBytes(said.format)]);
+			this.sendBytes(encode({ type: types.ACK, code: said.code, id: request.id, token: request.token, options: list,
+				payload: said.payload })).catch(() => {});
+		});
+	}
+
 	// A confirmable request, repeated until it is answered; the answer may come separately and is acknowledged.
 	async request(code, { path = '', query = [], format, payload, options: more = [] } = {}) {
 		const id = this.nextId++ & 0xffff;
@@ -120,7 +148,7 @@ export class CoapClient {
 		const list = path.split('/').filter(Boolean).map((segment) => [options.uriPath, segment])
 			.concat(query.map((part) => [options.uriQuery, part]), more);
 		if (format !== undefined)
-			list.push([options.contentFormat, Buffer.from(format > 255 ? [format >> 8, format & 255] : format > 0 ? [format] : [])]);
+			list.push([options.contentFormat, formatBytes(format)]);
 		const bytes = encode({ type: types.CON, code, id, token, options: list, payload });
 		const again = setInterval(() => this.sendBytes(bytes).catch(() => {}), 500);
 		try {

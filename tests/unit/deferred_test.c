@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "deferred.h"
-#include "deferred_document.h"
+#include "deferred_json.h"
 #include "path.h"
 #include "value.h"
 #include "vault.h"

@@ -1,4 +1,4 @@
-#include "deferred_document.h"
+#include "deferred_json.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* A request as the store keeps it, and what the device said to it as operators see it: JSON. For this folder
  * only. */
-#ifndef CARDEA_REGISTRY_DEFERRED_DOCUMENT_H
-#define CARDEA_REGISTRY_DEFERRED_DOCUMENT_H
+#ifndef CARDEA_REGISTRY_DEFERRED_JSON_H
+#define CARDEA_REGISTRY_DEFERRED_JSON_H
 
 #include "operation.h"
 
