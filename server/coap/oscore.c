@@ -206,9 +206,12 @@ static bool is_from_now(struct context *context, const struct pdu *pdu, uint64_t
 	return true;
 }
 
-static struct oscore_request_opened challenge(struct context *context, struct oscore_request_opened opened)
+/* Without a number the request counts as not come, so that the device's next copy of it is no duplicate. */
+static struct oscore_request_opened challenge(const struct oscore *oscore, struct context *context,
+					      struct oscore_request_opened opened)
 {
-	if (!context->has_echo && random_bytes(context->echo, ECHO_BYTES) != ERR_NONE) {
+	if (!oscore_numbers_are_ready(oscore->numbers, context->keys.print) ||
+	    (!context->has_echo && random_bytes(context->echo, ECHO_BYTES) != ERR_NONE)) {
 		opened.result = OSCORE_IGNORED;
 		return opened;
 	}
@@ -251,7 +254,7 @@ struct oscore_request_opened oscore_open_request(struct endpoint *endpoint, stru
 	opened.binding = (struct oscore_binding){ .context = context->id, .number = option.number };
 	if (!context->has_window) {
 		if (!is_from_now(context, pdu, option.number))
-			return challenge(context, opened);
+			return challenge(oscore, context, opened);
 		opened.is_fresh = true;
 	}
 	oscore_window_mark(&context->window, option.number);

@@ -114,6 +114,13 @@ enum err oscore_numbers_take(struct oscore_numbers *numbers, const uint8_t print
 	return ERR_NONE;
 }
 
+bool oscore_numbers_are_ready(const struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE])
+{
+	const struct number *number = find(numbers, print);
+
+	return number != NULL && number->next < number->durable && number->next <= OSCORE_NUMBER_MAX;
+}
+
 enum oscore_past oscore_numbers_begin_window(struct oscore_numbers *numbers,
 					     const uint8_t print[OSCORE_PRINT_SIZE])
 {

@@ -21,6 +21,9 @@ MUST_CHECK enum err oscore_numbers_expect(struct oscore_numbers *numbers, const 
 MUST_CHECK enum err oscore_numbers_take(struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE],
                                         uint64_t *ret_number);
 
+/* Whether one could be taken now. */
+bool oscore_numbers_are_ready(const struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE]);
+
 enum oscore_past {
 	OSCORE_PAST_UNKNOWN,            /* nothing durable says that the key was ever used: wait until something does */
 	OSCORE_PAST_HERE,               /* with this key nothing was received before */

@@ -23,11 +23,16 @@ class OscoreDevice {
 		const { port, hostname } = new URL(uri.replace(/^coap/, 'http'));
 		this.socket = dgram.createSocket(hostname.includes(':') ? 'udp6' : 'udp4');
 		this.socket.on('message', (bytes) => {
+			const message = decode(bytes);
+			if (message.type === types.ACK && message.id === this.lastAcknowledged)
+				return; // the answer to a copy
+			if (message.type === types.ACK)
+				this.lastAcknowledged = message.id;
 			const waiting = this.waiting.shift();
 			if (waiting)
-				waiting(decode(bytes));
+				waiting(message);
 			else
-				this.received.push(decode(bytes));
+				this.received.push(message);
 		});
 		this.socket.on('error', () => {}); // the server restarts
 		await new Promise((resolve) => this.socket.connect(Number(port), hostname.replace(/^\[|\]$/g, ''), resolve));
@@ -47,7 +52,12 @@ class OscoreDevice {
 		const message = { type: types.CON, code, id: this.nextId++, token: randomBytes(4), options: list, payload };
 		const { iv, message: sealed } = this.context.request(message);
 		this.send(sealed);
-		return this.context.openAnswer(await this.next(), iv);
+		const again = setInterval(() => this.send(sealed), 500);
+		try {
+			return this.context.openAnswer(await this.next(), iv);
+		} finally {
+			clearInterval(again);
+		}
 	}
 
 	register() {

@@ -73,7 +73,10 @@ static void a_key_that_nobody_expects_has_no_numbers(void **state)
 	struct bench *bench = *state;
 	uint64_t number;
 
+	assert_false(oscore_numbers_are_ready(bench->numbers, a));
 	assert_int_equal(oscore_numbers_take(bench->numbers, a, &number), ERR_UNAVAILABLE);
+	assert_int_equal(oscore_numbers_expect(bench->numbers, a), ERR_NONE);
+	assert_true(oscore_numbers_are_ready(bench->numbers, a));
 }
 
 static void the_store_is_always_ahead(void **state)
