@@ -184,10 +184,10 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_strndup(struct arena *arena, const char *text, size_t length)
 {
-	size_t size = strnlen(text, length);
+	size_t size = length > 0 ? strnlen(text, length) : 0;
 	char *copy = arena_alloc(arena, size + 1);
 
-	if (copy != NULL)
+	if (copy != NULL && size > 0)
 		memcpy(copy, text, size);
 	return copy;
 }
