@@ -76,21 +76,23 @@ static void on_notification_lost(void *arg, struct bytes token, bool is_refused)
 	on_lost(client, "a notification was not acknowledged");
 }
 
-static const struct line_events events = { on_request, on_answered, on_lost, on_notification_lost };
+static void on_fetched(void *arg, uint8_t code, struct bytes content)
+{
+	download_answered(arg, code, content);
+}
+
+static const struct line_events events = { on_request, on_answered, on_lost, on_notification_lost,
+					   on_fetched };
 
 /* ---- what the device says ---- */
 
 static void drop_line(struct client *client)
 {
+	download_lose_line(client);
 	line_close(client->line);
 	client->line = NULL;
 	client->is_lost = false;
 	client->answer_code = 0;
-}
-
-static bool is_same_address(const struct address *a, const struct address *b)
-{
-	return a->len == b->len && memcmp(&a->at, &b->at, a->len) == 0;
 }
 
 /* The radio between the line and where it leads, when there is to be one. */
@@ -119,6 +121,7 @@ static enum err open_line(struct client *client, const struct line_settings *to)
 	enum err err;
 
 	drop_line(client);
+	client->line_to = settings.server;
 	err = insert_relay(client, &settings);
 	return err == ERR_NONE ? line_open(client->transport, &settings, &events, client, &client->line)
 			       : err;
@@ -439,6 +442,7 @@ static void reboot(struct client *client)
 	struct fault fault = { .kind = ERR_NONE };
 
 	log_info("device.reboot", "endpoint=%s", client->device->endpoint);
+	download_end(client);
 	drop_line(client);
 	if (device_reboot(client->device, &fault) != ERR_NONE) {
 		log_error("device.dead", "endpoint=%s reason=\"%s\"", client->device->endpoint, fault.text);
@@ -535,6 +539,8 @@ static void sooner(int64_t *next_ms, int64_t at_ms)
 
 static bool has_business(const struct client *client)
 {
+	if (client->device->firmware.fetch != 0)
+		return true;
 	for (size_t i = 0; i < client->device->agent_count; i++)
 		if (client->device->agents[i].run != NULL)
 			return true;
@@ -556,8 +562,10 @@ static int64_t work(struct client *client, int64_t now_ms)
 	int64_t next_ms = device_step(client->device, now_ms);
 
 	sooner(&next_ms, live(client, now_ms));
-	if (client->state == CLIENT_REGISTERED && !client->is_asleep && !client->is_lost)
+	if (client->state == CLIENT_REGISTERED && !client->is_asleep && !client->is_lost) {
+		sooner(&next_ms, download_step(client, now_ms));
 		sooner(&next_ms, notify(client));
+	}
 	if (!client->is_lost)
 		sooner(&next_ms, report_next(client, now_ms));
 	if (sleep_ms(client) >= 0 && sleep_ms(client) <= now_ms)
@@ -629,6 +637,7 @@ void client_free(struct client *client)
 		return;
 	loop_stop_timer(client->loop, &client->timer);
 	soon_cancel(client->soon_list, &client->soon);
+	download_end(client);
 	line_close(client->line);
 	relay_free(client->relay);
 	bootstrap_abandon(&client->bootstrap, client->device);

@@ -5,6 +5,7 @@
 
 #include "bootstrap.h"
 #include "device.h"
+#include "download.h"
 #include "place.h"
 #include "relay.h"
 #include "soon.h"
@@ -17,10 +18,10 @@ enum client_state {
 	CLIENT_UPDATING,
 	CLIENT_REPORTING, /* a Send is under way */
 	CLIENT_DEREGISTERING,
-	CLIENT_DISABLED, /* as RESTING, by the server's order */
-	CLIENT_ASKING,   /* the bootstrap server, for a bootstrap */
+	CLIENT_DISABLED,      /* as RESTING, by the server's order */
+	CLIENT_ASKING,        /* the bootstrap server, for a bootstrap */
 	CLIENT_BOOTSTRAPPING, /* until due: it writes what it likes */
-	CLIENT_GONE,     /* de-registered for good */
+	CLIENT_GONE,          /* de-registered for good */
 };
 
 struct client {
@@ -33,6 +34,8 @@ struct client {
 	struct line *line;
 	struct relay *relay; /* NULL: the line talks to the server directly */
 	struct address relay_to;
+	struct address line_to; /* the server at the end of the line, behind the relay */
+	struct download download;
 
 	enum client_state state;
 	bool is_ending;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "firmware.h"
 #include "log.h"
 #include "objects.h"
 
@@ -190,6 +191,38 @@ static bool parse_reboot(const char *text, struct options *options)
 	return false;
 }
 
+static bool parse_firmware_delivery(const char *text, struct options *options)
+{
+	static const char *const names[] = {
+		[DELIVERY_BY_PULL] = "pull", [DELIVERY_BY_PUSH] = "push", [DELIVERY_BOTH] = "both"
+	};
+
+	for (uint8_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) == 0) {
+			options->firmware_delivery = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool parse_firmware_failure(const char *text, struct options *options)
+{
+	const size_t digits = strcspn(text, ":");
+	char result[4] = "";
+	uint32_t number;
+
+	if (digits >= sizeof(result))
+		return false;
+	memcpy(result, text, digits);
+	if (!number_of(result, FIRMWARE_SUCCESS + 1, FIRMWARE_RESULT_MAX, &number))
+		return false;
+	options->firmware_failure = (uint8_t)number;
+	options->firmware_failures = UINT32_MAX;
+	return text[digits] == '\0' ||
+	       number_of(text + digits + 1, 1, UINT32_MAX, &options->firmware_failures);
+}
+
 /* ---- the table ---- */
 
 enum option_kind {
@@ -276,6 +309,11 @@ static const struct option_row rows[] = {
 	{ "allow-aid", "HEX,...", TEXT, AT(allowed_aids), 0, 0, NULL,
 	  "beginnings of the AIDs that scripts may target [any]" },
 
+	{ "firmware-delivery", "pull|push|both", PARSED, 0, 0, 0, parse_firmware_delivery,
+	  "how it takes firmware packages, which begin with a line like \"VERSION 2.0.0\" [both]" },
+	{ "firmware-fail", "RESULT[:N]", PARSED, 0, 0, 0, parse_firmware_failure,
+	  "end firmware updates with this result, 2 to 11, the first N times or always" },
+
 	{ "drop", "PERCENT", NUMBER, AT(drop_percent), 0, 100, NULL,
 	  "of the datagrams, in both directions [0]" },
 	{ "duplicate", "PERCENT", NUMBER, AT(duplicate_percent), 0, 100, NULL,
@@ -343,6 +381,7 @@ static struct options options_default(void)
 		.log_level = LOG_INFO,
 		.se_count = 1,
 		.card = card_settings_default(),
+		.firmware_delivery = DELIVERY_BOTH,
 		.max_request_bytes = 8192,
 		.max_response_bytes = 16384,
 		.seed = 1,

@@ -37,6 +37,10 @@ struct options {
 	struct card_refusal refusals[AGENT_REFUSALS_MAX];
 	size_t refusal_count;
 
+	uint8_t firmware_delivery;  /* enum firmware_delivery */
+	uint8_t firmware_failure;   /* an update result; 0: none */
+	uint32_t firmware_failures; /* how often */
+
 	uint32_t drop_percent, duplicate_percent, corrupt_percent, delay_ms, seed;
 	enum reboot_moment reboot_moment;
 	uint32_t reboot_at; /* counted from 1 */

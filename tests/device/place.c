@@ -79,3 +79,8 @@ void place_clear(struct place *place)
 	free(place->host);
 	*place = (struct place){ .host = NULL };
 }
+
+bool is_same_address(const struct address *a, const struct address *b)
+{
+	return a->len == b->len && memcmp(&a->at, &b->at, a->len) == 0;
+}

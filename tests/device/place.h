@@ -14,4 +14,6 @@ struct place {
 MUST_CHECK enum err place_find(const char *uri, struct place *ret_place, struct fault *fault);
 void place_clear(struct place *place);
 
+bool is_same_address(const struct address *a, const struct address *b);
+
 #endif

@@ -39,6 +39,9 @@ struct line {
 	bool is_waiting; /* for the answer to line_send */
 	uint8_t token[OBSERVE_TOKEN_MAX];
 	size_t token_len;
+	bool is_fetching; /* line_fetch */
+	uint8_t fetch_token[OBSERVE_TOKEN_MAX];
+	size_t fetch_token_len;
 	struct remembered remembered[REMEMBERED_MAX];
 	size_t next_remembered;
 };
@@ -110,12 +113,33 @@ static bool is_own_token(const struct line *line, const coap_pdu_t *pdu)
 	       bytes_equal(bytes_of(line->token, line->token_len), bytes_of(token.s, token.length));
 }
 
+static bool is_fetch_token(const struct line *line, const coap_pdu_t *pdu)
+{
+	coap_bin_const_t token = coap_pdu_get_token(pdu);
+
+	return line->is_fetching && bytes_equal(bytes_of(line->fetch_token, line->fetch_token_len),
+						bytes_of(token.s, token.length));
+}
+
+static void fetched(struct line *line, const coap_pdu_t *received)
+{
+	struct bytes content = bytes_of(NULL, 0);
+	size_t offset, total;
+
+	line->is_fetching = false;
+	if (received != NULL && !coap_get_data_large(received, &content.len, &content.at, &offset, &total))
+		content = bytes_of(NULL, 0);
+	line->events.fetched(line->arg, received == NULL ? 0 : (uint8_t)coap_pdu_get_code(received), content);
+}
+
 static coap_response_t on_response(coap_session_t *session, const coap_pdu_t *sent,
 				   const coap_pdu_t *received, const coap_mid_t mid)
 {
 	struct line *line = coap_session_get_app_data(session);
 	char location[LOCATION_MAX];
 
+	if (line != NULL && is_fetch_token(line, received))
+		fetched(line, received);
 	if (line == NULL || !is_own_token(line, received))
 		return COAP_RESPONSE_OK;
 	line->is_waiting = false;
@@ -153,6 +177,10 @@ static void on_nack(coap_session_t *session, const coap_pdu_t *sent, const coap_
 	if (sent == NULL || is_own_token(line, sent)) {
 		line->is_waiting = false;
 		line->events.lost(line->arg, nack_name(reason));
+		return;
+	}
+	if (is_fetch_token(line, sent)) {
+		fetched(line, NULL);
 		return;
 	}
 	token = coap_pdu_get_token(sent);
@@ -341,6 +369,23 @@ enum err line_send(struct line *line, enum method method, const char *path, cons
 	if (payload.len > 0)
 		coap_add_data(pdu, payload.len, payload.at);
 	line->is_waiting = true;
+	return send_pdu(line, pdu);
+}
+
+enum err line_fetch(struct line *line, const char *path)
+{
+	coap_pdu_t *pdu =
+		coap_pdu_init(COAP_MESSAGE_CON, COAP_REQUEST_CODE_GET, coap_new_message_id(line->session),
+			      coap_session_max_pdu_size(line->session));
+	const coap_block_t first = { .szx = BLOCK_SZX };
+
+	if (pdu == NULL)
+		return ERR_NOMEM;
+	coap_session_new_token(line->session, &line->fetch_token_len, line->fetch_token);
+	coap_add_token(pdu, line->fetch_token_len, line->fetch_token);
+	message_add_path(pdu, COAP_OPTION_URI_PATH, path);
+	message_add_number(pdu, COAP_OPTION_BLOCK2, first.szx);
+	line->is_fetching = true;
 	return send_pdu(line, pdu);
 }
 

@@ -35,6 +35,7 @@ struct line_events {
 	void (*answered)(void *arg, uint8_t code, const char *location); /* to line_send; "/rd/7" or "" */
 	void (*lost)(void *arg, const char *reason); /* line_send has no answer, or the session broke */
 	void (*notification_lost)(void *arg, struct bytes token, bool is_refused); /* Reset, or no answer */
+	void (*fetched)(void *arg, uint8_t code, struct bytes content); /* to line_fetch; code 0: no answer */
 };
 
 MUST_CHECK enum err transport_create(struct loop *loop, struct soon_list *soon_list,
@@ -51,6 +52,10 @@ void line_close(struct line *line); /* accepts NULL; says good-bye in DTLS */
 MUST_CHECK enum err line_send(struct line *line, enum method method, const char *path,
 			      const char *const *queries, size_t query_count, uint16_t format,
 			      struct bytes payload);
+
+/* A GET of the whole content at `path`, beside what line_send does; one at a time, a new one replaces it.
+ * ERR_UNAVAILABLE, ERR_NOMEM. */
+MUST_CHECK enum err line_fetch(struct line *line, const char *path);
 
 MUST_CHECK enum err line_notify(struct line *line, const struct notification *notification);
 

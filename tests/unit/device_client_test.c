@@ -39,7 +39,7 @@ static void registers_with_its_objects(void **state)
 	assert_string_equal(world.server.queries, "ep=dev&lt=300&lwm2m=1.1&b=U");
 	assert_string_equal(world.server.links,
 			    "</>;rt=\"oma.lwm2m\";ct=\"60 112 11542\",</1>;ver=1.1,</1/0>,</3>;ver=1.1,"
-			    "</3/0>,</4/0>,</5/0>,</16>,</30401/0>");
+			    "</3/0>,</4/0>,</5>;ver=1.1,</5/0>,</16>,</30401/0>");
 	world_stop(&world);
 }
 
@@ -225,17 +225,19 @@ static void reads_what_is_asked_in_the_format_asked(void **state)
 
 static void takes_large_bodies_in_blocks(void **state)
 {
+	static const char line[] = "VERSION 2.0.0\n";
 	struct world world;
 	uint8_t package[5000];
 
 	memset(package, 0x5A, sizeof(package));
+	memcpy(package, line, strlen(line));
 	start(&world, "");
 	assert_int_equal(world_ask(&world, request_write(METHOD_PUT, "/5/0/0", FORMAT_OPAQUE,
 							 bytes_of(package, sizeof(package))))
 				 .code,
 			 CHANGED);
 	assert_text(world_ask(&world, request_get("/5/0/3", FORMAT_TEXT)), "2");
-	assert_text(world_ask(&world, request_get("/5/0/7", FORMAT_TEXT)), "3cad4dac");
+	assert_text(world_ask(&world, request_get("/5/0/7", FORMAT_TEXT)), "2.0.0");
 	world_stop(&world);
 }
 

@@ -215,16 +215,17 @@ static void reads_on_every_level(void **state)
 	struct desk *desk = *state;
 
 	assert_int_equal(get(desk, "/5", FORMAT_TLV), CONTENT);
-	assert_payload(desk, "08000BC001C10300C10500C10901");
+	assert_payload(desk, "080019C001C10300C105008608410000410101C10902C10B01C10D00");
 	assert_int_equal(get(desk, "/5/0", FORMAT_TLV), CONTENT);
-	assert_payload(desk, "C001C10300C10500C10901");
+	assert_payload(desk, "C001C10300C105008608410000410101C10902C10B01C10D00");
 	assert_int_equal(get(desk, "/3/0/6", FORMAT_TLV), CONTENT);
 	assert_payload(desk, "8606410001410105");
 	assert_int_equal(get(desk, "/3/0/6/1", FORMAT_TLV), CONTENT);
 	assert_payload(desk, "410105");
 	assert_reads(desk, "/3/0/6/1", "5");
 	assert_int_equal(get(desk, "/5/0", FORMAT_SENML_CBOR), CONTENT);
-	assert_payload(desk, "84A321652F352F302F0061310360A20061330200A20061350200A20061390201");
+	assert_payload(desk, "88A321652F352F302F0061310360A20061330200A20061350200A20063382F300200A20063382F3"
+			     "10201A20061390202A2006231310201A2006231330200");
 }
 
 static void writes_one_resource_in_every_format(void **state)
@@ -400,8 +401,8 @@ static void discovers_with_attributes(void **state)
 	assert_int_equal(attributes(desk, "/5/0/3", "gt=1.5", NULL), CHANGED);
 	assert_int_equal(get(desk, "/5/0", FORMAT_LINK), CONTENT);
 	assert_int_equal(desk->answer.format, FORMAT_LINK);
-	assert_text(desk,
-		    "</5/0>;pmin=10;pmax=60,</5/0/0>,</5/0/1>,</5/0/2>,</5/0/3>;gt=1.5,</5/0/5>,</5/0/9>");
+	assert_text(desk, "</5/0>;pmin=10;pmax=60,</5/0/0>,</5/0/1>,</5/0/2>,</5/0/3>;gt=1.5,"
+			  "</5/0/5>,</5/0/8>;dim=2,</5/0/9>,</5/0/10>,</5/0/11>,</5/0/13>");
 	assert_int_equal(get(desk, "/3/0/6", FORMAT_LINK), CONTENT);
 	assert_text(desk, "</3/0/6>;dim=2");
 	assert_int_equal(get(desk, "/16", FORMAT_LINK), CONTENT);
@@ -598,17 +599,23 @@ static void says_that_an_observed_instance_is_gone(void **state)
 
 /* ---- firmware ---- */
 
+#define PACKAGE "VERSION 2.0.0\n"
+
+static enum answer_code push(struct desk *desk, const char *package)
+{
+	return send(desk, METHOD_PUT, "/5/0/0", FORMAT_OPAQUE, bytes_of_text(package));
+}
+
 static void updates_its_firmware_by_push(void **state)
 {
 	struct desk *desk = *state;
 	struct fault fault;
 
 	assert_int_equal(execute(desk, "/5/0/2", NULL), METHOD_NOT_ALLOWED);
-	assert_int_equal(send(desk, METHOD_PUT, "/5/0/0", FORMAT_OPAQUE, bytes_of_text("abc")), CHANGED);
+	assert_int_equal(push(desk, PACKAGE "abc"), CHANGED);
 	assert_reads(desk, "/5/0/3", "2");
-	assert_reads(desk, "/5/0/7", "ba7816bf");
-	assert_int_equal(send(desk, METHOD_PUT, "/5/0/0", FORMAT_OPAQUE, bytes_of_text("def")),
-			 METHOD_NOT_ALLOWED);
+	assert_reads(desk, "/5/0/7", "2.0.0");
+	assert_int_equal(push(desk, PACKAGE "def"), METHOD_NOT_ALLOWED);
 	assert_int_equal(execute(desk, "/5/0/2", NULL), CHANGED);
 	assert_reads(desk, "/5/0/3", "3");
 	assert_true(device_step(desk->device, 1000) > 1000);
@@ -617,20 +624,75 @@ static void updates_its_firmware_by_push(void **state)
 	assert_int_equal(device_reboot(desk->device, &fault), ERR_NONE);
 	assert_reads(desk, "/5/0/3", "0");
 	assert_reads(desk, "/5/0/5", "1");
-	assert_reads(desk, "/3/0/3", "ba7816bf");
+	assert_reads(desk, "/3/0/3", "2.0.0");
 }
 
-static void forgets_a_package_on_reset_and_refuses_to_pull(void **state)
+static void forgets_a_package_on_reset(void **state)
 {
 	struct desk *desk = *state;
 
-	assert_int_equal(send(desk, METHOD_PUT, "/5/0/0", FORMAT_OPAQUE, bytes_of_text("abc")), CHANGED);
+	assert_int_equal(push(desk, PACKAGE), CHANGED);
 	assert_int_equal(send(desk, METHOD_PUT, "/5/0/0", FORMAT_OPAQUE, hex(desk, "00")), CHANGED);
 	assert_reads(desk, "/5/0/3", "0");
-	assert_int_equal(put_text(desk, "/5/0/1", "coap://example.com/fw"), CHANGED);
+}
+
+static void says_what_is_wrong_with_a_package(void **state)
+{
+	static const struct {
+		const char *package, *result;
+	} rows[] = {
+		{ "", "0" },
+		{ "abc", "6" },
+		{ "VERSION 2.0.0", "6" },
+		{ "VERSION \n", "6" },
+		{ "VERSION a version that is longer than 31\n", "6" },
+		{ PACKAGE "SHA256 00\nabc", "5" },
+		{ PACKAGE "SHA256 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\nabd",
+		  "5" },
+		{ PACKAGE "SHA256 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\nabc",
+		  "0" },
+	};
+	struct desk *desk = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(push(desk, rows[i].package), CHANGED);
+		assert_reads(desk, "/5/0/5", rows[i].result);
+	}
+	assert_reads(desk, "/5/0/3", "2");
+}
+
+static void wants_to_fetch_what_a_uri_names(void **state)
+{
+	struct desk *desk = *state;
+
+	assert_int_equal(put_text(desk, "/5/0/1", "http://example.com/fw"), CHANGED);
 	assert_reads(desk, "/5/0/5", "9");
+	assert_int_equal(put_text(desk, "/5/0/1", "coap://example.com/fw"), CHANGED);
+	assert_reads(desk, "/5/0/3", "1");
+	assert_int_not_equal(desk->device->firmware.fetch, 0);
+	assert_int_equal(put_text(desk, "/5/0/1", "coap://example.com/other"), METHOD_NOT_ALLOWED);
+	firmware_not_fetched(desk->device, FIRMWARE_CONNECTION_LOST);
+	assert_reads(desk, "/5/0/3", "0");
+	assert_reads(desk, "/5/0/5", "4");
 	assert_int_equal(put_text(desk, "/5/0/1", ""), CHANGED);
 	assert_reads(desk, "/5/0/5", "0");
+	assert_int_equal(put_text(desk, "/5/0/1", "coap://example.com/fw"), CHANGED);
+	firmware_fetched(desk->device, bytes_of_text(PACKAGE));
+	assert_reads(desk, "/5/0/3", "2");
+	assert_int_equal(execute(desk, "/5/0/10", NULL), CHANGED);
+	assert_reads(desk, "/5/0/5", "10");
+	assert_int_equal(execute(desk, "/5/0/10", NULL), METHOD_NOT_ALLOWED);
+}
+
+static void goes_on_fetching_after_a_restart(void **state)
+{
+	struct desk *desk = *state;
+	struct fault fault;
+
+	assert_int_equal(put_text(desk, "/5/0/1", "coap://example.com/fw"), CHANGED);
+	assert_int_equal(device_reboot(desk->device, &fault), ERR_NONE);
+	assert_reads(desk, "/5/0/3", "1");
+	assert_int_not_equal(desk->device->firmware.fetch, 0);
 }
 
 /* ---- secure element ---- */
@@ -749,7 +811,10 @@ int main(void)
 		TEST(observes_composites),
 		TEST(says_that_an_observed_instance_is_gone),
 		TEST(updates_its_firmware_by_push),
-		TEST(forgets_a_package_on_reset_and_refuses_to_pull),
+		TEST(forgets_a_package_on_reset),
+		TEST(says_what_is_wrong_with_a_package),
+		TEST(wants_to_fetch_what_a_uri_names),
+		TEST(goes_on_fetching_after_a_restart),
 		TEST(runs_a_script_by_its_resources),
 		TEST(never_shows_the_request),
 		TEST(has_one_instance_per_secure_element),
