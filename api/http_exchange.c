@@ -195,11 +195,12 @@ enum MHD_Result http_on_request(void *self, struct MHD_Connection *connection, c
 		take_part(exchange, upload_data, upload_data_size);
 		return MHD_YES;
 	}
-	if (!exchange->is_answered && !exchange->is_handling) {
+	if (!exchange->is_handling && !exchange->is_answered) {
 		exchange->is_handling = true;
 		handle(exchange);
 	}
-	if (exchange->response != NULL && !exchange->is_deferred)
+	/* What is deferred belongs to the worker until it is done: look at nothing else of it. */
+	if (!exchange->is_deferred && exchange->response != NULL)
 		return queue_answer(exchange);
 	http_suspend(exchange);
 	return MHD_YES;
