@@ -170,8 +170,8 @@ enum err lwm2m_names(const struct http_request *request, const json_t *body,
 		const char *path = json_string_value(json_array_get(paths, i));
 		enum err err = path == NULL ? ERR_MALFORMED
 					    : path_parse(bytes_of_text(path), &records[i].path, fault);
-		if (err != ERR_NONE || records[i].path.depth == 0)
-			return fault_set(fault, ERR_MALFORMED, "paths: each is a path such as /3/0/0");
+		if (err != ERR_NONE)
+			return fault_set(fault, ERR_MALFORMED, "paths: each is a path such as /3/0/0, or /");
 	}
 	operation->records = (struct lwm2m_records){ records, count };
 	return ERR_NONE;

@@ -100,6 +100,30 @@ static enum answer_code get(struct work *work)
 	return code;
 }
 
+/* Another name holds all that this one does: what it names is told once. */
+static bool is_covered(const struct records *names, size_t i)
+{
+	for (size_t k = 0; k < names->count; k++) {
+		bool is_same = path_equal(names->at[k].path, names->at[i].path);
+
+		if (is_same ? k < i : path_covers(names->at[k].path, names->at[i].path))
+			return true;
+	}
+	return false;
+}
+
+/* What is not there, or may not be read, is left out. The root is all objects. */
+static enum answer_code read_named(struct work *work, struct path path, struct records *records)
+{
+	enum answer_code code = ANSWER_NONE;
+
+	if (path.depth > 0)
+		return objects_read(work->device, path, records);
+	for (size_t i = 0; i < object_count() && code != INTERNAL_ERROR; i++)
+		code = objects_read(work->device, path_append(path, object_at(i)->id), records);
+	return code;
+}
+
 /* Read-Composite (6.3.9) and Observe-Composite (6.4.2): what exists of the paths in the body. */
 static enum answer_code fetch(struct work *work)
 {
@@ -122,7 +146,7 @@ static enum answer_code fetch(struct work *work)
 	for (size_t i = 0; i < names.count; i++) {
 		if (names.at[i].value.kind != KIND_NONE)
 			return work_refuse(work, BAD_REQUEST, "a path to read has a value");
-		if (objects_read(work->device, names.at[i].path, &records) == INTERNAL_ERROR)
+		if (!is_covered(&names, i) && read_named(work, names.at[i].path, &records) == INTERNAL_ERROR)
 			return INTERNAL_ERROR;
 		if (i < OBSERVE_PATHS_MAX)
 			watched[i] = names.at[i].path;
