@@ -77,6 +77,24 @@ labTest('1.1-int-108 turn on queue mode', {}, async (lab) => {
 	client.close();
 });
 
+labTest('1.1-int-109 behaviour in queue mode', { server: { 'awake-ms': 300 } }, async (lab) => {
+	const device = await ScriptedDevice.register(lab, 'd', configuration1(), { query: ['lwm2m=1.1', 'b=U', 'Q', 'lt=600'] });
+	await new Seen(lab).write('1/0/1', 240);
+	assert.equal((await device.update(['lt=240'])).codeText, '2.04');
+	while ((await lab.rest.get('/devices/d')).awake); // its time passes
+	const asked = device.requests.length;
+	const events = await lab.rest.events();
+	const queued = await lab.rest.call('GET', '/devices/d/lwm2m/1/0/1?queue=60');
+	assert.equal(queued.status, 202);
+	assert.equal((await lab.rest.get('/devices/d')).awake, false);
+	assert.equal(device.requests.length, asked, 'nothing is sent to a device that sleeps');
+	assert.equal((await device.update()).codeText, '2.04');
+	await events.find('request.ended', (data) => data.endpoint === 'd');
+	assert.equal(device.requests.at(-1).path, '1/0/1');
+	events.close();
+	device.close();
+});
+
 labTest('1.1-int-401 DTLS with a pre-shared key', {}, async (lab) => {
 	await lab.secureDevice('d');
 	assert.match((await lab.rest.get('/devices/d')).address, /^coaps:/);
