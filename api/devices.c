@@ -10,7 +10,7 @@
 #define MIN_AWAKE_MS 100
 #define MAX_AWAKE_MS 86400000
 
-static json_t *object_json(const struct device_object *object)
+json_t *device_object_json(const struct device_object *object)
 {
 	json_t *json = json_pack("{s:i}", "object", object->object);
 	if (json != NULL && object->instance != LWM2M_ID_NONE)
@@ -26,7 +26,7 @@ static json_t *device_json(const struct device *device)
 	char address[COAP_ADDRESS_TEXT_SIZE];
 	json_t *objects = json_array();
 	for (size_t i = 0; i < device->object_count; i++)
-		json_array_append_new(objects, object_json(&device->objects[i]));
+		json_array_append_new(objects, device_object_json(&device->objects[i]));
 	return json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "endpoint",
 			 device->endpoint, "address",
 			 json_sprintf("%s://%s", device->address.is_secure ? "coaps" : "coap",

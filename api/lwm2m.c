@@ -73,8 +73,10 @@ static void reply_created(struct http_request *request, const struct operation_a
 {
 	char path[PATH_TEXT_SIZE], location[512];
 	if (answer->location.depth == 2) {
-		snprintf(location, sizeof location, "/api/v1/devices/%s/lwm2m%s", request->endpoint,
-			 path_print(answer->location, path));
+		const char *prefix = http_query(request, "prefix");
+		snprintf(location, sizeof location, "/api/v1/devices/%s/lwm2m%s%s%s", request->endpoint,
+			 path_print(answer->location, path), prefix != NULL ? "?prefix=" : "",
+			 prefix != NULL ? prefix : "");
 		http_add_header(request, "Location", location);
 	}
 	http_reply_empty(request, 201);
@@ -93,14 +95,9 @@ static void (*const successes[])(struct http_request *, const struct operation_a
 	[LWM2M_OBSERVE] = reply_records,       [LWM2M_CANCEL_OBSERVE] = reply_records,
 };
 
-/* id: the request's above the operation, which says how to answer. */
-static void answered(void *self, uint64_t id, const struct operation_answer *answer)
+bool lwm2m_reply_failure(struct http_request *request, const struct operation_answer *answer)
 {
-	struct api *api = self;
-	struct http_request *request = http_find(api->http, id >> 4);
 	struct fault fault = answer->fault;
-	if (request == NULL)
-		return;
 	if (answer->code == 0 && fault.kind != ERR_MALFORMED)
 		http_reply_fault_or(request, &fault, fault.kind);
 	else if (answer->code != 0 && answer->code >> 5 != 2)
@@ -109,6 +106,18 @@ static void answered(void *self, uint64_t id, const struct operation_answer *ans
 		http_reply_problem(request, 502, "bad-device-answer",
 				   fault.text[0] != 0 ? fault.text : err_name(fault.kind));
 	else
+		return false;
+	return true;
+}
+
+/* id: the request's above the operation, which says how to answer. */
+static void answered(void *self, uint64_t id, const struct operation_answer *answer)
+{
+	struct api *api = self;
+	struct http_request *request = http_find(api->http, id >> 4);
+	if (request == NULL)
+		return;
+	if (!lwm2m_reply_failure(request, answer))
 		successes[id & 15](request, answer);
 }
 
@@ -142,6 +151,7 @@ enum err lwm2m_accept(const struct http_request *request, uint16_t *ret_accept, 
 void lwm2m_start(struct http_request *request, struct operation_request *operation, enum err err,
 		 struct fault *fault)
 {
+	operation->prefix = http_query(request, "prefix");
 	if (err == ERR_NONE && queue_is_wanted(request))
 		err = queue_start(request, operation, fault);
 	else if (err == ERR_NONE)

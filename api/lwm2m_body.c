@@ -16,8 +16,8 @@ struct reading {
 	const struct model *model; /* as the device has it */
 };
 
-static enum err read_value(const struct reading *reading, const json_t *item,
-			   struct lwm2m_record *record, struct fault *fault)
+static enum err read_value(const struct reading *reading, const json_t *item, struct lwm2m_record *record,
+			   struct fault *fault)
 {
 	const json_t *named = json_object_get(item, "type");
 	const char *type = json_is_string(named) ? json_string_value(named) : named != NULL ? "" : NULL;
@@ -107,13 +107,15 @@ static enum err read_single(const struct reading *reading, const json_t *body,
 	return read_value(reading, body, record, fault);
 }
 
-/* Of a device that is not registered, which the operation will say, all there is. */
+/* Of a device that is not registered, which the operation will say, and of an end device, all there is. */
 static enum err begin_reading(const struct http_request *request, struct reading *ret_reading)
 {
 	const struct device *device = registry_find(request->api->parts.registry, request->endpoint);
 	const struct model *model = request->api->parts.model;
 	*ret_reading = (struct reading){ request->arena, model };
-	return device == NULL ? ERR_NONE : device_model(device, model, request->arena, &ret_reading->model);
+	return device == NULL || http_query(request, "prefix") != NULL
+		       ? ERR_NONE
+		       : device_model(device, model, request->arena, &ret_reading->model);
 }
 
 static enum err read_json(const struct http_request *request, struct operation_request *operation,

@@ -10,7 +10,7 @@
 #include "handlers.h"
 #include "reply.h"
 
-const char *const queue_names[] = { "queue", "priority", NULL };
+const char *const queue_names[] = { "queue", "priority", "prefix", NULL };
 
 static json_t *item_json(const struct deferred_row *row)
 {

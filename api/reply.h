@@ -9,6 +9,9 @@ json_t *json_id(uint64_t id);                           /* a string: ids are opa
 json_t *json_time(int64_t ms);                          /* RFC 3339, UTC, with milliseconds */
 json_t *json_text(const char *json);                    /* JSON text as a value; null when it is empty or broken */
 
+struct device_object;
+json_t *device_object_json(const struct device_object *object);
+
 /* {"items": [...], "next": "..."|null}; `next` may be NULL. */
 void http_reply_list(struct http_request *request, json_t *take_items, const char *next);
 /* 201 with Location <collection>/<id>. */

@@ -153,7 +153,7 @@ enum err lwm2m_json_write(struct arena *arena, const struct model *model, struct
 	enum err err = check_values(base, records, fault);
 
 	if (err == ERR_NONE)
-		err = senml_compose(arena, base, records, &pack, fault);
+		err = senml_compose(arena, "", base, records, &pack, fault);
 	if (err != ERR_NONE)
 		return err;
 	first.base_name = bytes_of_text(path_print(base, path));

@@ -284,7 +284,7 @@ enum err senml_cbor_write(struct arena *arena, const struct model *model, struct
 {
 	struct builder b = builder_in(arena);
 	struct senml_pack pack;
-	enum err err = senml_compose(arena, base, records, &pack, fault);
+	enum err err = senml_compose(arena, model_root(model), base, records, &pack, fault);
 
 	if (err != ERR_NONE)
 		return err;

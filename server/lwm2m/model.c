@@ -33,6 +33,7 @@ struct model {
 	const struct model *whole;
 	const struct object_version *versions;
 	size_t version_count;
+	const char *root;
 };
 
 enum err model_create(struct model **ret_model)
@@ -78,18 +79,26 @@ bool version_parse(struct bytes text, uint16_t *ret_major, uint16_t *ret_minor)
 }
 
 enum err model_view(struct arena *arena, const struct model *model, const struct object_version *versions,
-		    size_t count, const struct model **ret_view)
+		    size_t count, const char *root, const struct model **ret_view)
 {
 	struct model *view = arena_alloc(arena, sizeof(*view));
 	struct object_version *copies = arena_alloc_array(arena, count + 1, sizeof(*copies));
+	const char *root_copy = arena_strdup(arena, root);
 
-	if (view == NULL || copies == NULL)
+	if (view == NULL || copies == NULL || root_copy == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < count; i++)
 		copies[i] = versions[i];
-	*view = (struct model){ .whole = model, .versions = copies, .version_count = count };
+	*view = (struct model){
+		.whole = model, .versions = copies, .version_count = count, .root = root_copy
+	};
 	*ret_view = view;
 	return ERR_NONE;
+}
+
+const char *model_root(const struct model *model)
+{
+	return model == NULL || model->root == NULL ? "" : model->root;
 }
 
 static int64_t order_of(uint16_t id, uint16_t major, uint16_t minor)

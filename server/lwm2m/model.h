@@ -48,12 +48,14 @@ MUST_CHECK enum err model_add_ddf(struct model *model, struct bytes xml, struct 
 MUST_CHECK enum err model_add_folder(struct model *model, const char *path, struct fault *fault);
 
 /* The same definitions for one who has these versions, in order of their objects and each object once: to him
- * the newest definition of an object is the one of his version, where that is known. In the arena, together
- * with a copy of the versions; the model outlives it, and what is added to the model is seen here too.
- * ERR_NOMEM. */
+ * the newest definition of an object is the one of his version, where that is known. `root` is the path in
+ * front of all his names, "/lwm2m", or "". In the arena, together with copies of both; the model outlives it,
+ * and what is added to the model is seen here too. ERR_NOMEM. */
 MUST_CHECK enum err model_view(struct arena *arena, const struct model *model,
-			       const struct object_version *versions, size_t count,
+			       const struct object_version *versions, size_t count, const char *root,
 			       const struct model **ret_view);
+/* What stands in front of each path in a name; "" without a view. Accepts NULL. */
+const char *model_root(const struct model *model);
 
 /* Row by row, in order of id and version, for lists; NULL after the last. */
 const struct object_model *model_at(const struct model *model, size_t i);

@@ -9,8 +9,9 @@
 
 #define SENML_VERSION 10
 
-/* "/65534/65534/65534/65534" with room for some zeros and a slash. */
-#define MAX_NAME_BYTES 64
+/* "/65534/65534/65534/65534" with room for some zeros and a slash, and what may stand in front. */
+#define MAX_PATH_BYTES 64
+#define MAX_ROOT_BYTES 256
 
 /* ---- reading ---- */
 
@@ -19,20 +20,33 @@ static enum err refuse(const struct senml_reading *reading, const char *what)
 	return fault_set(reading->fault, ERR_MALFORMED, "SenML record %zu: %s", reading->list.count, what);
 }
 
+/* Without the alternate path: some clients leave it out by themselves. */
+static struct bytes below_root(struct bytes name, const char *root)
+{
+	size_t length = strlen(root);
+
+	if (length > 0 && name.len > length && name.at[length] == '/' &&
+	    bytes_equal_text(bytes_first(name, length), root))
+		return bytes_from(name, length);
+	return name;
+}
+
 static enum err resolve_name(const struct senml_reading *reading, const struct senml_entry *entry,
 			     struct lwm2m_path *ret_path)
 {
-	uint8_t name[MAX_NAME_BYTES];
+	uint8_t name[MAX_ROOT_BYTES + MAX_PATH_BYTES];
+	const char *root = model_root(reading->model);
 	struct bytes first = reading->base_name, second = entry->name;
 	size_t length = first.len + second.len;
 
-	if (length == 0 || length > sizeof(name))
+	if (length == 0 || length > sizeof(name) || length > strlen(root) + MAX_PATH_BYTES)
 		return refuse(reading, length == 0 ? "it has no name" : "the name is too long for a path");
 	if (first.len > 0)
 		memcpy(name, first.at, first.len);
 	if (second.len > 0)
 		memcpy(name + first.len, second.at, second.len);
-	if (name[0] != '/' || path_parse(bytes_of(name, length), ret_path, NULL) != ERR_NONE)
+	if (name[0] != '/' ||
+	    path_parse(below_root(bytes_of(name, length), root), ret_path, NULL) != ERR_NONE)
 		return fault_set(reading->fault, ERR_MALFORMED, "SenML record %zu: '%.*s' is not a path",
 				 reading->list.count, (int)length, (const char *)name);
 	if (!path_starts_with(*ret_path, reading->base))
@@ -315,11 +329,10 @@ static void set_time(struct senml_entry *entry, const struct lwm2m_record *recor
 	}
 }
 
-enum err senml_compose(struct arena *arena, struct lwm2m_path base, struct lwm2m_records records,
-		       struct senml_pack *ret_pack, struct fault *fault)
+enum err senml_compose(struct arena *arena, const char *root, struct lwm2m_path base,
+		       struct lwm2m_records records, struct senml_pack *ret_pack, struct fault *fault)
 {
 	struct senml_entry *entries;
-	char(*names)[PATH_TEXT_SIZE];
 	const double *base_time_s;
 	size_t base_length;
 	enum err err = select_records(arena, base, records, &records, fault);
@@ -331,17 +344,20 @@ enum err senml_compose(struct arena *arena, struct lwm2m_path base, struct lwm2m
 		return ERR_NONE;
 	}
 	entries = arena_alloc_array(arena, records.count, sizeof(*entries));
-	names = arena_alloc_array(arena, records.count, sizeof(*names));
-	if (entries == NULL || names == NULL)
+	if (entries == NULL)
 		return ERR_NOMEM;
-	base_length = base_name_length(records, have_same_path(records));
+	base_length = strlen(root) + base_name_length(records, have_same_path(records));
 	base_time_s = &records.at[0].time_s;
 	if (!is_base_of_all_times(*base_time_s, records))
 		base_time_s = NULL;
 	for (size_t i = 0; i < records.count; i++) {
 		const struct lwm2m_record *record = &records.at[i];
+		char path[PATH_TEXT_SIZE];
+		const char *name = arena_printf(arena, "%s%s", root, path_print(record->path, path));
 
-		set_name(&entries[i], bytes_of_text(path_print(record->path, names[i])), base_length, i == 0);
+		if (name == NULL)
+			return ERR_NOMEM;
+		set_name(&entries[i], bytes_of_text(name), base_length, i == 0);
 		set_time(&entries[i], record, base_time_s, i == 0);
 		entries[i].value = record->value;
 		if (record->value.type != LWM2M_NONE)

@@ -41,7 +41,7 @@ struct senml_entry {
 
 /* What the caller knows; the rest is zero at first. */
 struct senml_reading {
-	const struct model *model; /* may be NULL */
+	const struct model *model; /* may be NULL; its root is taken off the names */
 	struct lwm2m_path base;    /* all names are below it */
 	struct arena *arena;
 	struct fault *fault;
@@ -66,11 +66,12 @@ struct senml_pack {
 	size_t count;
 };
 
-/* The records as a pack with one base name and, where every record has a time, one base time. Records without
- * value are names (the body of a composite read) below the root; below a path they say that a multiple
- * resource is empty, and are left out. ERR_MALFORMED, ERR_UNSUPPORTED for an instance without id, ERR_NOMEM.
- */
-MUST_CHECK enum err senml_compose(struct arena *arena, struct lwm2m_path base, struct lwm2m_records records,
+/* The records as a pack, `root` ("" or an alternate path) in front of each name, with one base name and, where
+ * every record has a time, one base time. Records without value are names (the body of a composite read) when
+ * `base` is the root; below a path they say that a multiple resource is empty, and are left out.
+ * ERR_MALFORMED, ERR_UNSUPPORTED for an instance without id, ERR_NOMEM. */
+MUST_CHECK enum err senml_compose(struct arena *arena, const char *root, struct lwm2m_path base,
+				  struct lwm2m_records records,
 				  struct senml_pack *ret_pack, struct fault *fault);
 
 #endif

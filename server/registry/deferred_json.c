@@ -88,11 +88,11 @@ enum err deferred_document_write(struct arena *arena, const struct operation_req
 
 	if (err != ERR_NONE)
 		return err;
-	json = json_pack("{s:s, s:o, s:o, s:s?, s:i, s:i, s:s?, s:s?, s:I}", "operation",
+	json = json_pack("{s:s, s:o, s:o, s:s?, s:i, s:i, s:s?, s:s?, s:s?, s:I}", "operation",
 			 operation_name(request->operation), "path", path_json(request->path), "records",
 			 records, "payload", payload, "format", request->payload_format, "accept",
 			 request->accept, "arguments", request->arguments, "attributes", request->attributes,
-			 "jobId", (json_int_t)request->job_id);
+			 "prefix", request->prefix, "jobId", (json_int_t)request->job_id);
 	err = json == NULL || payload == NULL ? ERR_NOMEM : dump(arena, json, ret_text);
 	json_decref(json);
 	return err;
@@ -187,6 +187,8 @@ static enum err read_members(struct arena *arena, const json_t *json, struct ope
 		err = read_text(arena, json_object_get(json, "arguments"), &request.arguments);
 	if (err == ERR_NONE)
 		err = read_text(arena, json_object_get(json, "attributes"), &request.attributes);
+	if (err == ERR_NONE)
+		err = read_text(arena, json_object_get(json, "prefix"), &request.prefix);
 	if (err == ERR_NONE)
 		*ret_request = request;
 	return err;

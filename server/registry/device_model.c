@@ -46,5 +46,5 @@ enum err device_model(const struct device *device, const struct model *model, st
 		if (count == 0 || versions[count - 1].object != device->objects[i].object)
 			versions[count++] = version_of(device, &device->objects[i]);
 	}
-	return model_view(arena, model, versions, count, ret_model);
+	return model_view(arena, model, versions, count, device->root, ret_model);
 }

@@ -19,8 +19,8 @@ struct format_row {
 static const struct format_row rows[] = {
 	/* number           since  until      needs root  is expected */
 	{ FORMAT_LWM2M_CBOR, 2,    ANY_MINOR, false,      false },
-	{ FORMAT_SENML_CBOR, 1,    ANY_MINOR, true,       true  },
-	{ FORMAT_SENML_JSON, 1,    ANY_MINOR, true,       true  },
+	{ FORMAT_SENML_CBOR, 1,    ANY_MINOR, false,      true  },
+	{ FORMAT_SENML_JSON, 1,    ANY_MINOR, false,      true  },
 	{ FORMAT_TLV,        0,    ANY_MINOR, false,      true  },
 	{ FORMAT_LWM2M_JSON, 0,    0,         true,       false },
 };

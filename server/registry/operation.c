@@ -5,6 +5,7 @@
 
 #include "arguments.h"
 #include "attributes.h"
+#include "end_devices.h"
 #include "format_choice.h"
 #include "observation.h"
 #include "operation_message.h"
@@ -146,17 +147,12 @@ static enum err check_records(const struct model *model, const struct device *de
 	return ERR_NONE;
 }
 
-/* The names in the body of a composite would need an alternate path in front, which our formats do not write.
- */
 static enum err check_composite(const struct device *device, const struct operation_request *request,
 				struct fault *fault)
 {
 	if (strcmp(device->version, "1.0") == 0)
 		return fault_set(fault, ERR_UNSUPPORTED,
 				 "the device speaks LwM2M 1.0, without composite operations");
-	if (device->root[0] != 0)
-		return fault_set(fault, ERR_UNSUPPORTED,
-				 "no composite operations below the alternate path %s", device->root);
 	if (request->payload_format != FORMAT_NONE || request->records.count == 0)
 		return fault_set(fault, ERR_MALFORMED, "a composite operation names its resources");
 	return ERR_NONE;
@@ -277,6 +273,8 @@ static enum err copy_request(struct arena *arena, const struct model *model,
 		err = copy_text(arena, from->arguments, &copy.arguments);
 	if (err == ERR_NONE)
 		err = copy_text(arena, from->attributes, &copy.attributes);
+	if (err == ERR_NONE)
+		err = copy_text(arena, from->prefix, &copy.prefix);
 	if (err == ERR_NONE && from->operation == LWM2M_EXECUTE)
 		err = normalize_arguments(arena, &copy.arguments, fault);
 	if (err == ERR_NONE && from->operation == LWM2M_WRITE_ATTRIBUTES)
@@ -332,24 +330,47 @@ static enum err find_observation(struct device_entry *entry, struct operation *o
 	return ERR_NONE;
 }
 
+/* The prefix of an end device is an alternate path: all but observations are the same below it. */
+static enum err prepare_root(struct operation *operation, const struct operation_request *request,
+			     struct fault *fault)
+{
+	enum err err;
+
+	if (request->prefix == NULL)
+		return ERR_NONE;
+	err = end_device_check_prefix(request->prefix, fault);
+	if (err != ERR_NONE)
+		return err;
+	if (!device_has(&operation->entry->device, GATEWAY_OBJECT, LWM2M_ID_NONE))
+		return fault_set(fault, ERR_UNSUPPORTED, "the device is no gateway: it has no object %d",
+				 GATEWAY_OBJECT);
+	if (request->operation == LWM2M_OBSERVE || request->operation == LWM2M_CANCEL_OBSERVE)
+		return fault_set(fault, ERR_UNSUPPORTED, "end devices are not observed");
+	operation->root = arena_printf(operation->arena, "/%s", request->prefix);
+	return operation->root == NULL ? ERR_NOMEM : ERR_NONE;
+}
+
 static enum err prepare(struct registry *registry, struct device_entry *entry,
 			const struct operation_request *request, struct operation *operation,
 			struct fault *fault)
 {
-	enum err err =
-		device_model(&entry->device, registry->parts.model, operation->arena, &operation->model);
+	struct device device;
+	enum err err;
 
+	operation->entry = entry;
+	err = prepare_root(operation, request, fault);
+	device = operation_message_device(operation);
 	if (err == ERR_NONE)
-		err = check(operation->model, &entry->device, request, fault);
+		err = device_model(&device, registry->parts.model, operation->arena, &operation->model);
+	if (err == ERR_NONE)
+		err = check(operation->model, &device, request, fault);
 	if (err == ERR_NONE)
 		err = copy_request(operation->arena, operation->model, request, &operation->request, fault);
 	if (err == ERR_NONE &&
 	    (request->operation == LWM2M_OBSERVE || request->operation == LWM2M_CANCEL_OBSERVE))
 		err = find_observation(entry, operation, fault);
-	if (err == ERR_NONE) {
-		operation->entry = entry;
+	if (err == ERR_NONE)
 		err = operation_message_make(operation, fault);
-	}
 	return err;
 }
 

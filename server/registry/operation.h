@@ -10,6 +10,7 @@ struct operation_request {
 	enum lwm2m_operation operation;
 	/* READ, WRITE_PARTIAL, OBSERVE and CANCEL_OBSERVE of the root are the composite operations of LwM2M 1.1. */
 	struct lwm2m_path path;
+	const char *prefix;                     /* of an end device behind the gateway that the device is (object 25); NULL: none */
 	/* What to write or create: typed records, encoded as the device prefers (and again in the next format after 4.06 or
 	 * 4.15); of a composite read or observe what to read, as names (LWM2M_NONE) of objects to resource instances ... */
 	struct lwm2m_records records;

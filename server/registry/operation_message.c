@@ -113,6 +113,24 @@ static struct format_choices choices_of(const struct device *device, const struc
 				     : format_choices_write(device, request);
 }
 
+/* Of an end device nobody has said anything; its names in LwM2M CBOR, which came with 1.2, would have the
+ * prefix. */
+struct device operation_message_device(const struct operation *operation)
+{
+	struct device device = operation->entry->device;
+
+	if (operation->root == NULL)
+		return device;
+	device.root = operation->root;
+	device.object_count = 0;
+	device.announced_formats = 0;
+	if (strcmp(device.version, "1.0") != 0)
+		device.version = "1.1";
+	device.preferred_format =
+		format_choice_first(format_choice_minor(bytes_of_text(device.version)), true, 0);
+	return device;
+}
+
 /* ---- the message ---- */
 
 static enum err write_records(struct arena *arena, const struct model *model,
@@ -168,14 +186,14 @@ enum err operation_message_of(struct arena *arena, const struct model *model, co
 /* In the format of the attempt, or the next one that can carry the records. */
 enum err operation_message_make(struct operation *operation, struct fault *fault)
 {
-	const struct device *device = &operation->entry->device;
-	size_t count = choices_of(device, &operation->request).count;
+	const struct device device = operation_message_device(operation);
+	size_t count = choices_of(&device, &operation->request).count;
 	struct fault why = { 0 };
 	enum err err;
 
 	do {
 		why = (struct fault){ 0 };
-		err = operation_message_of(operation->arena, operation->model, device, &operation->request,
+		err = operation_message_of(operation->arena, operation->model, &device, &operation->request,
 					   operation->attempt, &operation->message, &why);
 	} while (err == ERR_UNSUPPORTED && ++operation->attempt < count);
 	if (err != ERR_NONE)
@@ -186,12 +204,13 @@ enum err operation_message_make(struct operation *operation, struct fault *fault
 bool operation_message_again(struct operation *operation, uint8_t code)
 {
 	const struct operation_request *request = &operation->request;
+	const struct device device = operation_message_device(operation);
 
 	if (code != COAP_CODE(4, 6) && code != COAP_CODE(4, 15))
 		return false;
 	if (!has_records(request) && !shape_of(request)->is_reading)
 		return false;
-	if (++operation->attempt >= choices_of(&operation->entry->device, request).count)
+	if (++operation->attempt >= choices_of(&device, request).count)
 		return false;
 	operation->was_refused = true;
 	return operation_message_make(operation, NULL) == ERR_NONE;
@@ -269,7 +288,7 @@ void operation_message_read(struct operation *operation, const struct coap_messa
 		answer.records =
 			operation_message_records(operation->arena, operation->model, request->path,
 						  operation->message.accept, message, rules, &answer.fault);
-	if (message->code >> 5 == 2 && operation->was_refused)
+	if (message->code >> 5 == 2 && operation->was_refused && operation->root == NULL)
 		prefer(operation);
 	*ret_answer = answer;
 }
@@ -289,8 +308,8 @@ bool operation_message_wrote_lifetime(const struct operation *operation, uint8_t
 {
 	const struct operation_request *request = &operation->request;
 
-	if (code != COAP_CODE(2, 4) || !has_records(request) || !shape_of(request)->is_writing ||
-	    !has_one_account(&operation->entry->device))
+	if (code != COAP_CODE(2, 4) || operation->root != NULL || !has_records(request) ||
+	    !shape_of(request)->is_writing || !has_one_account(&operation->entry->device))
 		return false;
 	for (size_t i = 0; i < request->records.count; i++) {
 		const struct lwm2m_path path = request->records.at[i].path;

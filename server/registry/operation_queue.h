@@ -14,6 +14,7 @@ struct operation {
 	struct arena *arena;              /* of itself, and of all that it needs until its end */
 	const struct model *model;        /* as the device has it */
 	struct operation_request request; /* a copy in the arena */
+	const char *root;                 /* "/d01" of an end device; NULL without a prefix */
 	struct coap_message message;      /* what is sent, in the format that is tried */
 	size_t attempt;                   /* which format that is */
 	bool was_sent;                    /* the device may have seen it */

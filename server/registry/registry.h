@@ -87,8 +87,8 @@ MUST_CHECK enum err registry_set_awake(struct registry *registry, const char *en
                                        struct store_done done);
 /* As if the device had de-registered. ERR_NOT_FOUND. */
 MUST_CHECK enum err registry_remove(struct registry *registry, const char *endpoint);
-/* The definitions in the versions that the device has: those that it registered, else those that its version of LwM2M
- * implies. See model_view. ERR_NOMEM. */
+/* The definitions in the versions that the device has (those that it registered, else those that its version of
+ * LwM2M implies), with the path in front of its names. See model_view. ERR_NOMEM. */
 MUST_CHECK enum err device_model(const struct device *device, const struct model *model, struct arena *arena,
                                  const struct model **ret_model);
 /* How often a rule of tolerance was applied to the device since the server started; 65535: so often or more. */

@@ -436,6 +436,7 @@ static void document_is_the_request_again(void **state)
 	before.accept = FORMAT_TLV;
 	before.arguments = "0='a'";
 	before.attributes = "pmin=1&pmax";
+	before.prefix = "d01";
 	assert_int_equal(deferred_document_write(bench->arena, &before, &text, NULL), ERR_NONE);
 	assert_int_equal(deferred_document_read(bench->arena, text, &after), ERR_NONE);
 	assert_int_equal(after.operation, LWM2M_WRITE_PARTIAL);
@@ -445,6 +446,7 @@ static void document_is_the_request_again(void **state)
 	assert_int_equal(after.accept, FORMAT_TLV);
 	assert_string_equal(after.arguments, before.arguments);
 	assert_string_equal(after.attributes, before.attributes);
+	assert_string_equal(after.prefix, "d01");
 	assert_int_equal(after.records.count, before.records.count);
 	for (size_t i = 0; i < before.records.count; i++) {
 		assert_true(path_equal(after.records.at[i].path, records[i].path));

@@ -128,7 +128,7 @@ static void enabler_implies_the_versions_of_its_own_objects(void **state)
 	struct registry_lab *lab = *state;
 	struct arena *arena = arena_create(1 << 16);
 	const struct device_object objects[] = { { 3, 0, 0 }, { 7, 0, 0 } };
-	struct device device = { .version = "1.2", .objects = objects, .object_count = 2 };
+	struct device device = { .version = "1.2", .root = "", .objects = objects, .object_count = 2 };
 	const struct model *model;
 
 	assert_int_equal(model_add_ddf(lab->model,

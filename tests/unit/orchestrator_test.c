@@ -101,7 +101,7 @@ static struct {
 
 const struct device *registry_find(const struct registry *registry, const char *endpoint)
 {
-	static const struct device device = { .endpoint = ENDPOINT };
+	static const struct device device = { .endpoint = ENDPOINT, .version = "1.1", .root = "" };
 	return device_play.is_there && strcmp(endpoint, ENDPOINT) == 0 ? &device : NULL;
 }
 
@@ -135,8 +135,8 @@ void file_withdraw(struct registry *registry, const char *name)
 {
 }
 
-enum err file_uri(const struct registry *registry, const char *name, const char *endpoint, struct arena *arena,
-		  const char **ret_uri)
+enum err file_uri(const struct registry *registry, const char *name, const char *endpoint,
+		  struct arena *arena, const char **ret_uri)
 {
 	*ret_uri = arena_printf(arena, "coap://192.0.2.1/files/%s", name);
 	return *ret_uri == NULL ? ERR_NOMEM : ERR_NONE;

@@ -108,7 +108,7 @@ static void formats_follow_version_and_ct(void **state)
 		{ "/rd?ep=a&lt=60&lwm2m=1.1", "</>;ct=\"60 11542\",</1/0>,</3/0>", FORMAT_TLV },
 		{ "/rd?ep=a&lt=60&lwm2m=1.1", "</>;ct=\"11542 112\",</1/0>,</3/0>", FORMAT_SENML_CBOR },
 		{ "/rd?ep=a&lt=60&lwm2m=1.1", "</lwm2m>;rt=\"oma.lwm2m\",</lwm2m/1/0>,</lwm2m/3/0>",
-		  FORMAT_TLV },
+		  FORMAT_SENML_CBOR },
 	};
 	struct registry_lab *lab = *state;
 	struct lab_device device = device_open(lab);
