@@ -200,7 +200,7 @@ static bool is_value(const struct lwm2m_value *actual, const struct expected *ex
 	return false;
 }
 
-static enum verdict compare_records(struct vector *v, struct lwm2m_path base, struct lwm2m_records records)
+enum verdict compare_records(struct vector *v, struct lwm2m_path base, struct lwm2m_records records)
 {
 	char actual[PATH_TEXT_SIZE];
 
@@ -276,6 +276,11 @@ static enum err add_definition(struct vector *v, struct model *model, struct lwm
 	build_text(&b, "</Resources></Object></LWM2M>");
 	err = builder_bytes(&b, &xml);
 	return err == ERR_NONE ? model_add_ddf(model, xml, NULL) : err;
+}
+
+bool define_expected(struct vector *v, struct model *model, struct lwm2m_path base)
+{
+	return add_definition(v, model, base, NULL) == ERR_NONE;
 }
 
 /* The definitions for a vector whose payload does not tell types: `type` is what it says of the resource

@@ -40,6 +40,9 @@ vector_check check_attributes, check_ddf, check_ddf_file, check_execute_argument
 /* kind_lwm2m_formats.c */
 vector_check check_cbor, check_lwm2m_cbor, check_lwm2m_json, check_senml_cbor, check_senml_json, check_text,
 	check_tlv;
+/* kind_smartcard.c */
+vector_check check_pkcs15_application, check_pkcs15_directories, check_pkcs15_object, check_smartcard_file,
+	check_smartcard_trace;
 /* kind_gp.c, kind_se.c */
 vector_check check_aes_cmac, check_gp_data, check_scp03_kdf, check_scp03_session, check_expanded_script;
 
