@@ -14,7 +14,7 @@ static enum err model_of_version(struct arena *arena, const struct model *model,
 
 	*ret_model = model;
 	return model == NULL || object->major == 0 ? ERR_NONE
-						   : model_view(arena, model, &version, 1, ret_model);
+						   : model_view(arena, model, &version, 1, "", ret_model);
 }
 
 static bool is_among(const struct smartcard_object *objects, size_t count, uint16_t object)
