@@ -36,6 +36,8 @@ handler keysets_list, keyset_put, keyset_delete, credentials_list, credential_ge
 
 /* bootstrap.c */
 handler bootstrap_list, bootstrap_get, bootstrap_put, bootstrap_delete, bootstrap_start;
+/* smartcard.c */
+handler smartcard_get;
 
 /* events.c */
 handler events_stream;

@@ -133,6 +133,10 @@ static const struct route routes[] = {
 	  204, "" },
 	{ HTTP_DELETE, V1 "/bootstrap/{ep}", SCOPE_ADMIN, bootstrap_delete,
 	  "deleteBootstrap", "Removes the configuration of an endpoint, which then has the default one", "", "", 204, "" },
+	{ HTTP_GET,    V1 "/bootstrap/{ep}/smartcard", SCOPE_ADMIN, smartcard_get,
+	  "getSmartcard", "EF(LwM2M_Bootstrap) of a smartcard that the endpoint boots from, with its keys; with ?format=json all "
+	  "files of the card, and what they say",
+	  "format style private bootstrapServer directoryId fileId", "", 200, "application/octet-stream" },
 	{ HTTP_POST,   V1 "/bootstrap/{ep}/start", SCOPE_WRITE, bootstrap_start,
 	  "startBootstrap", "Server-initiated bootstrap: makes a registered device ask its bootstrap server (Execute of /1/x/9)",
 	  "instance", "", 204, "" },

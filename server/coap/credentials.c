@@ -245,6 +245,13 @@ bool credentials_has(const struct credentials *credentials, const char *endpoint
 	return false;
 }
 
+const char *credentials_psk_identity(const struct credentials *credentials, const char *endpoint)
+{
+	const struct credential *credential = find_endpoint(credentials, CREDENTIAL_KIND_PSK, endpoint);
+
+	return credential == NULL ? NULL : credential->identity + 1;
+}
+
 const struct secret *credentials_key(const struct credentials *credentials, const char *endpoint)
 {
 	const struct credential *credential = find_endpoint(credentials, CREDENTIAL_KIND_PSK, endpoint);

@@ -38,6 +38,8 @@ const char *oscore_identity_print(struct bytes kid, struct bytes kid_context, ch
 bool credentials_has(const struct credentials *credentials, const char *endpoint);
 /* The pre-shared key of an endpoint name, borrowed until the next change; NULL: it has none. */
 const struct secret *credentials_key(const struct credentials *credentials, const char *endpoint);
+/* And its identity. */
+const char *credentials_psk_identity(const struct credentials *credentials, const char *endpoint);
 /* Grows with every change: whoever has looked up a key sees whether to look again. */
 uint64_t credentials_changes(const struct credentials *credentials);
 

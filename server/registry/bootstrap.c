@@ -4,6 +4,7 @@
 
 #include "bootstrap_session.h"
 #include "format.h"
+#include "store.h"
 #include "vault.h"
 
 /* ---- formats ---- */
@@ -53,6 +54,22 @@ enum err bootstrap_open_sealed(const struct vault *vault, struct arena *arena, c
 	char *context = context_of(arena, endpoint);
 
 	return context == NULL ? ERR_NOMEM : vault_open_sealed(vault, arena, context, sealed, ret_document);
+}
+
+enum err bootstrap_fetch(struct store *store, const struct vault *vault, struct arena *arena,
+			 const char *endpoint, bool *ret_is_for_all, struct bytes *ret_document)
+{
+	struct bootstrap_row row;
+	enum err err = store_read_bootstrap(store, arena, endpoint, &row);
+	bool is_for_all = err == ERR_NOT_FOUND;
+
+	if (is_for_all)
+		err = store_read_bootstrap(store, arena, "", &row);
+	if (err == ERR_NONE)
+		err = bootstrap_open_sealed(vault, arena, row.endpoint, row.sealed, ret_document);
+	if (err == ERR_NONE)
+		*ret_is_for_all = is_for_all;
+	return err;
 }
 
 /* ---- the endpoint ---- */

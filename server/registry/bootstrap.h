@@ -51,4 +51,9 @@ MUST_CHECK enum err bootstrap_seal(const struct vault *vault, struct arena *aren
 MUST_CHECK enum err bootstrap_open_sealed(const struct vault *vault, struct arena *arena, const char *endpoint,
 					  struct bytes sealed, struct bytes *ret_document);
 
+/* The configuration of an endpoint: its own, else the one of all. May block: for a worker. ERR_NOT_FOUND: there is
+ * neither; ERR_DENIED as above. */
+MUST_CHECK enum err bootstrap_fetch(struct store *store, const struct vault *vault, struct arena *arena,
+				    const char *endpoint, bool *ret_is_for_all, struct bytes *ret_document);
+
 #endif

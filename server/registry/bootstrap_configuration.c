@@ -1,6 +1,8 @@
 /* LwM2M Core TS 1.1, 6.1.7.6 and appendix E.1, E.2: what makes a configuration consistent */
 #include "bootstrap_configuration.h"
 
+#include <stdio.h>
+
 #include "path.h"
 
 #define ACCESS_CREATE 16
@@ -49,27 +51,33 @@ static const struct {
 	{ "coaps+tcp://", true },
 };
 
+enum err bootstrap_check_uri(const char *uri, enum security_mode mode, const char *name, struct fault *fault)
+{
+	bool wants_security = mode != SECURITY_NOSEC;
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t length = strlen(schemes[i].prefix);
+
+		if (strncmp(uri, schemes[i].prefix, length) != 0)
+			continue;
+		if (uri[length] == 0 || strchr(":/?#", uri[length]) != NULL)
+			return fault_set(fault, ERR_MALFORMED, "%s: has no host", name);
+		if (schemes[i].is_secure != wants_security)
+			return fault_set(fault, ERR_MALFORMED, "%s: %s does not go with security.mode %s",
+					 name, schemes[i].prefix, wants_security ? "psk" : "nosec");
+		return ERR_NONE;
+	}
+	return fault_set(fault, ERR_MALFORMED,
+			 "%s: must begin with coap://, coaps://, coap+tcp:// or coaps+tcp://", name);
+}
+
 static enum err check_uri(const struct checking *checking, size_t i)
 {
 	const struct bootstrap_server *server = &checking->configuration->servers[i];
-	bool wants_security = server->mode != SECURITY_NOSEC;
+	char name[40];
 
-	for (size_t j = 0; j < sizeof(schemes) / sizeof(schemes[0]); j++) {
-		size_t length = strlen(schemes[j].prefix);
-
-		if (strncmp(server->uri, schemes[j].prefix, length) != 0)
-			continue;
-		if (server->uri[length] == 0 || strchr(":/?#", server->uri[length]) != NULL)
-			return fault_set(checking->fault, ERR_MALFORMED, "servers[%zu].uri: has no host", i);
-		if (schemes[j].is_secure != wants_security)
-			return fault_set(checking->fault, ERR_MALFORMED,
-					 "servers[%zu].uri: %s does not go with security.mode %s", i,
-					 schemes[j].prefix, wants_security ? "psk" : "nosec");
-		return ERR_NONE;
-	}
-	return fault_set(checking->fault, ERR_MALFORMED,
-			 "servers[%zu].uri: must begin with coap://, coaps://, coap+tcp:// or coaps+tcp://",
-			 i);
+	snprintf(name, sizeof(name), "servers[%zu].uri", i);
+	return bootstrap_check_uri(server->uri, server->mode, name, checking->fault);
 }
 
 static enum err check_uniqueness(const struct checking *checking, size_t i)

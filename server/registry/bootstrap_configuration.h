@@ -88,6 +88,9 @@ MUST_CHECK enum err bootstrap_configuration_check(const struct model *model,
 MUST_CHECK enum err bootstrap_configuration_check_key(const struct bootstrap_configuration *configuration,
 						      const struct secret *bootstrap_key, struct fault *fault);
 
+/* Whether a URI is one of LwM2M over CoAP, and fits the mode: part of the above. ERR_MALFORMED begins with `name`. */
+MUST_CHECK enum err bootstrap_check_uri(const char *uri, enum security_mode mode, const char *name, struct fault *fault);
+
 /* Whether a resource holds a key, which is never shown. */
 bool bootstrap_is_secret(struct lwm2m_path path);
 

@@ -152,20 +152,12 @@ static void errand_free(struct errand *errand)
 	free(errand);
 }
 
-/* The endpoint's own configuration, else the one of all. */
 static enum err fetch(void *arg)
 {
 	struct errand *errand = arg;
-	struct bootstrap_row row;
-	enum err err = store_read_bootstrap(errand->store, errand->arena, errand->endpoint, &row);
 
-	if (err == ERR_NOT_FOUND) {
-		errand->is_for_all = true;
-		err = store_read_bootstrap(errand->store, errand->arena, "", &row);
-	}
-	return err != ERR_NONE ? err
-			       : bootstrap_open_sealed(errand->vault, errand->arena, row.endpoint, row.sealed,
-						       &errand->document);
+	return bootstrap_fetch(errand->store, errand->vault, errand->arena, errand->endpoint,
+			       &errand->is_for_all, &errand->document);
 }
 
 static enum err read_configuration(struct bootstrap_session *session, const struct errand *errand,
