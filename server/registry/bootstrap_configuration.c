@@ -263,10 +263,10 @@ static enum err check_read(const struct checking *checking, size_t i)
 {
 	const struct lwm2m_path path = checking->configuration->reads[i];
 
-	return path.depth >= 1 && path.depth <= 2 && (path.object == 1 || path.object == 2)
+	return path.depth == 0 || (path.depth <= 2 && (path.object == 1 || path.object == 2))
 		       ? ERR_NONE
 		       : fault_set(checking->fault, ERR_MALFORMED,
-				   "read[%zu]: must be object 1 or 2, or an instance of it", i);
+				   "read[%zu]: must be /, object 1 or 2, or an instance of it", i);
 }
 
 /* ---- the whole ---- */

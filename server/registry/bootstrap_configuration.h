@@ -12,7 +12,7 @@
  *  "acl": [{"object": 3, "instance": 0, "owner": 101, "rights": {"101": 31, "0": 1}}],
  *  "delete": ["/"],                                                   before anything is written; [] for nothing
  *  "objects": [{"path": "/11/0", "resources": {"0": "internet"}}],
- *  "read": ["/1"]                                                     afterwards, for the outcome
+ *  "read": ["/", "/1"]                                                afterwards, for the outcome; / is a Discover
  * }
  *
  * The account of the bootstrap server itself is the device's: nothing here touches it. */

@@ -315,7 +315,8 @@ enum err bootstrap_plan_make(struct arena *arena, const struct bootstrap_configu
 	if (err != ERR_NONE)
 		return err;
 	for (size_t i = 0; i < configuration->read_count; i++)
-		add_step(&planning, BOOTSTRAP_READ, configuration->reads[i], no_records);
+		add_step(&planning, configuration->reads[i].depth == 0 ? BOOTSTRAP_DISCOVER : BOOTSTRAP_READ,
+			 configuration->reads[i], no_records);
 	add_step(&planning, BOOTSTRAP_FINISH, (struct lwm2m_path){ .depth = 0 }, no_records);
 	*ret_plan = (struct bootstrap_plan){ planning.steps, planning.count };
 	return ERR_NONE;

@@ -96,29 +96,47 @@ static enum err compose_finish(struct bootstrap_session *session, const struct b
 
 /* ---- answers ---- */
 
-/* A device that has no Bootstrap-Discover is taken for what devices usually are. */
+/* What was read goes into the outcome; what was refused too. */
+static struct builder *add_outcome(struct bootstrap_session *session, const struct coap_message *message)
+{
+	struct builder *b = &session->reads;
+	char path[PATH_TEXT_SIZE];
+
+	build_printf(b, "%s{\"path\":\"%s\",\"code\":\"%u.%02u\"", b->len > 0 ? "," : "",
+		     path_print(step_of(session)->path, path), message->code >> 5, message->code & 31u);
+	return b;
+}
+
+/* The first is what the plan is made from: a device that has no Bootstrap-Discover is taken for what devices
+ * usually are. A later one is for the outcome. */
 static void take_discover(struct bootstrap_session *session, const struct coap_message *message)
 {
+	if (session->is_planned) {
+		struct builder *b = add_outcome(session, message);
+
+		build_text(b, ",\"links\":");
+		build_json_string(b, message->code == COAP_CODE(2, 5) ? message->payload : bytes_of(NULL, 0));
+		build_u8(b, '}');
+		return;
+	}
 	if (message->code != COAP_CODE(2, 5) ||
 	    bootstrap_found_read(session->arena, message->payload, &session->found, NULL) != ERR_NONE)
 		session->found = bootstrap_found_unknown();
 }
 
-/* What was read goes into the outcome; what was refused too. */
 static void take_read(struct bootstrap_session *session, const struct coap_message *message)
 {
 	const struct bootstrap_step *step = step_of(session);
 	const struct model *model = session->bootstrap->parts.model;
 	const struct format *format = format_find(message->content_format);
-	struct builder *b = &session->reads;
 	struct lwm2m_records records = { .count = 0 };
-	char path[PATH_TEXT_SIZE];
+	struct builder *b;
 
 	if (message->code == COAP_CODE(2, 5) && format != NULL &&
 	    format->read(session->arena, model, step->path, message->payload, &records, NULL) != ERR_NONE)
 		records.count = 0;
-	build_printf(b, "%s{\"path\":\"%s\",\"code\":\"%u.%02u\",\"resources\":", b->len > 0 ? "," : "",
-		     path_print(step->path, path), message->code >> 5, message->code & 31u);
+	b = add_outcome(session, message);
+	build_text(b, ",\"resources\":");
 	build_records_json(b, model, records);
 	build_u8(b, '}');
 }

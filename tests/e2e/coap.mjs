@@ -5,7 +5,7 @@ import { withPatience } from './process.mjs';
 
 export const types = { CON: 0, NON: 1, ACK: 2, RST: 3 };
 export const methods = { GET: 1, POST: 2, PUT: 3, DELETE: 4 };
-export const options = { observe: 6, locationPath: 8, uriPath: 11, contentFormat: 12, uriQuery: 15, accept: 17 };
+export const options = { observe: 6, locationPath: 8, uriPath: 11, contentFormat: 12, uriQuery: 15, accept: 17, block2: 23 };
 
 function nibble(number) {
 	if (number < 13)
@@ -84,6 +84,7 @@ export class CoapClient {
 			socket.once('error', reject);
 			socket.connect(Number(url.port), host, resolve);
 		});
+		socket.unref(); // a test that failed ends without closing it
 		return new CoapClient(socket);
 	}
 

@@ -79,9 +79,9 @@ function jsonOf(name, value) {
 
 // ---- TLV ----
 
-const kinds = { instance: 0, resourceInstance: 1, multiple: 2, resource: 3 };
+export const kinds = { instance: 0, resourceInstance: 1, multiple: 2, resource: 3 };
 
-function tlv(kind, id, value) {
+export function tlv(kind, id, value) {
 	const width = value.length < 8 ? 0 : value.length < 256 ? 1 : value.length < 65536 ? 2 : 3;
 	const head = [(kind << 6) | (id > 255 ? 0x20 : 0) | (width << 3) | (width === 0 ? value.length : 0)];
 	head.push(...(id > 255 ? [id >> 8, id & 255] : [id]));
@@ -90,7 +90,7 @@ function tlv(kind, id, value) {
 	return Buffer.concat([Buffer.from(head), value]);
 }
 
-function readTlv(bytes) {
+export function readTlv(bytes) {
 	const elements = [];
 	for (let at = 0; at < bytes.length;) {
 		const type = bytes[at++], idWidth = type & 0x20 ? 2 : 1, lengthWidth = (type >> 3) & 3;

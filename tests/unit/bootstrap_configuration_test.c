@@ -239,7 +239,7 @@ static void names_the_member_that_is_wrong(void **state)
 		/* the rest */
 		{ "{" ONE ", 'delete': ['/1/0/1']}", "delete[0]:" },
 		{ "{" ONE ", 'delete': ['x']}", "delete[0]: must be a path" },
-		{ "{" ONE ", 'read': ['/0']}", "read[0]: must be object 1 or 2" },
+		{ "{" ONE ", 'read': ['/0']}", "read[0]: must be /, object 1 or 2" },
 		{ "{" ONE ", 'objects': [{'path': '/1/0', 'resources': {'2': 1}}]}",
 		  "objects[0].path: object 1" },
 		{ "{" ONE ", 'objects': [{'path': '/11', 'resources': {'2': 1}}]}",

@@ -265,6 +265,25 @@ static void writes_access_control_and_reads_it_back(void **state)
 	expect_in_event(bench, "{\"path\":\"/1\",\"code\":\"4.05\",\"resources\":[]}");
 }
 
+static void discovers_afterwards_when_told_to(void **state)
+{
+	struct bench *bench = *state;
+
+	configure(bench, "a", ONE ",\"delete\":[],\"read\":[\"/\"]}");
+	assert_int_equal(ask(bench, COAP_POST, "/bs?ep=a"), COAP_CODE(2, 4));
+	answer_discover(bench, "</>;lwm2m=1.1,</0/0>");
+	await(bench, COAP_PUT, "0/1");
+	answer(bench, COAP_CODE(2, 4));
+	await(bench, COAP_PUT, "1/0");
+	answer(bench, COAP_CODE(2, 4));
+	answer_discover(bench, "</0/1>;ssid=101;uri=\"coap://a\"");
+	await(bench, COAP_POST, "bs");
+	answer(bench, COAP_CODE(2, 4));
+	await_event(bench, "bootstrap.finished");
+	expect_in_event(bench, "\"read\":[{\"path\":\"/\",\"code\":\"2.05\","
+			       "\"links\":\"</0/1>;ssid=101;uri=\\\"coap://a\\\"\"}]");
+}
+
 static void the_default_is_for_those_without_their_own(void **state)
 {
 	struct bench *bench = *state;
@@ -532,6 +551,7 @@ int main(void)
 		IN_BENCH(a_repeated_bootstrap_writes_to_the_same_instances),
 		IN_BENCH(a_device_without_discover_keeps_its_instance_0),
 		IN_BENCH(writes_access_control_and_reads_it_back),
+		IN_BENCH(discovers_afterwards_when_told_to),
 		IN_BENCH(the_default_is_for_those_without_their_own),
 		IN_BENCH(the_preferred_format_comes_first),
 		IN_BENCH(other_formats_are_refused),
