@@ -1,13 +1,12 @@
 #include "plugin_host.h"
 
-#include <dirent.h>
-#include <dlfcn.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "log.h"
+#include "plugin_module.h"
 #include "schema.h"
 #include "step_out.h"
 
@@ -16,8 +15,8 @@
 #define LOG_TEXT_SIZE 512
 
 struct plugin {
-	void *library;
-	const struct cardea_plugin *table;
+	struct plugin_module module;
+	const struct cardea_plugin *table; /* the module's */
 	void *self;
 	struct cardea_host { /* the server as this plugin sees it */
 		struct plugin_host *host;
@@ -32,7 +31,7 @@ struct service {
 
 struct plugin_host {
 	struct cardea_host_api api;
-	struct plugin plugins[MAX_PLUGINS];
+	struct plugin plugins[MAX_PLUGINS + 1]; /* one more for that which is refused */
 	size_t plugin_count;
 	struct service services[MAX_SERVICES];
 	size_t service_count;
@@ -145,20 +144,6 @@ static enum err add_objects(const struct plugin *plugin, struct model *model, st
 	return ERR_NONE;
 }
 
-static enum err check_table(const struct plugin_host *host, const struct cardea_plugin *table,
-			    struct fault *fault)
-{
-	if (table->abi != CARDEA_PLUGIN_ABI || table->size < sizeof(struct cardea_plugin))
-		return fault_set(fault, ERR_UNSUPPORTED, "it is built for plugin ABI %u, this server has %u",
-				 table->abi, CARDEA_PLUGIN_ABI);
-	if (table->name == NULL || table->summary == NULL || table->open == NULL || table->close == NULL)
-		return fault_set(fault, ERR_MALFORMED, "name, summary, open or close is missing");
-	for (size_t i = 0; i < host->plugin_count; i++)
-		if (strcmp(host->plugins[i].table->name, table->name) == 0)
-			return fault_set(fault, ERR_CONFLICT, "a plugin %s is loaded already", table->name);
-	return ERR_NONE;
-}
-
 static enum err open_plugin(struct plugin_host *host, struct plugin *plugin, const json_t *config,
 			    struct fault *fault)
 {
@@ -172,58 +157,41 @@ static enum err open_plugin(struct plugin_host *host, struct plugin *plugin, con
 	return err == ERR_NONE ? ERR_NONE : fault_set(fault, err, "it does not open: %s", err_name(err));
 }
 
-static enum err load(struct plugin_host *host, const char *path, const json_t *config, struct model *model,
-		     struct fault *fault)
+static enum err check_is_new(const struct plugin_host *host, const char *name, struct fault *fault)
 {
 	if (host->plugin_count == MAX_PLUGINS)
 		return fault_set(fault, ERR_LIMIT, "more than %d plugins", MAX_PLUGINS);
+	for (size_t i = 0; i < host->plugin_count; i++)
+		if (strcmp(host->plugins[i].table->name, name) == 0)
+			return fault_set(fault, ERR_CONFLICT, "a plugin %s is loaded already", name);
+	return ERR_NONE;
+}
+
+struct loading {
+	struct plugin_host *host;
+	const json_t *config;
+	struct model *model;
+};
+
+static enum err take_module(void *self, const struct plugin_module *module, struct fault *fault)
+{
+	const struct loading *loading = self;
+	struct plugin_host *host = loading->host;
 	struct plugin *plugin = &host->plugins[host->plugin_count];
-	plugin->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (plugin->library == NULL)
-		return fault_set(fault, ERR_IO, "%s", dlerror());
-	plugin->table = dlsym(plugin->library, "cardea_plugin");
-	enum err err = plugin->table != NULL
-			       ? check_table(host, plugin->table, fault)
-			       : fault_set(fault, ERR_MALFORMED, "it has no symbol cardea_plugin");
+	enum err err = check_is_new(host, module->table->name, fault);
+	*plugin = (struct plugin){ .module = *module, .table = module->table };
 	if (err == ERR_NONE)
-		err = open_plugin(host, plugin, config, fault);
+		err = open_plugin(host, plugin, loading->config, fault);
 	if (err != ERR_NONE) {
-		dlclose(plugin->library);
+		plugin_module_close(&plugin->module);
 		return err;
 	}
 	host->plugin_count++;
-	err = add_objects(plugin, model, fault);
+	err = add_objects(plugin, loading->model, fault);
 	if (err == ERR_NONE)
 		err = add_operations(host, plugin, fault);
 	if (err == ERR_NONE)
 		err = add_package_kinds(host, plugin, fault);
-	return err;
-}
-
-static int is_plugin_file(const struct dirent *entry)
-{
-	size_t length = strlen(entry->d_name);
-	return length > 3 && strcmp(entry->d_name + length - 3, ".so") == 0;
-}
-
-static enum err load_folder(struct plugin_host *host, const char *folder, const json_t *config,
-			    struct model *model, struct fault *fault)
-{
-	struct dirent **entries;
-	int count = scandir(folder, &entries, is_plugin_file, alphasort);
-	if (count < 0)
-		return fault_set(fault, ERR_NOT_FOUND, "plugin folder %s cannot be read", folder);
-	enum err err = ERR_NONE;
-	for (int i = 0; i < count; i++) {
-		char path[4096];
-		struct fault reason = { .kind = ERR_NONE };
-		snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name);
-		if (err == ERR_NONE && (err = load(host, path, config, model, &reason)) != ERR_NONE)
-			fault_set(fault, err, "plugin %s: %s", entries[i]->d_name,
-				  reason.text[0] != 0 ? reason.text : err_name(err));
-		free(entries[i]);
-	}
-	free(entries);
 	return err;
 }
 
@@ -248,7 +216,8 @@ enum err plugin_host_create(const char *plugin_dir, const char *config_text, str
 		.log = log_line,
 	};
 	step_out_calls(&host->api);
-	enum err err = load_folder(host, plugin_dir, config, model, fault);
+	struct loading loading = { host, config, model };
+	enum err err = plugin_module_open_all(plugin_dir, take_module, &loading, fault);
 	json_decref(config);
 	if (err != ERR_NONE) {
 		plugin_host_free(host);
@@ -265,7 +234,7 @@ void plugin_host_free(struct plugin_host *host)
 	while (host->plugin_count > 0) {
 		struct plugin *plugin = &host->plugins[--host->plugin_count];
 		plugin->table->close(plugin->self);
-		dlclose(plugin->library);
+		plugin_module_close(&plugin->module);
 	}
 	free(host->operations);
 	free(host->kinds);
