@@ -20,7 +20,7 @@ zip\.h                          plugins/.*|tests/.*
 jansson\.h                      server/core/(config|json_text)\.c|server/lwm2m/.*|server/registry/.*(json|document).*|server/jobs/.*|api/.*|plugins/.*|tests/.*
 '
 # A folder includes only from those before it in this list; server/include is the installed <cardea/...>.
-arrows='server/base server/core db server/coap server/lwm2m server/registry server/jobs api server'
+arrows='server/base server/core db server/coap server/lwm2m server/registry server/jobs api api/cli server'
 top_level='meson.build meson_options.txt server plugins api db web deploy tests docs README.md LICENSE CHANGELOG.md CONTRIBUTING.md'
 
 passed=0 failed=0

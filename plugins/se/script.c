@@ -3,19 +3,6 @@
 
 #include <cardea/tlv.h>
 
-enum {
-	TAG_COMMAND_SCRIPT = 0xAA,
-	TAG_COMMAND_SCRIPT_INDEFINITE = 0xAE,
-	TAG_RESPONSE_SCRIPT = 0xAB,
-	TAG_RESPONSE_SCRIPT_INDEFINITE = 0xAF,
-	TAG_COMMAND = 0x22,
-	TAG_RESPONSE = 0x23,
-	TAG_EXECUTED_COUNT = 0x80,
-	TAG_IMMEDIATE_ACTION = 0x81,
-	TAG_CHAINING = 0x83,
-	TAG_BAD_FORMAT = 0x90,
-};
-
 #define INDEFINITE_LENGTH 0x80
 
 size_t script_command_size(size_t command_size)
@@ -49,40 +36,44 @@ enum err script_build(struct arena *arena, const struct bytes *commands, size_t 
 	return builder_bytes(&b, ret_script);
 }
 
-/* ---- response ---- */
+/* ---- both ---- */
 
-/* The elements inside the template, without the two zeros that end the indefinite form. */
-static enum err open_template(struct bytes script, struct reader *ret_elements, bool *ret_is_indefinite,
-			      struct fault *fault)
+enum err script_open(struct bytes script, struct script_template *ret_template, struct fault *fault)
 {
 	struct reader r = reader_of(script);
+	const uint8_t first = peek_u8(&r);
+	struct script_template template = {
+		.is_response = first == TAG_RESPONSE_SCRIPT || first == TAG_RESPONSE_SCRIPT_INDEFINITE,
+		.is_indefinite =
+			first == TAG_COMMAND_SCRIPT_INDEFINITE || first == TAG_RESPONSE_SCRIPT_INDEFINITE,
+	};
 	uint32_t tag;
-	struct bytes content;
 
-	if (peek_u8(&r) == TAG_RESPONSE_SCRIPT_INDEFINITE) {
+	if (script.len == 0)
+		return fault_set(fault, ERR_MALFORMED, "the script is empty");
+	if (!template.is_response && !template.is_indefinite && first != TAG_COMMAND_SCRIPT)
+		return fault_set(fault, ERR_MALFORMED, "a script begins with AA, AB, AE or AF, not with %02X",
+				 first);
+	if (template.is_indefinite) {
 		read_u8(&r);
 		if (read_u8(&r) != INDEFINITE_LENGTH || reader_left(&r) < 2)
-			return fault_set(fault, ERR_MALFORMED,
-					 "response script AF is not of indefinite length");
-		content = read_bytes(&r, reader_left(&r) - 2);
+			return fault_set(fault, ERR_MALFORMED, "script %02X is not of indefinite length",
+					 first);
+		template.elements = read_bytes(&r, reader_left(&r) - 2);
 		if (read_u16(&r) != 0)
 			return fault_set_at(fault, ERR_MALFORMED, script.len - 2,
-					    "response script AF does not end with 0000");
-		*ret_is_indefinite = true;
-	} else {
-		if (!read_tlv(&r, &tag, &content))
-			return fault_set(fault, ERR_MALFORMED, "response script is cut short");
-		if (tag != TAG_RESPONSE_SCRIPT)
-			return fault_set(fault, ERR_MALFORMED,
-					 "response script begins with tag %X, not AB or AF", (unsigned)tag);
-		if (!reader_done(&r))
-			return fault_set_at(fault, ERR_MALFORMED, script.len - reader_left(&r),
-					    "%zu bytes after the response script", reader_left(&r));
-		*ret_is_indefinite = false;
+					    "script %02X does not end with 0000", first);
+	} else if (!read_tlv(&r, &tag, &template.elements)) {
+		return fault_set(fault, ERR_MALFORMED, "script %02X is cut short", first);
+	} else if (!reader_done(&r)) {
+		return fault_set_at(fault, ERR_MALFORMED, script.len - reader_left(&r),
+				    "%zu bytes after script %02X", reader_left(&r), first);
 	}
-	*ret_elements = reader_of(content);
+	*ret_template = template;
 	return ERR_NONE;
 }
+
+/* ---- response ---- */
 
 static size_t count_responses(struct reader r)
 {
@@ -136,14 +127,17 @@ static enum err take_refusal(struct script_response *response, uint32_t tag, str
 enum err script_response_parse(struct bytes script, struct arena *arena, struct script_response *ret_response,
 			       struct fault *fault)
 {
-	struct script_response response = { 0 };
-	struct reader r;
-	enum err err = open_template(script, &r, &response.is_indefinite, fault);
+	struct script_template template;
+	enum err err = script_open(script, &template, fault);
 	uint32_t tag;
 	struct bytes value;
 
 	if (err != ERR_NONE)
 		return err;
+	if (!template.is_response)
+		return fault_set(fault, ERR_MALFORMED, "a script of commands, not of responses");
+	struct script_response response = { .is_indefinite = template.is_indefinite };
+	struct reader r = reader_of(template.elements);
 	struct response *responses = arena_alloc_array(arena, count_responses(r) + 1, sizeof(*responses));
 	if (responses == NULL)
 		return ERR_NOMEM;

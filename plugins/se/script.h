@@ -5,6 +5,28 @@
 
 #include "apdu.h"
 
+enum script_tag {
+	TAG_COMMAND_SCRIPT = 0xAA,
+	TAG_COMMAND_SCRIPT_INDEFINITE = 0xAE,
+	TAG_RESPONSE_SCRIPT = 0xAB,
+	TAG_RESPONSE_SCRIPT_INDEFINITE = 0xAF,
+	TAG_COMMAND = 0x22,
+	TAG_RESPONSE = 0x23,
+	TAG_EXECUTED_COUNT = 0x80,
+	TAG_IMMEDIATE_ACTION = 0x81,
+	TAG_ERROR_ACTION = 0x82,
+	TAG_CHAINING = 0x83,
+	TAG_BAD_FORMAT = 0x90,
+};
+
+struct script_template {
+	bool is_response, is_indefinite;
+	struct bytes elements;
+};
+
+/* What stands around the elements of a script of either direction. ERR_MALFORMED. */
+MUST_CHECK enum err script_open(struct bytes script, struct script_template *ret_template, struct fault *fault);
+
 struct script_response {
 	bool is_indefinite;
 	bool has_executed_count, has_bad_format, has_immediate_action, has_chaining;

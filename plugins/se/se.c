@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine.h"
+#include "explain.h"
 #include "load_file.h"
 #include "operations.h"
 
@@ -105,6 +106,14 @@ static const struct cardea_package_kind packages[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct cardea_explainer explainers[] = {
+	{ "apdu", "A command or an answer of a smart card", explain_apdu },
+	{ "script", "A remote command script (TS 102 226) of either direction", explain_script },
+	{ "tlv", "Data objects of a GlobalPlatform card", explain_tlv },
+	{ "cap", "A load file: Java Card CAP or GlobalPlatform", explain_cap },
+	{ NULL, NULL, NULL },
+};
+
 extern const struct cardea_plugin cardea_plugin;
 __attribute__((visibility("default"))) const struct cardea_plugin cardea_plugin = {
 	.abi = CARDEA_PLUGIN_ABI,
@@ -114,6 +123,7 @@ __attribute__((visibility("default"))) const struct cardea_plugin cardea_plugin 
 	.objects = objects,
 	.operations = operations,
 	.packages = packages,
+	.explainers = explainers,
 	.open = se_open,
 	.close = free,
 };

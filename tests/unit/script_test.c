@@ -37,12 +37,12 @@ static void assert_refused(const char *text, const char *words)
 
 static void responses_that_do_not_add_up_are_refused(void **state)
 {
-	assert_refused("", "cut short");
+	assert_refused("", "is empty");
 	assert_refused("AB", "cut short");
 	assert_refused("AB0780010123026132FF", "1 bytes after");
 	assert_refused("AB0723059000", "cut short");
 	assert_refused("AB0423059000", "runs past its end");
-	assert_refused("AA0423029000", "tag AA");
+	assert_refused("AA0423029000", "a script of commands");
 	assert_refused("AF8023029000", "does not end with 0000");
 	assert_refused("AF81", "not of indefinite length");
 	assert_refused("AB0323016A", "no status word");

@@ -16,7 +16,7 @@
 #include "error.h"
 #include "lwm2m.h"
 
-#define CARDEA_PLUGIN_ABI 1     /* bump with any change below, in the same commit as its CHANGELOG line */
+#define CARDEA_PLUGIN_ABI 2     /* bump with any change below, in the same commit as its CHANGELOG line */
 
 typedef struct cardea_host cardea_host;         /* the server, as this plugin sees it */
 typedef struct cardea_out cardea_out;           /* the answer of one step */
@@ -133,12 +133,22 @@ struct cardea_package_kind {
 	                    struct fault *fault);
 };
 
+/* One row per kind of bytes that the plugin can explain to a person who looks into a trace or a dump. */
+struct cardea_explainer {
+	const char *name;               /* "apdu" */
+	const char *summary;
+	/* Appends lines of UTF-8 to `text`, each with its line feed, as far as the content can be read; pure and quick. On
+	 * ERR_MALFORMED what could be read is there, and `fault` says what is wrong after it. */
+	enum err (*explain)(struct bytes content, struct builder *text, struct fault *fault);
+};
+
 struct cardea_plugin {
 	uint32_t abi, size;             /* CARDEA_PLUGIN_ABI, sizeof(struct cardea_plugin) */
 	const char *name, *summary;
 	const char *const *objects;     /* DDF definitions (XML); each list ends with NULL or a NULL name */
 	const struct cardea_operation *operations;
 	const struct cardea_package_kind *packages;
+	const struct cardea_explainer *explainers;
 	/* `config` is the plugin's section of the configuration as JSON. */
 	enum err (*open)(const struct cardea_host_api *, cardea_host *, const char *config, void **ret_self);
 	void (*close)(void *self);      /* accepts NULL */

@@ -1,0 +1,171 @@
+/* What the plugin says about bytes of a card, and where it stops when they are wrong. */
+#include "explain.h"
+
+#include "se_test.h"
+
+typedef enum err explainer(struct bytes content, struct builder *text, struct fault *fault);
+
+static struct arena *arena;
+
+static int open_arena(void **state)
+{
+	arena = arena_create(1 << 20);
+	return arena == NULL;
+}
+
+static int close_arena(void **state)
+{
+	arena_free(arena);
+	return 0;
+}
+
+/* The whole text; `words` of the fault, or NULL when all of it is good. */
+static const char *explained(explainer *explain, const char *hex, const char *words)
+{
+	struct builder text = builder_in(arena);
+	struct fault fault = { .kind = ERR_NONE };
+	struct bytes content;
+
+	assert_int_equal(bytes_from_hex(arena, hex, &content), ERR_NONE);
+	assert_int_equal(explain(content, &text, &fault), words == NULL ? ERR_NONE : ERR_MALFORMED);
+	if (words != NULL && strstr(fault.text, words) == NULL)
+		fail_msg("%s", fault.text);
+	build_u8(&text, 0);
+	assert_false(text.bad);
+	return (const char *)text.at;
+}
+
+static void assert_says(const char *text, const char *line)
+{
+	if (strstr(text, line) == NULL)
+		fail_msg("\"%s\" is not in:\n%s", line, text);
+}
+
+static void installation_is_told_field_by_field(void **state)
+{
+	const char *text = explained(explain_apdu,
+				     "80E60C002707D0D1D2D3D4D50108D0D1D2D3D4D5010108D0D1D2D3D4D50101"
+				     "0102"
+				     "09C90100EF04C80207D0"
+				     "00"
+				     "00",
+				     NULL);
+
+	assert_says(text, "INSTALL [for install and make selectable]");
+	assert_says(text, "  CLA 80  GlobalPlatform, channel 0, no secure messaging\n");
+	assert_says(text, "  P1  0C  for make selectable, for install\n");
+	assert_says(text, "  load file AID  D0D1D2D3D4D501 (7 bytes)\n");
+	assert_says(text, "    cvm-management\n");
+	assert_says(text, "      C8 non-volatile memory for data  2000\n");
+	assert_says(text, "  Le  00  as many as there are\n");
+}
+
+static void class_tells_channel_and_protection(void **state)
+{
+	assert_says(explained(explain_apdu,
+			      "84E4008018"
+			      "29F06AEC3180B3EFE91FF662310B945DE0D5FE66AD67A5B6",
+			      NULL),
+		    "channel 0, secure messaging\n");
+	assert_says(explained(explain_apdu, "C2CA006600", NULL), "channel 6, no secure messaging\n");
+	assert_says(explained(explain_apdu, "E3F24002084F0000000000000000", NULL),
+		    "channel 7, secure messaging\n");
+}
+
+static void content_of_keys_is_not_told(void **state)
+{
+	const char *text = explained(explain_apdu,
+				     "80D8008117"
+				     "20"
+				     "8010"
+				     "00112233445566778899AABBCCDDEEFF"
+				     "03AABBCC",
+				     NULL);
+
+	assert_says(text, "key of type 80\n");
+	assert_says(text, "key check value  AABBCC (3 bytes)\n");
+	assert_null(strstr(text, "00112233"));
+}
+
+static void answers_have_their_status_in_words(void **state)
+{
+	assert_says(explained(explain_apdu, "6A88", NULL), "SW  6A88  referenced data not found\n");
+	assert_says(explained(explain_apdu,
+			      "E3124F07A0000001510000"
+			      "9F700107"
+			      "C5039EFE80"
+			      "9000",
+			      NULL),
+		    "C5 privileges  9EFE80 (3 bytes)\n      security-domain\n");
+}
+
+static void objects_are_named_by_where_they_stand(void **state)
+{
+	assert_says(explained(explain_tlv,
+			      "E3"
+			      "03"
+			      "840101",
+			      NULL),
+		    "84 executable module AID  01 (1 byte)");
+	assert_says(explained(explain_tlv,
+			      "6F"
+			      "03"
+			      "840101",
+			      NULL),
+		    "84 application or file AID  01 (1 byte)");
+	assert_says(explained(explain_tlv, "06092A864886FC6B040255", NULL), "1.2.840.114283.4.2.85");
+}
+
+static void scripts_are_told_command_by_command(void **state)
+{
+	const char *text = explained(explain_script,
+				     "AE80"
+				     "220580CA006600"
+				     "830101"
+				     "0000",
+				     NULL);
+
+	assert_says(text, "command script of indefinite length");
+	assert_says(text, "command 1\n    GET DATA 0066\n");
+	assert_says(text, "script chaining  01 (1 byte)\n");
+	assert_says(explained(explain_script,
+			      "AB06800101"
+			      "900101",
+			      NULL),
+		    "refused: unknown tag in the script\n");
+}
+
+static void what_can_be_read_stands_before_the_fault(void **state)
+{
+	assert_says(explained(explain_apdu, "80E60C000507D0D1D2D3", "ends inside its field load file AID"),
+		    "INSTALL [for install and make selectable]");
+	assert_says(explained(explain_tlv,
+			      "4F01AA"
+			      "4F05BB",
+			      "does not end inside"),
+		    "4F AID  AA (1 byte)\n");
+	assert_says(explained(explain_script,
+			      "AA0C"
+			      "220580CA006600"
+			      "220380CA00",
+			      "no whole header"),
+		    "GET DATA 0066");
+	(void)explained(explain_tlv, "", "there are no bytes");
+	(void)explained(explain_script, "A0", "begins with AA, AB, AE or AF");
+	(void)explained(explain_cap, "0102", "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(installation_is_told_field_by_field),
+		cmocka_unit_test(class_tells_channel_and_protection),
+		cmocka_unit_test(content_of_keys_is_not_told),
+		cmocka_unit_test(answers_have_their_status_in_words),
+		cmocka_unit_test(objects_are_named_by_where_they_stand),
+		cmocka_unit_test(scripts_are_told_command_by_command),
+		cmocka_unit_test(what_can_be_read_stands_before_the_fault),
+	};
+
+	return cmocka_run_group_tests(tests, open_arena, close_arena);
+}
