@@ -12,6 +12,7 @@
 
 struct loop;
 struct endpoint;
+struct certificates;
 struct credentials;
 struct oscore_numbers;
 
@@ -96,6 +97,7 @@ struct endpoint_handlers {
 struct endpoint_settings {
 	const char *coap_listen, *coaps_listen; /* comma lists of address:port, port 0 for any free one; "" for none */
 	const struct credentials *credentials;  /* borrowed; needed for coaps */
+	const struct certificates *certificates;        /* borrowed; NULL: coaps with pre-shared keys only */
 	struct oscore_numbers *oscore_numbers;  /* borrowed; NULL: no OSCORE */
 	uint32_t ack_timeout_ms, max_retransmit;        /* RFC 7252 4.8 */
 	uint32_t block_size;                    /* 16 to 1024 */

@@ -1,5 +1,6 @@
 #include "credentials.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -15,9 +16,11 @@ struct credential {
 struct credentials {
 	struct credential *by_endpoint, *by_identity;
 	uint64_t changes;
+	bool accepts_issued;
 };
 
-static const enum credential_kind kinds[] = { CREDENTIAL_KIND_PSK, CREDENTIAL_KIND_OSCORE };
+static const enum credential_kind kinds[] = { CREDENTIAL_KIND_PSK, CREDENTIAL_KIND_OSCORE,
+					      CREDENTIAL_KIND_X509 };
 
 enum err credentials_create(struct credentials **ret_credentials)
 {
@@ -45,11 +48,9 @@ static void credential_free(struct credential *credential)
 /* ---- names ---- */
 
 /* A name with its kind in front, as the indexes have it; hashed and compared as bytes. */
-#define NAME_MAX_BYTES 512
-
-static size_t name_of(enum credential_kind kind, const char *name, char to[static NAME_MAX_BYTES])
+static size_t name_of(enum credential_kind kind, const char *name, char to[static CREDENTIAL_NAME_SIZE])
 {
-	const size_t len = strnlen(name, NAME_MAX_BYTES - 2);
+	const size_t len = strnlen(name, CREDENTIAL_NAME_SIZE - 2);
 
 	to[0] = (char)kind;
 	memcpy(to + 1, name, len);
@@ -60,7 +61,7 @@ static size_t name_of(enum credential_kind kind, const char *name, char to[stati
 static struct credential *find_endpoint(const struct credentials *credentials, enum credential_kind kind,
 					const char *endpoint)
 {
-	char name[NAME_MAX_BYTES];
+	char name[CREDENTIAL_NAME_SIZE];
 	const size_t len = name_of(kind, endpoint, name);
 	struct credential *credential = NULL;
 
@@ -72,7 +73,7 @@ static struct credential *find_endpoint(const struct credentials *credentials, e
 static struct credential *find_identity(const struct credentials *credentials, enum credential_kind kind,
 					const char *identity)
 {
-	char name[NAME_MAX_BYTES];
+	char name[CREDENTIAL_NAME_SIZE];
 	const size_t len = name_of(kind, identity, name);
 	struct credential *credential = NULL;
 
@@ -83,7 +84,7 @@ static struct credential *find_identity(const struct credentials *credentials, e
 
 static char *copy_name(enum credential_kind kind, const char *name)
 {
-	char text[NAME_MAX_BYTES];
+	char text[CREDENTIAL_NAME_SIZE];
 
 	return name_of(kind, name, text) > 0 ? strdup(text) : NULL;
 }
@@ -104,6 +105,25 @@ const char *oscore_identity_print(struct bytes kid, struct bytes kid_context,
 		to[len++] = digits[byte & 15];
 	}
 	to[len] = 0;
+	return to;
+}
+
+const char *x509_identity_of_print(const uint8_t print[SHA256_SIZE], char to[static CREDENTIAL_NAME_SIZE])
+{
+	size_t len = (size_t)snprintf(to, CREDENTIAL_NAME_SIZE, "sha256:");
+
+	for (size_t i = 0; i < SHA256_SIZE; i++)
+		len += (size_t)snprintf(to + len, CREDENTIAL_NAME_SIZE - len, "%02X", print[i]);
+	return to;
+}
+
+const char *x509_identity_of_issuer(const char *endpoint, const char *issuer,
+				    char to[static CREDENTIAL_NAME_SIZE])
+{
+	const int len = snprintf(to, CREDENTIAL_NAME_SIZE, "name:%s,issuer:%s", endpoint, issuer);
+
+	if (len >= CREDENTIAL_NAME_SIZE)
+		to[0] = 0;
 	return to;
 }
 
@@ -198,6 +218,20 @@ enum err credentials_put_oscore(struct credentials *credentials, const char *end
 	return put(credentials, CREDENTIAL_KIND_OSCORE, endpoint, identity, credential);
 }
 
+enum err credentials_put_x509(struct credentials *credentials, const char *endpoint, const char *identity)
+{
+	struct credential *credential = calloc(1, sizeof(*credential));
+
+	return credential == NULL ? ERR_NOMEM
+				  : put(credentials, CREDENTIAL_KIND_X509, endpoint, identity, credential);
+}
+
+void credentials_accept_issued(struct credentials *credentials, bool is_enough)
+{
+	credentials->accepts_issued = is_enough;
+	credentials->changes++;
+}
+
 void credentials_remove(struct credentials *credentials, enum credential_kind kind, const char *endpoint)
 {
 	struct credential *credential = find_endpoint(credentials, kind, endpoint);
@@ -235,6 +269,18 @@ enum err credentials_find_oscore(const struct credentials *credentials, struct b
 	*ret_endpoint = credential->endpoint + 1;
 	*ret_keys = credential->oscore;
 	return ERR_NONE;
+}
+
+const char *credentials_find_x509(const struct credentials *credentials, const char *identity)
+{
+	const struct credential *credential = find_identity(credentials, CREDENTIAL_KIND_X509, identity);
+
+	return credential == NULL ? NULL : credential->endpoint + 1;
+}
+
+bool credentials_accepts_issued(const struct credentials *credentials)
+{
+	return credentials->accepts_issued;
 }
 
 bool credentials_has(const struct credentials *credentials, const char *endpoint)

@@ -109,7 +109,7 @@ static void replace_session(struct peer *peer, struct session *session)
 /* The device is reached by this session from now on. False: without memory. */
 static bool take_name(struct dtls *dtls, struct session *session, const char *name)
 {
-	struct bytes kept = dtls_context_kept(session->ssl);
+	struct bytes kept = identity_kept(session->ssl);
 
 	session->name = strdup(name);
 	session->kept = malloc(kept.len);
@@ -148,7 +148,7 @@ static void session_opened(struct session *session)
 	struct dtls *dtls = session->endpoint->dtls;
 	const struct endpoint_handlers *handlers = &dtls->endpoint->handlers;
 	const struct coap_address address = peer_key_address(&session->route.key);
-	const char *name = dtls_context_endpoint(dtls->context, dtls_context_kept(session->ssl));
+	const char *name = identity_endpoint(&dtls->context->identities, identity_kept(session->ssl));
 	struct peer *peer = session->peer;
 
 	if (name == NULL) {
@@ -156,7 +156,7 @@ static void session_opened(struct session *session)
 		dtls_abandon(session);
 		return;
 	}
-	session->checked = credentials_changes(dtls->context->credentials);
+	session->checked = credentials_changes(dtls->context->identities.credentials);
 	session->is_open = true;
 	leave_handshakes(dtls, session);
 	(void)SSL_free_buffers(session->ssl);
@@ -241,12 +241,13 @@ static void hello_arrived(struct dtls *dtls, const struct route *from, struct by
 /* Whether the key that the session was made with still is the device's. */
 static bool is_allowed(struct dtls *dtls, struct session *session)
 {
-	const uint64_t changes = credentials_changes(dtls->context->credentials);
+	const uint64_t changes = credentials_changes(dtls->context->identities.credentials);
 
 	if (session->checked == changes)
 		return true;
 	session->checked = changes;
-	const char *name = dtls_context_endpoint(dtls->context, bytes_of(session->kept, session->kept_len));
+	const char *name =
+		identity_endpoint(&dtls->context->identities, bytes_of(session->kept, session->kept_len));
 	return name != NULL && strcmp(name, session->name) == 0;
 }
 
@@ -291,8 +292,8 @@ enum err dtls_create(struct endpoint *endpoint, struct dtls **ret_dtls, struct f
 	if (dtls == NULL)
 		return fault_set(fault, ERR_NOMEM, "no memory for DTLS");
 	dtls->endpoint = endpoint;
-	enum err err =
-		dtls_context_create(endpoint->settings.credentials, endpoint->loop, &dtls->context, fault);
+	enum err err = dtls_context_create(endpoint->settings.credentials, endpoint->settings.certificates,
+					   endpoint->loop, &dtls->context, fault);
 	if (err == ERR_NONE)
 		err = session_create(endpoint, dtls->context, &dtls->listener);
 	if (err != ERR_NONE) {

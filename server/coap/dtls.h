@@ -1,9 +1,10 @@
-/* DTLS 1.2 with devices (RFC 6347; LwM2M Transport TS 1.1, 5.2), by OpenSSL: pre-shared keys, the cookie before any
- * state, resumption, and a known identity accepted from a new address.
+/* DTLS 1.2 with devices (RFC 6347; LwM2M Transport TS 1.1, 5.2), by OpenSSL: pre-shared keys and certificates, the cookie
+ * before any state, resumption, and a known identity accepted from a new address.
  *
  *   dtls.c          which session a datagram belongs to; new ones, and old ones replaced
  *   session.c       one session: its handshake, its records, its end
- *   dtls_context.c  what all have in common: suites, keys, cookies, tickets
+ *   dtls_context.c  what all have in common: suites, cookies
+ *   identity.c      whose session it is, by its key or certificate; and of a ticket
  *
  * A session lives on its peer. While a new handshake of the same address is under way the old session goes on; it is
  * replaced when the handshake has completed, so that a spoofed ClientHello cannot end it. */

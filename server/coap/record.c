@@ -40,9 +40,9 @@ static const struct suite {
 	uint8_t tag_bytes;
 	const char *cipher;
 } suites[] = {
-	{ 0xC0A8, CCM, 8, "AES-128-CCM" },
-	{ 0xC0A4, CCM, 16, "AES-128-CCM" },
-	{ 0x00A8, GCM, 16, "AES-128-GCM" },
+	{ 0xC0A8, CCM, 8, "AES-128-CCM" },  { 0xC0A4, CCM, 16, "AES-128-CCM" },
+	{ 0x00A8, GCM, 16, "AES-128-GCM" }, { 0xC0AE, CCM, 8, "AES-128-CCM" }, /* and with certificates */
+	{ 0xC0AC, CCM, 16, "AES-128-CCM" }, { 0xC02B, GCM, 16, "AES-128-GCM" },
 };
 #define SUITE_COUNT (sizeof(suites) / sizeof(suites[0]))
 

@@ -29,7 +29,7 @@ struct session {
 	struct timer timer;             /* of the handshake */
 	int64_t begun_ms;
 	char *name;                     /* endpoint name of the credential; NULL until the handshake has completed */
-	uint8_t *kept;                  /* of key and identity: dtls_context_kept */
+	uint8_t *kept;                  /* of who it is with: identity_kept */
 	size_t kept_len;
 	uint64_t checked;               /* credentials_changes when the key was looked up */
 	bool is_open, is_quiet;         /* quiet: ends without a word */
