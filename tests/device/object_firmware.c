@@ -250,15 +250,16 @@ enum err firmware_start(struct device *device)
 	return err == ERR_NONE ? enter(device, FIRMWARE_IDLE, FIRMWARE_SUCCESS) : err;
 }
 
-/* The new firmware starts, or it is found that it does not. */
+/* The new firmware starts, or it is found that it does not: then the package is still there. */
 static void end_update(struct device *device)
 {
 	enum firmware_result result = ordered_failure(device, true);
+	enum firmware_state state = result == FIRMWARE_FAILED ? FIRMWARE_DOWNLOADED : FIRMWARE_IDLE;
 
 	if (result == FIRMWARE_INITIAL)
 		device->wish = WISH_REBOOT;
 	else
-		device->save_error = enter(device, FIRMWARE_IDLE, result);
+		device->save_error = enter(device, state, result);
 }
 
 int64_t firmware_step(struct device *device)
