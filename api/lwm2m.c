@@ -194,14 +194,38 @@ void lwm2m_read(struct http_request *request)
 	start_plain(request, LWM2M_READ);
 }
 
+/* The query is what the device gets as its query. */
+static void start_with_query(struct http_request *request, enum lwm2m_operation kind, bool needs_some)
+{
+	struct fault fault = { .kind = ERR_NONE };
+	struct operation_request operation = nothing;
+	struct builder b = builder_in(request->arena);
+	struct bytes text;
+	operation.operation = kind;
+	enum err err = path_of(request, &operation.path, &fault);
+	http_build_query(request, queue_names, &b);
+	build_u8(&b, 0);
+	if (err == ERR_NONE)
+		err = builder_bytes(&b, &text);
+	if (err == ERR_NONE && needs_some && text.len == 1)
+		err = fault_set(&fault, ERR_MALFORMED, "query: no attribute, as in ?pmin=10");
+	operation.attributes = err == ERR_NONE && text.len > 1 ? (const char *)text.at : NULL;
+	lwm2m_start(request, &operation, err, &fault);
+}
+
 void lwm2m_discover(struct http_request *request)
 {
-	start_plain(request, LWM2M_DISCOVER);
+	start_with_query(request, LWM2M_DISCOVER, false);
 }
 
 void lwm2m_observe(struct http_request *request)
 {
-	start_plain(request, LWM2M_OBSERVE);
+	start_with_query(request, LWM2M_OBSERVE, false);
+}
+
+void lwm2m_attributes(struct http_request *request)
+{
+	start_with_query(request, LWM2M_WRITE_ATTRIBUTES, true);
 }
 
 void lwm2m_cancel_observation(struct http_request *request)
@@ -268,23 +292,5 @@ void lwm2m_post(struct http_request *request)
 		err = operation.operation == LWM2M_EXECUTE
 			      ? arguments_of(request, &operation.arguments, &fault)
 			      : lwm2m_body(request, &operation, &fault);
-	lwm2m_start(request, &operation, err, &fault);
-}
-
-void lwm2m_attributes(struct http_request *request)
-{
-	struct fault fault = { .kind = ERR_NONE };
-	struct operation_request operation = nothing;
-	struct builder b = builder_in(request->arena);
-	struct bytes text;
-	operation.operation = LWM2M_WRITE_ATTRIBUTES;
-	enum err err = path_of(request, &operation.path, &fault);
-	http_build_query(request, queue_names, &b);
-	build_u8(&b, 0);
-	if (err == ERR_NONE)
-		err = builder_bytes(&b, &text);
-	if (err == ERR_NONE && text.len == 1)
-		err = fault_set(&fault, ERR_MALFORMED, "query: no attribute, as in ?pmin=10");
-	operation.attributes = err == ERR_NONE ? (const char *)text.at : NULL;
 	lwm2m_start(request, &operation, err, &fault);
 }

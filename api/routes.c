@@ -18,9 +18,10 @@ static const struct route routes[] = {
 	  "removeDevice", "Removes a registration, as if the device had de-registered", "", "", 204, "" },
 
 	{ HTTP_GET,    V1 "/devices/{ep}/lwm2m/{path}/discover", SCOPE_READ, lwm2m_discover,
-	  "discover", "Discover: what is below a path, with its attributes", "queue priority prefix", "", 200, "Links" },
+	  "discover", "Discover: what is below a path, with its attributes", "depth queue priority prefix", "", 200, "Links" },
 	{ HTTP_PUT,    V1 "/devices/{ep}/lwm2m/{path}/observe", SCOPE_WRITE, lwm2m_observe,
-	  "observe", "Observes a path: its notifications become events", "queue priority", "", 200, "Records" },
+	  "observe", "Observes a path: its notifications become events; with attributes for this observation alone (LwM2M 1.2)",
+	  "pmin pmax gt lt st epmin epmax edge con hqmax queue priority", "", 200, "Records" },
 	{ HTTP_DELETE, V1 "/devices/{ep}/lwm2m/{path}/observe", SCOPE_WRITE, lwm2m_cancel_observation,
 	  "cancelObservation", "Ends an observation", "", "", 200, "Records" },
 	{ HTTP_PUT,    V1 "/devices/{ep}/lwm2m/{path}/attributes", SCOPE_WRITE, lwm2m_attributes,

@@ -74,6 +74,7 @@ enum err observation_request(const struct observation *observation, enum lwm2m_o
 		.path = observation->target.path,
 		.payload_format = FORMAT_NONE,
 		.accept = observation->format,
+		.attributes = observation->attributes,
 		.job_id = observation->job_id,
 	};
 	enum err err = observation_target_records(arena, &observation->target, &request.records);
@@ -84,6 +85,18 @@ enum err observation_request(const struct observation *observation, enum lwm2m_o
 }
 
 /* ---- coming and going ---- */
+
+static enum err set_attributes(struct observation *observation, const char *attributes)
+{
+	char *copy = attributes == NULL ? NULL : strdup(attributes);
+
+	if (attributes != NULL && copy == NULL)
+		return ERR_NOMEM;
+	free(observation->attributes);
+	observation->attributes = copy;
+	observation->target.attributes = copy;
+	return ERR_NONE;
+}
 
 /* In memory. ERR_NOMEM. */
 static enum err add(struct registry *registry, struct device_entry *entry, uint64_t token,
@@ -102,8 +115,13 @@ static enum err add(struct registry *registry, struct device_entry *entry, uint6
 	observation->job_id = job_id;
 	observation->target = *target;
 	observation->target.names = observation->names;
+	if (set_attributes(observation, target->attributes) != ERR_NONE) {
+		free(observation);
+		return ERR_NOMEM;
+	}
 	HASH_ADD(hh, registry->by_token, token, sizeof(observation->token), observation);
 	if (observation->hh.tbl == NULL) {
+		free(observation->attributes);
 		free(observation);
 		return ERR_NOMEM;
 	}
@@ -118,6 +136,7 @@ static void forget(struct registry *registry, struct observation *observation)
 	HASH_DELETE(hh, registry->by_token, observation);
 	LL_DELETE(observation->entry->observations, observation);
 	observation->entry->observation_count--;
+	free(observation->attributes);
 	free(observation);
 }
 
@@ -145,6 +164,8 @@ enum err observation_keep(struct registry *registry, struct device_entry *entry,
 
 	if (observation == NULL)
 		err = add(registry, entry, token, target, job_id, &observation);
+	else
+		err = set_attributes(observation, target->attributes);
 	if (err != ERR_NONE)
 		return err;
 	observation->format = format;

@@ -18,7 +18,8 @@ struct observation {
 	uint32_t number;                        /* Observe option of the last notification, and when it came */
 	int64_t heard_ms;
 	UT_hash_handle hh;
-	struct lwm2m_path names[];              /* of the target */
+	char *attributes;                       /* of the target; owned */
+	struct lwm2m_path names[];              /* of the target too */
 };
 
 struct observation *observation_by_token(const struct registry *registry, uint64_t token);

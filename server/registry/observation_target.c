@@ -7,7 +7,7 @@
 enum err observation_target_of(struct arena *arena, const struct operation_request *request,
 			       struct observation_target *ret_target)
 {
-	struct observation_target target = { .path = request->path };
+	struct observation_target target = { .path = request->path, .attributes = request->attributes };
 	struct lwm2m_path *names;
 
 	if (request->path.depth == 0)
@@ -60,11 +60,24 @@ enum err observation_target_print(struct arena *arena, const struct observation_
 	build_text(&b, path_print(target->path, path));
 	for (size_t i = 0; i < target->name_count; i++)
 		build_printf(&b, ",%s", path_print(target->names[i], path));
+	if (target->attributes != NULL)
+		build_printf(&b, "?%s", target->attributes);
 	build_u8(&b, 0);
 	err = builder_bytes(&b, &text);
 	if (err == ERR_NONE)
 		*ret_text = (const char *)text.at;
 	return err;
+}
+
+/* The rest, after a question mark; NULL where there is none. */
+static enum err read_attributes(struct arena *arena, const char *text, const char **ret_attributes)
+{
+	const char *mark = strchr(text, '?');
+
+	if (mark == NULL)
+		return ERR_NONE;
+	*ret_attributes = arena_strdup(arena, mark + 1);
+	return *ret_attributes == NULL ? ERR_NOMEM : ERR_NONE;
 }
 
 /* Up to the next comma, which is skipped. */
@@ -83,12 +96,14 @@ enum err observation_target_parse(struct arena *arena, const char *text,
 {
 	struct lwm2m_path *names = arena_alloc_array(arena, OBSERVATION_TARGET_MAX_NAMES, sizeof(*names));
 	struct observation_target target = { .names = names };
-	struct reader r = reader_of(bytes_of_text(text));
+	struct reader r = reader_of(bytes_first(bytes_of_text(text), strcspn(text, "?")));
 	enum err err;
 
 	if (names == NULL)
 		return ERR_NOMEM;
-	err = path_parse(read_part(&r), &target.path, NULL);
+	err = read_attributes(arena, text, &target.attributes);
+	if (err == ERR_NONE)
+		err = path_parse(read_part(&r), &target.path, NULL);
 	while (err == ERR_NONE && reader_left(&r) > 0) {
 		if (target.name_count == OBSERVATION_TARGET_MAX_NAMES)
 			return ERR_MALFORMED;

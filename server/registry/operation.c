@@ -158,6 +158,20 @@ static enum err check_composite(const struct device *device, const struct operat
 	return ERR_NONE;
 }
 
+/* Those of an Observe and of a Discover came with LwM2M 1.2. */
+static enum err check_parameters(const struct device *device, const struct operation_request *request,
+				 struct fault *fault)
+{
+	bool may_have = request->operation == LWM2M_OBSERVE || request->operation == LWM2M_DISCOVER;
+
+	if (may_have && request->attributes != NULL &&
+	    format_choice_minor(bytes_of_text(device->version)) < 2)
+		return fault_set(fault, ERR_UNSUPPORTED,
+				 "%s with parameters needs LwM2M 1.2, the device speaks %s",
+				 rules[request->operation].name, device->version);
+	return ERR_NONE;
+}
+
 static enum err check_body(const struct operation_request *request, struct fault *fault)
 {
 	bool has_payload = request->payload_format != FORMAT_NONE, has_records = request->records.count > 0;
@@ -177,6 +191,8 @@ static enum err check(const struct model *model, const struct device *device,
 
 	if (err == ERR_NONE && is_composite(request))
 		err = check_composite(device, request, fault);
+	if (err == ERR_NONE)
+		err = check_parameters(device, request, fault);
 	if (err == ERR_NONE)
 		err = check_body(request, fault);
 	if (err == ERR_NONE)
@@ -260,6 +276,47 @@ static enum err normalize_attributes(struct arena *arena, const struct model *mo
 	return *text == NULL ? ERR_NOMEM : ERR_NONE;
 }
 
+/* What an Observe brings along counts for it alone: there is nothing to unset. */
+static enum err normalize_conditions(struct arena *arena, const struct model *model, struct lwm2m_path path,
+				     const char **text, struct fault *fault)
+{
+	struct attributes attributes;
+	enum err err = normalize_attributes(arena, model, path, text, fault);
+
+	if (err == ERR_NONE)
+		err = attributes_parse(bytes_of_text(*text), &attributes, fault);
+	for (size_t i = 0; err == ERR_NONE && i < ATTRIBUTE_COUNT; i++) {
+		if (attributes.at[i].unset)
+			err = fault_set(fault, ERR_MALFORMED, "%s: an observation needs its value",
+					attribute_text((enum attribute_name)i));
+	}
+	return err;
+}
+
+/* LwM2M Core TS 1.2, 6.3.2: how many levels below the path; 3 from an object are the resource instances. */
+static enum err normalize_depth(const char *text, struct fault *fault)
+{
+	static const char *const all[] = { "depth=0", "depth=1", "depth=2", "depth=3" };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (strcmp(text, all[i]) == 0)
+			return ERR_NONE;
+	}
+	return fault_set(fault, ERR_MALFORMED, "%s: a Discover takes depth, 0 to 3", text);
+}
+
+static enum err normalize_parameters(struct arena *arena, const struct model *model,
+				     struct operation_request *request, struct fault *fault)
+{
+	if (request->operation == LWM2M_WRITE_ATTRIBUTES)
+		return normalize_attributes(arena, model, request->path, &request->attributes, fault);
+	if (request->operation == LWM2M_DISCOVER && request->attributes != NULL)
+		return normalize_depth(request->attributes, fault);
+	if (request->operation == LWM2M_OBSERVE && request->attributes != NULL)
+		return normalize_conditions(arena, model, request->path, &request->attributes, fault);
+	return ERR_NONE;
+}
+
 static enum err copy_request(struct arena *arena, const struct model *model,
 			     const struct operation_request *from, struct operation_request *ret_to,
 			     struct fault *fault)
@@ -277,8 +334,8 @@ static enum err copy_request(struct arena *arena, const struct model *model,
 		err = copy_text(arena, from->prefix, &copy.prefix);
 	if (err == ERR_NONE && from->operation == LWM2M_EXECUTE)
 		err = normalize_arguments(arena, &copy.arguments, fault);
-	if (err == ERR_NONE && from->operation == LWM2M_WRITE_ATTRIBUTES)
-		err = normalize_attributes(arena, model, from->path, &copy.attributes, fault);
+	if (err == ERR_NONE)
+		err = normalize_parameters(arena, model, &copy, fault);
 	if (err == ERR_NONE)
 		*ret_to = copy;
 	return err;
@@ -310,10 +367,11 @@ static struct operation *operation_create(const struct operation_request *reques
 
 /* ---- starting ---- */
 
-/* What is observed already is asked for again with its token; what is cancelled has to be there. */
+/* What is observed already is asked for again with its token; what is cancelled has to be there, and is named
+ * as it was asked for (RFC 7641, 3.6). */
 static enum err find_observation(struct device_entry *entry, struct operation *operation, struct fault *fault)
 {
-	const struct operation_request *request = &operation->request;
+	struct operation_request *request = &operation->request;
 	const struct observation *observation;
 	char text[PATH_TEXT_SIZE];
 	enum err err = observation_target_of(operation->arena, request, &operation->target);
@@ -323,9 +381,13 @@ static enum err find_observation(struct device_entry *entry, struct operation *o
 	observation = observation_find(entry, &operation->target, request->job_id);
 	if (observation != NULL)
 		operation->observation_token = observation->token;
-	else if (request->operation == LWM2M_CANCEL_OBSERVE)
+	if (observation != NULL && request->operation == LWM2M_CANCEL_OBSERVE)
+		return copy_text(operation->arena, observation->attributes, &request->attributes);
+	if (observation != NULL)
+		return ERR_NONE;
+	if (request->operation == LWM2M_CANCEL_OBSERVE)
 		return fault_set(fault, ERR_NOT_FOUND, "%s is not observed", path_print(request->path, text));
-	else if (entry->observation_count >= OBSERVATION_MAX)
+	if (entry->observation_count >= OBSERVATION_MAX)
 		return fault_set(fault, ERR_LIMIT, "the device has %d observations already", OBSERVATION_MAX);
 	return ERR_NONE;
 }

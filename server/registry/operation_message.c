@@ -15,20 +15,21 @@ struct shape {
 	uint8_t method, composite_method; /* 0: there is no composite form */
 	bool is_reading;                  /* its answer is values */
 	bool is_writing;                  /* its body is values */
+	bool has_query;                   /* attributes go along */
 };
 
 /* clang-format off */
 static const struct shape shapes[] = {
-	[LWM2M_READ]             = { COAP_GET,    COAP_FETCH,  true,  false },
-	[LWM2M_DISCOVER]         = { COAP_GET,    0,           false, false },
-	[LWM2M_WRITE_REPLACE]    = { COAP_PUT,    0,           false, true  },
-	[LWM2M_WRITE_PARTIAL]    = { COAP_POST,   COAP_IPATCH, false, true  },
-	[LWM2M_WRITE_ATTRIBUTES] = { COAP_PUT,    0,           false, false },
-	[LWM2M_EXECUTE]          = { COAP_POST,   0,           false, false },
-	[LWM2M_CREATE]           = { COAP_POST,   0,           false, true  },
-	[LWM2M_DELETE]           = { COAP_DELETE, 0,           false, false },
-	[LWM2M_OBSERVE]          = { COAP_GET,    COAP_FETCH,  true,  false },
-	[LWM2M_CANCEL_OBSERVE]   = { COAP_GET,    COAP_FETCH,  true,  false },
+	[LWM2M_READ]             = { COAP_GET,    COAP_FETCH,  true,  false, false },
+	[LWM2M_DISCOVER]         = { COAP_GET,    0,           false, false, true  },
+	[LWM2M_WRITE_REPLACE]    = { COAP_PUT,    0,           false, true,  false },
+	[LWM2M_WRITE_PARTIAL]    = { COAP_POST,   COAP_IPATCH, false, true,  false },
+	[LWM2M_WRITE_ATTRIBUTES] = { COAP_PUT,    0,           false, false, true  },
+	[LWM2M_EXECUTE]          = { COAP_POST,   0,           false, false, false },
+	[LWM2M_CREATE]           = { COAP_POST,   0,           false, true,  false },
+	[LWM2M_DELETE]           = { COAP_DELETE, 0,           false, false, false },
+	[LWM2M_OBSERVE]          = { COAP_GET,    COAP_FETCH,  true,  false, true  },
+	[LWM2M_CANCEL_OBSERVE]   = { COAP_GET,    COAP_FETCH,  true,  false, true  },
 };
 /* clang-format on */
 
@@ -166,7 +167,7 @@ enum err operation_message_of(struct arena *arena, const struct model *model, co
 	};
 	enum err err = add_path(arena, device->root, request->path, &message);
 
-	if (err == ERR_NONE && request->operation == LWM2M_WRITE_ATTRIBUTES)
+	if (err == ERR_NONE && shape->has_query && request->attributes != NULL)
 		err = add_parts(&message, request->attributes, '&', add_query);
 	if (err != ERR_NONE)
 		return fault_set(fault, err, "path or attributes are too long");

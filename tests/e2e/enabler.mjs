@@ -50,16 +50,16 @@ export class Seen {
 		return this.lab.rest.delete(this.base + path);
 	}
 
-	async discover(path) {
-		return (await this.lab.rest.get(`${this.base}${path}/discover`)).links.split(',');
+	async discover(path, query = '') {
+		return (await this.lab.rest.get(`${this.base}${path}/discover${query}`)).links.split(',');
 	}
 
 	attributes(path, query) {
 		return this.lab.rest.put(`${this.base}${path}/attributes?${query}`);
 	}
 
-	async observe(path) {
-		return values((await this.lab.rest.call('PUT', `${this.base}${path}/observe`)).json.resources);
+	async observe(path, query = '') {
+		return values((await this.lab.rest.call('PUT', `${this.base}${path}/observe${query}`)).json.resources);
 	}
 
 	cancel(path) {
@@ -96,9 +96,9 @@ export function enablerTest(id, title, options, body) {
 }
 
 // ... and against a device of a script, with the configuration of the case.
-export function scriptedTest(id, title, objects, body) {
+export function scriptedTest(id, title, objects, body, options = {}) {
 	labTest(`${id} ${title}`, {}, async (lab) => {
-		const device = await ScriptedDevice.register(lab, 'd', objects());
+		const device = await ScriptedDevice.register(lab, 'd', objects(), options);
 		await body(new Seen(lab), device, lab);
 		device.close();
 	});

@@ -257,6 +257,37 @@ scriptedTest('1.1-int-261', 'write-attributes on a multiple resource', configura
 	assert.equal((await seen.discover('3'))[0], '</3>;pmin=10;pmax=200');
 });
 
+// Configuration 4: with two batteries, and a server that has periods of its own.
+const configuration4 = () => {
+	const objects = configuration3();
+	Object.assign(objects[3][0], { 6: new Multiple({ 0: 1, 1: 2 }), 7: new Multiple({ 0: 0, 1: 0 }), 8: new Multiple({ 0: 0, 1: 0 }), 9: 0 });
+	return objects;
+};
+const of12 = { query: ['lwm2m=1.2', 'b=U', 'lt=600'] };
+const resources4 = ['</3/0/0>', '</3/0/1>', '</3/0/2>', '</3/0/3>', '</3/0/4>', '</3/0/6>;dim=2', '</3/0/7>;dim=2', '</3/0/8>;dim=2', '</3/0/9>',
+	'</3/0/11>;dim=1', '</3/0/16>'];
+
+scriptedTest('1.2-int-264', 'discover with depth 1', configuration4, async (seen, device) => {
+	assert.deepEqual(await seen.discover('3', '?depth=1'), ['</3>', '</3/0>']);
+	assert.deepEqual(device.requests.at(-1).query, ['depth=1']);
+	await seen.attributes('3/0', 'pmax=200');
+	assert.deepEqual(await seen.discover('3', '?depth=1'), ['</3>', '</3/0>;pmax=200']);
+}, of12);
+
+scriptedTest('1.2-int-266', 'discover with depth 3', configuration4, async (seen, device) => {
+	assert.deepEqual(await seen.discover('3', '?depth=2'), ['</3>', '</3/0>', ...resources4]);
+	await seen.attributes('3', 'pmin=10&pmax=200');
+	await seen.attributes('3/0/7', 'lt=1&gt=6&st=1');
+	await seen.attributes('3/0/7/1', 'gt=8');
+	const links = await seen.discover('3', '?depth=3');
+	assert.deepEqual(device.requests.at(-1).query, ['depth=3']);
+	assert.equal(links[0], '</3>;pmin=10;pmax=200');
+	for (const link of ['</3/0/6/0>', '</3/0/6/1>', '</3/0/7/0>', '</3/0/7/1>;gt=8', '</3/0/8/1>'])
+		assert.ok(links.includes(link), `${link} in ${links}`);
+	const voltage = links.find((link) => link.startsWith('</3/0/7>')).split(';').slice(1);
+	assert.deepEqual(voltage.sort(), ['dim=2', 'gt=6', 'lt=1', 'st=1']);
+}, of12);
+
 // ---- the Device object ----
 
 enablerTest('1.1-int-651', 'Device: access to its resources', {}, async (seen) => {

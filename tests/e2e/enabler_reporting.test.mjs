@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { enablerTest, notificationTimes, scriptedTest, values } from './enabler.mjs';
 import { types } from './coap.mjs';
+import { Multiple } from './scripted_device.mjs';
 
 const live = { 'live-every-ms': 100 };
 const ofPath = (path) => (data) => data.endpoint === 'd' && data.path === path;
@@ -127,3 +128,34 @@ for (const [format, version] of [['senml-cbor', '1.1'], ['senml-json', '1.2']]) 
 		events.close();
 	});
 }
+
+// A device that keeps to pmax: it tells the voltage again and again, by the parameters of the Observe before its attributes.
+async function tellsRegularly(device) {
+	const { pmax } = { ...device.attributes['3/0/7'], ...device.observations.get('3/0/7') };
+	return setInterval(() => device.change('3/0/7', device.objects[3][0][7]), pmax * 1000).unref();
+}
+
+const batteries = () => ({ 3: { 0: { 0: 'OMA', 7: new Multiple({ 0: 3800, 1: 5000 }), 8: new Multiple({ 0: 125, 1: 900 }) } } });
+const of12 = { query: ['lwm2m=1.2', 'b=U', 'lt=600'] };
+
+scriptedTest('1.2-int-312', 'observe with attributes as parameters', batteries, async (seen, device, lab) => {
+	const times = notificationTimes(lab, '/3/0/7', 2);
+	assert.deepEqual(await seen.observe('3/0/7', '?pmin=0&pmax=1'), { '/3/0/7/0': 3800, '/3/0/7/1': 5000 });
+	assert.deepEqual(device.requests.at(-1).query, ['pmin=0', 'pmax=1']);
+	const timer = await tellsRegularly(device);
+	await times;
+	clearInterval(timer);
+	await seen.cancel('3/0/7');
+	assert.deepEqual([device.requests.at(-1).observe, device.requests.at(-1).query], [1, ['pmin=0', 'pmax=1']]);
+}, of12);
+
+scriptedTest('1.2-int-313', 'parameters of Observe override attributes', batteries, async (seen, device, lab) => {
+	await seen.attributes('3/0/7', 'pmin=0&pmax=60');
+	const times = notificationTimes(lab, '/3/0/7', 2);
+	assert.deepEqual(await seen.observe('3/0/7', '?pmin=0&pmax=1'), { '/3/0/7/0': 3800, '/3/0/7/1': 5000 });
+	assert.deepEqual(device.attributes['3/0/7'], { pmin: '0', pmax: '60' });
+	const timer = await tellsRegularly(device);
+	const [, second] = await times;
+	assert.ok(second < 60000);
+	clearInterval(timer);
+}, of12);

@@ -1,4 +1,4 @@
-// A LwM2M 1.0 device in a few lines of script, which has whatever objects a test gives it and keeps every request that it
+// A LwM2M device in a few lines of script, which has whatever objects a test gives it and keeps every request that it
 // gets. It speaks TLV, text and LwM2M JSON; values are strings, whole numbers, Float, booleans, Buffers, Link, Multiple, or
 // a function, which is executed.
 import { CoapClient, encode, location, methods, options, types } from './coap.mjs';
@@ -116,6 +116,8 @@ const tlvOfInstance = (instance) => Buffer.concat(readable(instance).map(([id, v
 
 // ---- the device ----
 
+const parametersOf = (query) => Object.fromEntries(query.map((part) => part.split('=')));
+
 export class ScriptedDevice {
 	constructor(client, objects) {
 		Object.assign(this, { objects, requests: [], observations: new Map(), attributes: {}, number: 1 });
@@ -203,11 +205,11 @@ export class ScriptedDevice {
 
 	#get(request, ids, value, token) {
 		if (request.accept === formats.link)
-			return { answer: '2.05', list: [[options.contentFormat, Buffer.of(40)]], payload: this.#discover(ids) };
+			return { answer: '2.05', list: [[options.contentFormat, Buffer.of(40)]], payload: this.#discoverTo(ids, request.query) };
 		if (typeof value === 'function')
 			return { answer: '4.05' };
 		if (request.observe === 0)
-			this.observations.set(request.path, { token: Buffer.from(token), accept: request.accept });
+			this.observations.set(request.path, { token: Buffer.from(token), accept: request.accept, ...parametersOf(request.query) });
 		if (request.observe === 1)
 			this.observations.delete(request.path);
 		return this.#read(ids, request.accept, request.observe === 0 ? [[options.observe, Buffer.of(this.number)]] : []);
@@ -244,6 +246,19 @@ export class ScriptedDevice {
 					for (const [ri, single] of value instanceof Multiple ? Object.entries(value.values) : [[undefined, value]])
 						e.push(jsonOf([i, r, ri].filter((part) => part !== undefined).join('/'), single));
 		return { bn: `/${object}/`, e };
+	}
+
+	// To a depth below the path (LwM2M 1.2), 2 from an object being the resources.
+	#discoverTo(ids, query) {
+		const depth = parametersOf(query).depth;
+		if (depth === undefined)
+			return this.#discover(ids);
+		const resources = Object.entries(this.objects[ids[0]]).flatMap(([instance, one]) => Object.keys(one)
+			.map((resource) => [ids[0], instance, resource])).filter((path) => ids.every((id, i) => Number(path[i]) === id));
+		const all = [this.#discover(ids), ...resources.map((path) => this.#discover(path.map(Number)))].join().split(',');
+		const levels = (link) => link.slice(1, link.indexOf('>')).split('/').length - 1;
+		const byPath = new Map(all.filter((link) => levels(link) <= ids.length + Number(depth)).map((link) => [link.split(';')[0], link]));
+		return [...byPath].sort(([a], [b]) => a.slice(0, -1).localeCompare(b.slice(0, -1), 'en', { numeric: true })).map(([, link]) => link).join();
 	}
 
 	#discover(ids) {

@@ -19,7 +19,8 @@ static int close_arena(void **state)
 
 static void what_is_printed_can_be_read(void **state)
 {
-	static const char *const texts[] = { "/3", "/3/0/6/1", "/,/3/0/9", "/,/3/0/9,/1,/5/0" };
+	static const char *const texts[] = { "/3", "/3/0/6/1", "/3/0/9?pmin=1&pmax=9", "/,/3/0/9",
+					     "/,/3/0/9,/1,/5/0" };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct observation_target target, again;
@@ -50,7 +51,7 @@ static void targets_differ_in_path_names_and_their_order(void **state)
 
 static void refuses_what_is_no_target(void **state)
 {
-	static const char *const texts[] = { "", "/", "/3,/1", "/,", "/,/3/", "x", "/,/3,x" };
+	static const char *const texts[] = { "", "/", "/3,/1", "/,", "/,/3/", "x", "/,/3,x", "?pmin=1" };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct observation_target target;

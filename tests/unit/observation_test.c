@@ -1,5 +1,6 @@
 #include "registry_lab.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NOTHING bytes_of(NULL, 0)
@@ -162,6 +163,84 @@ static void second_observe_of_a_path_keeps_its_token(void **state)
 	assert_int_equal(observation_count(lab), 1);
 	assert_true(observe(lab, &device, 5) != token); /* a job has its own */
 	assert_int_equal(observation_count(lab), 2);
+	device_close(&device);
+}
+
+static void expect_query(const struct lab_device *device, const char *first, const char *second)
+{
+	assert_int_equal(device->message.query_count, 2);
+	assert_true(bytes_equal_text(device->message.query[0], first));
+	assert_true(bytes_equal_text(device->message.query[1], second));
+}
+
+/* An observation is renewed and ended with the attributes that it was asked for with, also after a restart.
+ */
+static void attributes_stay_with_their_observation(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	struct operation_request request = request_of(LWM2M_OBSERVE, 0);
+	uint64_t token;
+
+	device_register(lab, &device, "ep=a&lt=600&lwm2m=1.2");
+	request.attributes = "pmin=1&pmax=9";
+	assert_int_equal(operation_start(lab->registry, "a", &request, lab_answered, lab, 1, NULL), ERR_NONE);
+	device_await(lab, &device);
+	expect_query(&device, "pmin=1", "pmax=9");
+	token = device_token(&device);
+	device_answer(&device, COAP_CODE(2, 5), 1, FORMAT_TLV, VALUE(battery_50));
+	lab_until(lab, lab->answer.count == 1);
+
+	registry_lab_restart(lab);
+	device_register(lab, &device, "ep=a&lt=600&lwm2m=1.2");
+	device_await(lab, &device);
+	assert_true(device_token(&device) == token);
+	expect_query(&device, "pmin=1", "pmax=9");
+	device_answer(&device, COAP_CODE(2, 5), 1, FORMAT_TLV, VALUE(battery_50));
+
+	/* Others take their place. */
+	request.attributes = "pmin=2&pmax=5";
+	assert_int_equal(operation_start(lab->registry, "a", &request, lab_answered, lab, 2, NULL), ERR_NONE);
+	device_await(lab, &device);
+	assert_true(device_token(&device) == token);
+	expect_query(&device, "pmin=2", "pmax=5");
+	device_answer(&device, COAP_CODE(2, 5), 1, FORMAT_TLV, VALUE(battery_50));
+	lab_until(lab, lab->answer.id == 2);
+
+	request = request_of(LWM2M_CANCEL_OBSERVE, 0);
+	assert_int_equal(operation_start(lab->registry, "a", &request, lab_answered, lab, 3, NULL), ERR_NONE);
+	device_await(lab, &device);
+	assert_int_equal(device.message.observe, 1);
+	expect_query(&device, "pmin=2", "pmax=5");
+	device_close(&device);
+}
+
+static void attributes_of_an_observation_are_checked(void **state)
+{
+	/* clang-format off */
+	static const struct { const char *version, *attributes, *says; enum err err; } rows[] = {
+		{ "1.1", "pmin=1",         "needs LwM2M 1.2",      ERR_UNSUPPORTED },
+		{ "1.2", "pmin=9&pmax=1",  "pmin",                 ERR_MALFORMED   },
+		{ "1.2", "pmax",           "pmax: an observation", ERR_MALFORMED   },
+		{ "1.2", "colour=1",       "colour",               ERR_MALFORMED   },
+	};
+	/* clang-format on */
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	struct operation_request request = request_of(LWM2M_OBSERVE, 0);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char query[64];
+		struct fault fault = { 0 };
+
+		snprintf(query, sizeof(query), "ep=a&lt=600&lwm2m=%s", rows[i].version);
+		device_register(lab, &device, query);
+		request.attributes = rows[i].attributes;
+		assert_int_equal(operation_start(lab->registry, "a", &request, lab_answered, lab, 1, &fault),
+				 rows[i].err);
+		assert_non_null(strstr(fault.text, rows[i].says));
+	}
+	assert_int_equal(observation_count(lab), 0);
 	device_close(&device);
 }
 
@@ -546,6 +625,8 @@ int main(void)
 		lab_test(what_a_job_observes_is_no_event),
 		lab_test(answer_without_observe_is_not_kept),
 		lab_test(second_observe_of_a_path_keeps_its_token),
+		lab_test(attributes_stay_with_their_observation),
+		lab_test(attributes_of_an_observation_are_checked),
 		lab_test(unknown_token_is_refused),
 		lab_test(token_of_another_device_is_refused),
 		lab_test(overtaken_notification_is_dropped),

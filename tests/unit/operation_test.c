@@ -191,6 +191,31 @@ static void discover_asks_for_links_and_leaves_them_as_they_are(void **state)
 	device_close(&device);
 }
 
+static void discover_to_a_depth_needs_a_device_of_1_2(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	struct operation_request request = request_of(LWM2M_DISCOVER, LWM2M_OBJECT(3));
+	struct fault fault = { 0 };
+
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
+	request.attributes = "depth=1";
+	assert_int_equal(start(lab, "a", &request, 1, &fault), ERR_UNSUPPORTED);
+	assert_non_null(strstr(fault.text, "1.2"));
+
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.2");
+	start_on(lab, &device, &request);
+	assert_int_equal(device.message.query_count, 1);
+	assert_true(bytes_equal_text(device.message.query[0], "depth=1"));
+	device_answer(&device, COAP_CODE(2, 5), -1, FORMAT_LINK, bytes_of_text("</3>,</3/0>"));
+	await_answer(lab);
+	request.attributes = "depth=4";
+	fault = (struct fault){ 0 };
+	assert_int_equal(start(lab, "a", &request, 1, &fault), ERR_MALFORMED);
+	assert_non_null(strstr(fault.text, "depth=4"));
+	device_close(&device);
+}
+
 static void alternate_root_stands_before_every_path(void **state)
 {
 	struct registry_lab *lab = *state;
@@ -785,6 +810,7 @@ int main(void)
 		lab_test(nonsense_in_an_answer_is_told),
 		lab_test(errors_of_the_device_are_answers),
 		lab_test(discover_asks_for_links_and_leaves_them_as_they_are),
+		lab_test(discover_to_a_depth_needs_a_device_of_1_2),
 		lab_test(alternate_root_stands_before_every_path),
 		lab_test(writes_in_the_format_of_the_device),
 		lab_test(refused_content_format_is_followed_by_the_next_one),
