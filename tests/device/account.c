@@ -85,6 +85,16 @@ static enum err check_account(const struct device *device, uint16_t security, st
 	return check_scheme(device, security, fault);
 }
 
+/* Whether an instance before this one is about the same server. */
+static bool is_repeated(const struct device *device, const uint16_t *ids, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (value_of(device, 0, ids[k], SECURITY_SERVER_ID)->integer ==
+		    value_of(device, 0, ids[i], SECURITY_SERVER_ID)->integer)
+			return true;
+	return false;
+}
+
 enum err accounts_check(const struct device *device, struct fault *fault)
 {
 	uint16_t ids[INSTANCES_MAX];
@@ -93,25 +103,60 @@ enum err accounts_check(const struct device *device, struct fault *fault)
 
 	if (count == 0)
 		return fault_set(fault, ERR_MALFORMED, "there is no account of a server");
-	for (size_t i = 0; i < count && err == ERR_NONE; i++)
+	if (count > SERVERS_MAX)
+		return fault_set(fault, ERR_MALFORMED, "there are more than %d accounts", SERVERS_MAX);
+	for (size_t i = 0; i < count && err == ERR_NONE; i++) {
 		err = check_account(device, ids[i], fault);
+		if (err == ERR_NONE && is_repeated(device, ids, i))
+			err = fault_set(fault, ERR_MALFORMED, "/0/%u/10: another account has this server id",
+					ids[i]);
+	}
 	return err;
 }
 
 /* ---- finding ---- */
 
-enum err account_find(const struct device *device, struct account *ret_account)
+static bool read_account(const struct device *device, uint16_t security, struct account *ret_account)
 {
-	uint16_t ids[INSTANCES_MAX];
 	struct account account;
 
-	if (instances_with_values(device, 0, ids) == 0 || check_account(device, ids[0], NULL) != ERR_NONE ||
-	    !find_server(device, ids[0], &account.server_instance))
-		return ERR_NOT_FOUND;
-	account.uri = (const char *)value_of(device, 0, ids[0], URI)->bytes.at;
-	account.mode = (enum security_mode)value_of(device, 0, ids[0], MODE)->integer;
-	account.psk_identity = (const char *)value_of(device, 0, ids[0], IDENTITY)->bytes.at;
-	account.psk_key = value_of(device, 0, ids[0], KEY)->bytes;
+	if (check_account(device, security, NULL) != ERR_NONE ||
+	    !find_server(device, security, &account.server_instance))
+		return false;
+	account.short_id = (uint16_t)value_of(device, 0, security, SECURITY_SERVER_ID)->integer;
+	account.uri = (const char *)value_of(device, 0, security, URI)->bytes.at;
+	account.mode = (enum security_mode)value_of(device, 0, security, MODE)->integer;
+	account.psk_identity = (const char *)value_of(device, 0, security, IDENTITY)->bytes.at;
+	account.psk_key = value_of(device, 0, security, KEY)->bytes;
 	*ret_account = account;
-	return ERR_NONE;
+	return true;
+}
+
+size_t accounts_find(const struct device *device, struct account ret_accounts[SERVERS_MAX])
+{
+	uint16_t ids[INSTANCES_MAX];
+	size_t written = instances_with_values(device, 0, ids), count = 0;
+
+	if (device->options->bootstrap == NULL)
+		ret_accounts[count++] = (struct account){
+			.short_id = (uint16_t)device_stored_integer(device,
+								    RESOURCE_PATH(1, 0, SERVER_SERVER_ID), 0),
+		};
+	for (size_t i = 0; i < written && count < SERVERS_MAX; i++)
+		count += read_account(device, ids[i], &ret_accounts[count]);
+	return count;
+}
+
+enum err account_find(const struct device *device, uint16_t server_instance, struct account *ret_account)
+{
+	struct account accounts[SERVERS_MAX];
+	size_t count = accounts_find(device, accounts);
+
+	for (size_t i = 0; i < count; i++) {
+		if (accounts[i].server_instance != server_instance)
+			continue;
+		*ret_account = accounts[i];
+		return ERR_NONE;
+	}
+	return ERR_NOT_FOUND;
 }

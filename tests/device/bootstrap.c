@@ -122,7 +122,7 @@ static enum answer_code read(struct work *work)
 
 	if (request->accept == FORMAT_LINK)
 		return discover(work);
-	if (request->path.depth == 0 || request->path.id[0] != 1)
+	if (request->path.depth == 0 || (request->path.id[0] != 1 && request->path.id[0] != 2))
 		return METHOD_NOT_ALLOWED;
 	code = objects_read(work->device, request->path, &records);
 	return code == ANSWER_NONE ? work_answer_records(work, &records, request->path,
@@ -150,18 +150,22 @@ static enum answer_code write(struct work *work)
 }
 
 /* Whatever can be deleted at or below the path, which may be nothing. */
-static enum answer_code delete (struct work *work) {
+static enum answer_code delete_below(struct work *work)
+{
 	struct path path = work->request->path;
 
-	if (path.depth > 2) return work_refuse(work, BAD_REQUEST, "a resource is not deleted");
-	for (size_t i = 0; i < object_count();
-	     i++){ const struct object *object = object_at(i);
+	if (path.depth > 2)
+		return work_refuse(work, BAD_REQUEST, "a resource is not deleted");
+	for (size_t i = 0; i < object_count(); i++) {
+		const struct object *object = object_at(i);
+		struct path gone = path.depth < 2 ? OBJECT_PATH(object->id) : path;
 
-		   if (object_is_fixed(object) || (path.depth > 0 && path.id[0] != object->id)) continue;
-		   values_remove(&work->device->values, path.depth < 2 ? OBJECT_PATH(object->id) : path);
-		   attributes_remove(&work->device->attributes,
-				     path.depth < 2 ? OBJECT_PATH(object->id) : path); }
-return DELETED;
+		if (object_is_fixed(object) || (path.depth > 0 && path.id[0] != object->id))
+			continue;
+		values_remove(&work->device->values, gone);
+		servers_remove_attributes(work->device, gone);
+	}
+	return DELETED;
 }
 
 static enum answer_code finish(struct work *work, struct bootstrap *bootstrap)
@@ -186,7 +190,7 @@ static enum answer_code serve(struct work *work, struct bootstrap *bootstrap)
 	case METHOD_PUT:
 		return write(work);
 	case METHOD_DELETE:
-		return delete (work);
+		return delete_below(work);
 	default:
 		return METHOD_NOT_ALLOWED;
 	}

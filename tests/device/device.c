@@ -92,6 +92,8 @@ static enum err start(struct device *device, struct fault *fault)
 	fill_objects(device);
 	err = device_save(device);
 	if (err == ERR_NONE)
+		err = servers_find(device);
+	if (err == ERR_NONE)
 		err = firmware_start(device);
 	while (err == ERR_NONE && device->agent_count < device->options->se_count) {
 		err = open_agent(device, (uint16_t)device->agent_count, fault);
@@ -103,8 +105,7 @@ static enum err start(struct device *device, struct fault *fault)
 
 static void stop(struct device *device)
 {
-	observe_cancel_all(device);
-	device->attributes.count = 0;
+	servers_forget(device);
 	while (device->agent_count > 0)
 		agent_close(&device->agents[--device->agent_count]);
 }

@@ -3,20 +3,15 @@
 #define DEVICE_DEVICE_H
 
 #include "agent.h"
-#include "attributes.h"
 #include "firmware.h"
-#include "observe.h"
 #include "options.h"
+#include "servers.h"
 #include "values.h"
 
-#define SECURE_ELEMENTS_MAX INSTANCES_MAX
-
-/* What the device asks of the part that talks to the server. */
+/* What the device asks of the part that talks to its servers. */
 enum device_wish {
 	WISH_NONE,
-	WISH_UPDATE,  /* send a registration update */
-	WISH_REBOOT,  /* lose everything that is not stored, then register */
-	WISH_DISABLE, /* de-register and stay silent for /1/x/5 seconds */
+	WISH_REBOOT,    /* lose everything that is not stored, then register */
 	WISH_BOOTSTRAP, /* ask the bootstrap server anew */
 };
 
@@ -28,9 +23,7 @@ struct device {
 	const char *folder, *values_path; /* NULL: nothing is kept */
 
 	struct values values;
-	uint16_t server_instance; /* of object 1: where the device is registered, or will be */
-	struct attributes attributes;
-	struct observations observations;
+	struct servers servers;
 	struct firmware firmware;
 	struct agent agents[SECURE_ELEMENTS_MAX];
 	size_t agent_count;

@@ -34,14 +34,14 @@ static void build_resource_link(struct builder *b, struct device *device, struct
 	build_link(b, path);
 	if (resource->traits & MULTIPLE)
 		build_dimension(b, device, path);
-	build_attributes(b, &device->attributes, path);
+	build_attributes(b, &device->servers.served->attributes, path);
 }
 
 static void build_instance_links(struct builder *b, struct device *device, const struct object *object,
 				 struct path instance)
 {
 	build_link(b, instance);
-	build_attributes(b, &device->attributes, instance);
+	build_attributes(b, &device->servers.served->attributes, instance);
 	for (size_t i = 0; i < object->resource_count; i++)
 		build_resource_link(b, device, path_append(instance, object->resources[i].id),
 				    &object->resources[i]);
@@ -69,7 +69,7 @@ void build_discover(struct builder *b, struct device *device, struct path path)
 	}
 	build_link(b, path);
 	build_version(b, device, object);
-	build_attributes(b, &device->attributes, path);
+	build_attributes(b, &device->servers.served->attributes, path);
 	count = object->instances(device, ids);
 	for (size_t i = 0; i < count; i++)
 		build_instance_links(b, device, object, path_append(path, ids[i]));
@@ -87,7 +87,7 @@ void build_register_links(struct builder *b, struct device *device)
 		const struct object *object = object_at(i);
 		size_t count = object->instances(device, ids);
 
-		if (object == &object_security)
+		if (object == &object_security || (object == &object_access_control && count == 0))
 			continue;
 		if (count == 0 || (object->version != NULL && device->options->minor_version > 0)) {
 			build_link(b, OBJECT_PATH(object->id));

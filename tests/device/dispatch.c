@@ -1,6 +1,8 @@
 /* LwM2M Core TS 1.1, 6.3 Device Management and Service Enablement, and the answer codes of its table. */
 #include "dispatch.h"
 
+#include "access.h"
+
 #define REQUEST_BYTES_MAX (4 * 1024 * 1024)
 
 enum answer_code work_refuse(struct work *work, enum answer_code code, const char *reason)
@@ -81,6 +83,40 @@ static void observe(struct work *work, uint16_t format, const struct path *watch
 			observe_add(work->device, request, format, watched, watched_count) == ERR_NONE;
 }
 
+/* Of an object that which the server may read. */
+static enum answer_code read_instances(struct work *work, const struct object *object,
+				       struct records *records)
+{
+	uint16_t ids[INSTANCES_MAX];
+	size_t count = object->instances(work->device, ids), allowed = 0;
+	enum answer_code code = ANSWER_NONE;
+
+	for (size_t i = 0; i < count && code == ANSWER_NONE; i++) {
+		struct path instance = INSTANCE_PATH(object->id, ids[i]);
+
+		if (!access_allows(work->device, instance, ACCESS_READ))
+			continue;
+		allowed++;
+		code = objects_read(work->device, instance, records);
+	}
+	return count > 0 && allowed == 0 ? work_refuse(work, UNAUTHORIZED, "no right to read any instance")
+					 : code;
+}
+
+static enum answer_code read_allowed(struct work *work, struct path path, struct records *records)
+{
+	const struct object *object = path.depth > 0 ? object_find(path.id[0]) : NULL;
+
+	if (object == NULL || object == &object_security)
+		return objects_read(work->device, path, records);
+	if (path.depth == 1)
+		return read_instances(work, object, records);
+	if (instance_exists(work->device, object, path.id[1]) &&
+	    !access_allows(work->device, path, ACCESS_READ))
+		return work_refuse(work, UNAUTHORIZED, "no right to read");
+	return objects_read(work->device, path, records);
+}
+
 static enum answer_code get(struct work *work)
 {
 	const struct request *request = work->request;
@@ -92,7 +128,7 @@ static enum answer_code get(struct work *work)
 		return answer_discover(work, request->path);
 	if (format == FORMAT_NONE)
 		format = work->device->options->preferred_format;
-	code = objects_read(work->device, request->path, &records);
+	code = read_allowed(work, request->path, &records);
 	if (code == ANSWER_NONE)
 		code = work_answer_records(work, &records, request->path, format);
 	if (code == CONTENT && request->has_observe)
@@ -118,9 +154,9 @@ static enum answer_code read_named(struct work *work, struct path path, struct r
 	enum answer_code code = ANSWER_NONE;
 
 	if (path.depth > 0)
-		return objects_read(work->device, path, records);
+		return read_allowed(work, path, records);
 	for (size_t i = 0; i < object_count() && code != INTERNAL_ERROR; i++)
-		code = objects_read(work->device, path_append(path, object_at(i)->id), records);
+		code = read_allowed(work, path_append(path, object_at(i)->id), records);
 	return code;
 }
 
@@ -172,7 +208,7 @@ static enum answer_code put(struct work *work, const struct object *object)
 	const struct request *request = work->request;
 
 	if (request->query_count > 0)
-		return attributes_write(&work->device->attributes, request->path,
+		return attributes_write(&work->device->servers.served->attributes, request->path,
 					is_one_number(object, request->path), request->queries,
 					request->query_count, work->fault);
 	if (request->path.depth < 2)
@@ -188,9 +224,10 @@ static enum answer_code delete_instance(struct work *work, const struct object *
 	if (path.depth != 2 || !object->is_creatable)
 		return METHOD_NOT_ALLOWED;
 	values_remove(&device->values, path);
-	attributes_remove(&device->attributes, path);
+	access_remove(device, path);
+	servers_remove_attributes(device, path);
 	device_changed(device, path);
-	device->wish = WISH_UPDATE;
+	servers_want_update(device);
 	return device_save(device) == ERR_NONE ? DELETED : INTERNAL_ERROR;
 }
 
@@ -224,6 +261,30 @@ static enum answer_code post(struct work *work, const struct object *object)
 
 /* ---- dispatch ---- */
 
+/* What the operation needs. */
+static enum access_right right_for(const struct request *request, const struct resource *resource)
+{
+	if (request->method == METHOD_DELETE)
+		return ACCESS_DELETE;
+	if (request->method == METHOD_PUT && request->query_count > 0)
+		return ACCESS_READ;
+	if (request->method == METHOD_POST && resource != NULL && (resource->operations & EXECUTABLE))
+		return ACCESS_EXECUTE;
+	return ACCESS_WRITE;
+}
+
+static bool may_change(const struct work *work, const struct object *object)
+{
+	struct path path = work->request->path;
+
+	if (path.depth >= 2)
+		return access_allows(
+			work->device, path,
+			right_for(work->request, path.depth == 3 ? resource_find(object, path.id[2]) : NULL));
+	return work->request->method != METHOD_POST ||
+	       access_allows(work->device, INSTANCE_PATH(path.id[0], ID_NONE), ACCESS_CREATE);
+}
+
 static enum answer_code change(struct work *work)
 {
 	struct path path = work->request->path;
@@ -239,6 +300,8 @@ static enum answer_code change(struct work *work)
 		return NOT_FOUND;
 	if (path.depth >= 3 && resource_find(object, path.id[2]) == NULL)
 		return NOT_FOUND;
+	if (!may_change(work, object))
+		return work_refuse(work, UNAUTHORIZED, "object 2 does not give the right");
 	switch (work->request->method) {
 	case METHOD_PUT:
 		return put(work, object);

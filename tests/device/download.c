@@ -1,4 +1,4 @@
-/* Over CoAP from a socket of its own, as many devices do; over CoAPS in the session with the server, which
+/* Over CoAP from a socket of its own, as many devices do; over CoAPS in the session with a server, which
  * would take a second one of the same identity for a device that has moved. */
 #include "download.h"
 
@@ -75,9 +75,9 @@ static void close_line(struct download *download)
 	download->is_running = false;
 }
 
-void download_lose_line(struct client *client)
+void download_lose_line(struct client *client, const struct line *line)
 {
-	if (client->download.line == NULL)
+	if (line != NULL && client->download.over == line)
 		client->download.is_running = false;
 }
 
@@ -87,6 +87,20 @@ void download_end(struct client *client)
 	client->download = (struct download){ .line = NULL };
 }
 
+static enum err fetch_over_registration(struct client *client, const struct address *server, const char *path)
+{
+	for (size_t i = 0; i < client->registration_count; i++) {
+		const struct registration *registration = client->registrations[i];
+
+		if (registration->state != REGISTERED ||
+		    !is_same_address(server, &registration->uplink.server))
+			continue;
+		client->download.over = registration->uplink.line;
+		return line_fetch(registration->uplink.line, path);
+	}
+	return ERR_UNSUPPORTED;
+}
+
 static enum err fetch(struct client *client, const struct place *place, const char *path)
 {
 	struct line_settings settings = client->line_settings;
@@ -94,8 +108,7 @@ static enum err fetch(struct client *client, const struct place *place, const ch
 	enum err err = ERR_NONE;
 
 	if (place->is_secure)
-		return is_same_address(&place->address, &client->line_to) ? line_fetch(client->line, path)
-									  : ERR_UNSUPPORTED;
+		return fetch_over_registration(client, &place->address, path);
 	settings.server = place->address;
 	settings.is_secure = false;
 	settings.host = place->host;

@@ -53,24 +53,27 @@ static enum answer_code check(struct device *device, uint16_t instance, const st
 
 static enum answer_code write(struct device *device, uint16_t instance, const struct records *records)
 {
-	if (records_find(records, RESOURCE_PATH(1, instance, LIFETIME)) != NULL ||
-	    records_find(records, RESOURCE_PATH(1, instance, BINDING)) != NULL)
-		device->wish = WISH_UPDATE;
+	struct server *server = server_by_instance(device, instance);
+
+	if (server != NULL && (records_find(records, RESOURCE_PATH(1, instance, LIFETIME)) != NULL ||
+			       records_find(records, RESOURCE_PATH(1, instance, BINDING)) != NULL))
+		server->wants_update = true;
 	return CHANGED;
 }
 
 static enum answer_code execute(struct device *device, uint16_t instance, uint16_t resource,
 				const struct arguments *arguments)
 {
-	static const enum device_wish wishes[] = {
-		[DISABLE] = WISH_DISABLE,
-		[UPDATE_TRIGGER] = WISH_UPDATE,
-		[BOOTSTRAP_TRIGGER] = WISH_BOOTSTRAP,
-	};
+	struct server *server = server_by_instance(device, instance);
 
-	if (resource == BOOTSTRAP_TRIGGER && device->options->bootstrap == NULL)
+	if (server == NULL || (resource == BOOTSTRAP_TRIGGER && device->options->bootstrap == NULL))
 		return METHOD_NOT_ALLOWED;
-	device->wish = wishes[resource];
+	if (resource == DISABLE)
+		server->wants_disable = true;
+	else if (resource == UPDATE_TRIGGER)
+		server->wants_update = true;
+	else
+		device->wish = WISH_BOOTSTRAP;
 	return CHANGED;
 }
 

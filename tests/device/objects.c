@@ -4,8 +4,8 @@
 #include "device.h"
 
 static const struct object *const objects[] = {
-	&object_security, &object_server,    &object_device,         &object_connectivity,
-	&object_firmware, &object_portfolio, &object_secure_element,
+	&object_security,     &object_server,   &object_access_control, &object_device,
+	&object_connectivity, &object_firmware, &object_portfolio,      &object_secure_element,
 };
 
 size_t object_count(void)
@@ -34,10 +34,11 @@ const struct resource *resource_find(const struct object *object, uint16_t id)
 	return NULL;
 }
 
-/* What the device is made of stays: only accounts, and what servers create, come and go. */
+/* What the device is made of stays: only accounts, what they may do, and what servers create, come and go. */
 bool object_is_fixed(const struct object *object)
 {
-	return object != &object_security && object != &object_server && !object->is_creatable;
+	return object != &object_security && object != &object_server && object != &object_access_control &&
+	       !object->is_creatable;
 }
 
 bool instance_exists(const struct device *device, const struct object *object, uint16_t instance)

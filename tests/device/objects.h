@@ -84,7 +84,7 @@ struct resource {
 	int64_t min, max; /* of numbers; both 0: any. Of strings and opaques the longest is max */
 };
 
-#define INSTANCES_MAX 8
+#define INSTANCES_MAX 32
 
 struct object {
 	uint16_t id;
@@ -113,8 +113,8 @@ struct object {
 	bool is_creatable; /* instances may be created and deleted; all of it STORED */
 };
 
-extern const struct object object_security, object_server, object_device, object_connectivity,
-	object_firmware, object_portfolio, object_secure_element;
+extern const struct object object_security, object_server, object_access_control, object_device,
+	object_connectivity, object_firmware, object_portfolio, object_secure_element;
 
 /* In the order of their ids. */
 size_t object_count(void);

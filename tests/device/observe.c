@@ -74,7 +74,7 @@ static struct observation *find_or_create(struct observations *observations, str
 enum err observe_add(struct device *device, const struct request *request, uint16_t format,
 		     const struct path *watched, size_t watched_count)
 {
-	struct observations *observations = &device->observations;
+	struct observations *observations = &device->servers.served->observations;
 	struct observation *observation;
 	struct arena *arena;
 
@@ -107,9 +107,11 @@ static void remove_at(struct observations *observations, struct observation **li
 
 void observe_cancel(struct device *device, struct bytes token)
 {
-	for (struct observation **link = &device->observations.first; *link != NULL; link = &(*link)->next) {
+	struct observations *observations = &device->servers.served->observations;
+
+	for (struct observation **link = &observations->first; *link != NULL; link = &(*link)->next) {
 		if (bytes_equal(bytes_of((*link)->token, (*link)->token_len), token)) {
-			remove_at(&device->observations, link);
+			remove_at(observations, link);
 			return;
 		}
 	}
@@ -117,8 +119,10 @@ void observe_cancel(struct device *device, struct bytes token)
 
 void observe_cancel_all(struct device *device)
 {
-	while (device->observations.first != NULL)
-		remove_at(&device->observations, &device->observations.first);
+	struct observations *observations = &device->servers.served->observations;
+
+	while (observations->first != NULL)
+		remove_at(observations, &observations->first);
 }
 
 /* ---- changes ---- */
@@ -131,13 +135,11 @@ static bool is_quiet(struct path path)
 	return resource != NULL && (resource->traits & QUIET);
 }
 
-void observe_changed(struct device *device, struct path path)
+static void mark_changed(struct observations *observations, struct path path, bool is_quiet_change)
 {
-	bool quiet = is_quiet(path);
-
-	for (struct observation *at = device->observations.first; at != NULL; at = at->next) {
+	for (struct observation *at = observations->first; at != NULL; at = at->next) {
 		for (size_t i = 0; i < at->watched_count; i++) {
-			if (quiet && at->watched[i].depth < 3)
+			if (is_quiet_change && at->watched[i].depth < 3)
 				continue;
 			if (path_covers(at->watched[i], path) || path_covers(path, at->watched[i]))
 				at->is_dirty = true;
@@ -145,9 +147,15 @@ void observe_changed(struct device *device, struct path path)
 	}
 }
 
+void observe_changed(struct device *device, struct path path)
+{
+	for (size_t i = 0; i < device->servers.count; i++)
+		mark_changed(&device->servers.at[i]->observations, path, is_quiet(path));
+}
+
 void observe_lost(struct device *device, struct bytes token)
 {
-	struct observation *observation = find(&device->observations, token);
+	struct observation *observation = find(&device->servers.served->observations, token);
 
 	if (observation != NULL) {
 		observation->is_dirty = true;
@@ -184,13 +192,16 @@ static int64_t period_ms(struct device *device, const struct attribute_set *set,
 {
 	if (set->has[attribute])
 		return (int64_t)(set->value[attribute] * 1000);
-	return device_stored_integer(device, RESOURCE_PATH(1, device->server_instance, default_resource), 0) * 1000;
+	return device_stored_integer(
+		       device, RESOURCE_PATH(1, device->servers.served->instance, default_resource), 0) *
+	       1000;
 }
 
 /* When it is to be sent if nothing else happens: now or earlier means at once, -1 not at all. */
 static int64_t due_ms(struct device *device, struct observation *observation, struct arena *arena)
 {
-	struct attribute_set set = attributes_effective(&device->attributes, observation->watched[0]);
+	struct attribute_set set =
+		attributes_effective(&device->servers.served->attributes, observation->watched[0]);
 	int64_t pmin_ms = period_ms(device, &set, ATTRIBUTE_PMIN, 2);
 	int64_t pmax_ms = period_ms(device, &set, ATTRIBUTE_PMAX, 3);
 	int64_t due = pmax_ms > 0 && pmax_ms >= pmin_ms ? observation->sent_ms + pmax_ms : -1;
@@ -217,7 +228,7 @@ bool observe_next(struct device *device, struct arena *arena, struct notificatio
 {
 	int64_t next_ms = -1;
 
-	for (struct observation *at = device->observations.first; at != NULL; at = at->next) {
+	for (struct observation *at = device->servers.served->observations.first; at != NULL; at = at->next) {
 		int64_t due = due_ms(device, at, arena);
 		if (due >= 0 && due <= device->now_ms) {
 			make_notification(device, at, arena, ret_notification);

@@ -30,14 +30,16 @@ struct observations {
 
 #define OBSERVATIONS_MAX 256
 
-/* Registers or replaces the observation with the token of this request; its answer counts as the first
+/* The observations are those of the server that is served.
+ *
+ * Registers or replaces the observation with the token of this request; its answer counts as the first
  * notification. `format` is that of the answer. ERR_LIMIT, ERR_NOMEM. */
 MUST_CHECK enum err observe_add(struct device *device, const struct request *request, uint16_t format,
 				const struct path *watched, size_t watched_count);
 void observe_cancel(struct device *device, struct bytes token);
 void observe_cancel_all(struct device *device);
 
-/* Something at or below `path` has a new value. */
+/* Something at or below `path` has a new value: of interest to every server. */
 void observe_changed(struct device *device, struct path path);
 
 struct notification {

@@ -288,7 +288,7 @@ static const struct option_row rows[] = {
 	{ "help", NULL, FLAG, 0, 0, 0, NULL,
 	  "this text" },
 
-	{ "se-count", "N", NUMBER, AT(se_count), 0, INSTANCES_MAX, NULL,
+	{ "se-count", "N", NUMBER, AT(se_count), 0, SECURE_ELEMENTS_MAX, NULL,
 	  "secure elements [1]" },
 	{ "se-key-version", "HEX", PARSED, 0, 0, 0, parse_key_version,
 	  "of the card's first key set [30]" },

@@ -13,6 +13,8 @@ enum reboot_moment {
 	REBOOT_AFTER_REQUEST,
 };
 
+#define SECURE_ELEMENTS_MAX 8
+
 struct options {
 	const char *server, *endpoint, *psk_identity, *state_folder;
 	struct secret psk_key;

@@ -7,7 +7,8 @@
 
 uint32_t register_lifetime_s(const struct device *device)
 {
-	return (uint32_t)device_stored_integer(device, RESOURCE_PATH(1, device->server_instance, 1), device->options->lifetime_s);
+	return (uint32_t)device_stored_integer(device, RESOURCE_PATH(1, device->servers.served->instance, 1),
+					       device->options->lifetime_s);
 }
 
 /* Sends to `path` with the queries, of which none may be NULL, and the list of all instances. */
@@ -23,13 +24,15 @@ static enum err send_with_links(struct line *line, struct device *device, const 
 			return ERR_NOMEM;
 	build_register_links(&links, device);
 	err = builder_bytes(&links, &payload);
-	return err == ERR_NONE ? line_send(line, METHOD_POST, path, queries, count, FORMAT_LINK, payload) : err;
+	return err == ERR_NONE ? line_send(line, METHOD_POST, path, queries, count, FORMAT_LINK, payload)
+			       : err;
 }
 
 enum err register_send(struct line *line, struct device *device)
 {
 	const struct options *options = device->options;
-	const struct value *binding = values_get(&device->values, RESOURCE_PATH(1, device->server_instance, 7));
+	const struct value *binding =
+		values_get(&device->values, RESOURCE_PATH(1, device->servers.served->instance, 7));
 	struct arena *arena = arena_create(MESSAGE_BYTES_MAX);
 	const char *queries[QUERIES_MAX];
 	size_t count = 0;

@@ -6,7 +6,7 @@
 bool report_is_muted(const struct device *device)
 {
 	const struct value *muted =
-		values_get(&device->values, RESOURCE_PATH(1, device->server_instance, MUTE_SEND));
+		values_get(&device->values, RESOURCE_PATH(1, device->servers.served->instance, MUTE_SEND));
 
 	return device->options->minor_version == 0 || muted == NULL || muted->boolean;
 }

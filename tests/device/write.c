@@ -2,6 +2,8 @@
  * whole before anything of it is done. */
 #include "dispatch.h"
 
+#include "access.h"
+
 /* ---- write ---- */
 
 static bool is_in_range(const struct resource *resource, struct value value)
@@ -207,6 +209,8 @@ enum answer_code work_write_composite(struct work *work)
 				return UNAUTHORIZED;
 			if (object == NULL || !instance_exists(work->device, object, instance.id[1]))
 				return NOT_FOUND;
+			if (pass == 0 && !access_allows(work->device, instance, ACCESS_WRITE))
+				return work_refuse(work, UNAUTHORIZED, "no right to write");
 			code = pass == 0 ? check_records(work, object, instance.id[1], &group)
 					 : apply_records(work->device, object, instance, &group, false);
 		}
@@ -247,6 +251,25 @@ static bool has_mandatory(const struct object *object, const struct records *rec
 	return true;
 }
 
+static enum answer_code add_instance(struct work *work, const struct object *object, struct path instance,
+				     const struct records *records)
+{
+	struct device *device = work->device;
+	enum answer_code code;
+
+	if (access_add(device, instance) != ERR_NONE)
+		return work_refuse(work, INTERNAL_ERROR, "no room for its access control");
+	code = apply_records(device, object, instance, records, false);
+	if (code != CHANGED) {
+		access_remove(device, instance);
+		return code;
+	}
+	servers_want_update(device);
+	work->answer->has_location = true;
+	work->answer->location = instance;
+	return CREATED;
+}
+
 enum answer_code work_create(struct work *work, const struct object *object)
 {
 	struct device *device = work->device;
@@ -272,12 +295,6 @@ enum answer_code work_create(struct work *work, const struct object *object)
 	code = check_records(work, object, instance, &records);
 	if (code == CHANGED && !has_mandatory(object, &records))
 		return work_refuse(work, BAD_REQUEST, "a mandatory resource is missing");
-	if (code == CHANGED)
-		code = apply_records(device, object, INSTANCE_PATH(object->id, instance), &records, false);
-	if (code != CHANGED)
-		return code;
-	device->wish = WISH_UPDATE; /* the server shall learn of the new instance */
-	work->answer->has_location = true;
-	work->answer->location = INSTANCE_PATH(object->id, instance);
-	return CREATED;
+	return code == CHANGED ? add_instance(work, object, INSTANCE_PATH(object->id, instance), &records)
+			       : code;
 }

@@ -78,13 +78,13 @@ labTest('the default configuration is for whoever has none, each with a key of i
 
 labTest('a device that refuses what is written leaves the reason', listening, async (lab) => {
 	const options = await bootstrapCredential(lab, 'plain');
-	const acl = [{ object: 3, instance: 0, owner: 101, rights: { 101: 15 } }];
-	await lab.rest.put('/bootstrap/plain', generated(lab, { acl }));
+	const objects = [{ path: '/7/0', resources: { 8: 60 } }];
+	await lab.rest.put('/bootstrap/plain', generated(lab, { objects }));
 	const events = await lab.rest.events();
 	const device = new Device(lab, 'plain', options);
 	device.launch();
 	const { data: failed } = await events.find('bootstrap.failed', (data) => data.endpoint === 'plain');
-	assert.deepEqual([failed.step, failed.path, failed.code], ['write', '/2/0', '4.00']);
+	assert.deepEqual([failed.step, failed.path, failed.code], ['write', '/7/0', '4.00']);
 	assert.match(failed.reason, /no such object/);
 	const { lastOutcome } = await lab.rest.get('/bootstrap/plain');
 	assert.equal(lastOutcome.state, 'failed');

@@ -135,12 +135,14 @@ function optionsOf(options) {
 }
 
 export class Server {
-	constructor(lab, options = {}) {
+	// A second server in the same lab has a name of its own.
+	constructor(lab, options = {}, name = 'server') {
 		this.lab = lab;
-		this.dataFolder = path.join(lab.folder, 'server');
+		this.name = name;
+		this.dataFolder = path.join(lab.folder, name);
 		this.options = {
 			'data-dir': this.dataFolder,
-			'kek-file': path.join(lab.folder, 'kek'),
+			'kek-file': path.join(lab.folder, `kek-of-${name}`),
 			'plugin-dir': path.join(lab.folder, 'plugins'),
 			'model-dir': program('CARDEA_MODEL_DIR'),
 			'coap-listen': '127.0.0.1:0',
@@ -161,7 +163,7 @@ export class Server {
 	}
 
 	async start() {
-		const name = this.starts++ === 0 ? 'server' : `server (start ${this.starts})`;
+		const name = this.starts++ === 0 ? this.name : `${this.name} (start ${this.starts})`;
 		this.process = this.lab.start(name, program('CARDEAD'), optionsOf(this.options));
 		await this.process.line(/^ready$/);
 		this.addresses = this.process.lines.map((line) => /^listening (\S+)$/.exec(line)?.[1]).filter(Boolean);

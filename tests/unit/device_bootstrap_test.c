@@ -125,14 +125,57 @@ static void an_account_that_was_written_is_found(void **state)
 	struct desk *desk = *state;
 	struct account account;
 
-	assert_int_equal(account_find(desk->device, &account), ERR_NOT_FOUND);
+	assert_int_equal(account_find(desk->device, 0, &account), ERR_NOT_FOUND);
 	write_account(desk);
 	assert_int_equal(plain(desk, METHOD_POST, "/bs"), CHANGED);
 	assert_true(desk->bootstrap.is_finished);
-	assert_int_equal(account_find(desk->device, &account), ERR_NONE);
+	assert_int_equal(account_find(desk->device, 0, &account), ERR_NONE);
 	assert_string_equal(account.uri, "coap://a");
 	assert_int_equal(account.mode, SECURITY_NOSEC);
 	assert_int_equal(account.server_instance, 0);
+}
+
+/* the same with the server id 8 */
+static void write_second_account(struct desk *desk)
+{
+	assert_int_equal(put(desk, "/0/2", FORMAT_TLV, SECURITY_TLV), CHANGED);
+	assert_int_equal(put(desk, "/0/2/10", FORMAT_TEXT, "38"), CHANGED);
+	assert_int_equal(put(desk, "/1/5", FORMAT_TLV, SERVER_TLV), CHANGED);
+	assert_int_equal(put(desk, "/1/5/0", FORMAT_TEXT, "38"), CHANGED);
+}
+
+static void every_account_is_a_server_of_its_own(void **state)
+{
+	struct desk *desk = *state;
+
+	write_account(desk);
+	write_second_account(desk);
+	assert_int_equal(plain(desk, METHOD_POST, "/bs"), CHANGED);
+	assert_int_equal(servers_find(desk->device), ERR_NONE);
+	assert_int_equal(desk->device->servers.count, 2);
+	assert_int_equal(server_by_id(desk->device, 7)->instance, 0);
+	assert_int_equal(server_by_id(desk->device, 8)->instance, 5);
+	assert_ptr_equal(server_by_instance(desk->device, 5), server_by_id(desk->device, 8));
+	assert_null(server_by_id(desk->device, 9));
+
+	/* Each has asked for its own. */
+	assert_int_equal(object_server.execute(desk->device, 5, 8, &(struct arguments){ .has = { false } }),
+			 CHANGED);
+	assert_true(server_by_id(desk->device, 8)->wants_update);
+	assert_false(server_by_id(desk->device, 7)->wants_update);
+	assert_int_equal(object_server.execute(desk->device, 0, 4, &(struct arguments){ .has = { false } }),
+			 CHANGED);
+	assert_true(server_by_id(desk->device, 7)->wants_disable);
+	assert_false(server_by_id(desk->device, 8)->wants_disable);
+}
+
+static void two_accounts_of_one_server_are_inconsistent(void **state)
+{
+	struct desk *desk = *state;
+
+	write_account(desk);
+	assert_int_equal(put(desk, "/0/2", FORMAT_TLV, SECURITY_TLV), CHANGED);
+	expect_inconsistent(desk, "/0/2/10");
 }
 
 static void discover_tells_whose_an_instance_is(void **state)
@@ -206,7 +249,8 @@ static void refuses_what_it_does_not_have(void **state)
 	struct desk *desk = *state;
 
 	assert_int_equal(put(desk, "/0/0", FORMAT_TLV, SECURITY_TLV), BAD_REQUEST);
-	assert_int_equal(put(desk, "/2/0", FORMAT_TLV, "C10003"), BAD_REQUEST);
+	assert_int_equal(put(desk, "/9/0", FORMAT_TLV, "C10003"), BAD_REQUEST);
+	assert_int_equal(put(desk, "/2/0/2/7", FORMAT_TEXT, "3332"), BAD_REQUEST); /* rights of 32 */
 	assert_int_equal(put(desk, "/3/1", FORMAT_TLV, "C20E2B31"), BAD_REQUEST);
 	assert_int_equal(put(desk, "/3/0", FORMAT_TLV, "C10041"), BAD_REQUEST); /* the manufacturer */
 	assert_int_equal(put(desk, "/1/0", FORMAT_TLV,
@@ -247,6 +291,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_account_that_was_written_is_found, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(every_account_is_a_server_of_its_own, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(two_accounts_of_one_server_are_inconsistent, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(discover_tells_whose_an_instance_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(delete_leaves_the_account_of_the_bootstrap_server, set_up,
 						tear_down),

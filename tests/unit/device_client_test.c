@@ -129,6 +129,7 @@ static void deregisters_at_the_end(void **state)
 	struct world world;
 
 	start(&world, "");
+	world_ask(&world, request_get("/3/0/0", FORMAT_TEXT)); /* it knows that it is registered */
 	fleet_end(world.fleet);
 	assert_true(world_until(&world, has_deregistered, 1));
 	world_linger(&world, 50);

@@ -349,7 +349,7 @@ static void creates_and_deletes_portfolios(void **state)
 	assert_int_equal(send(desk, METHOD_POST, "/16", FORMAT_TLV, hex(desk, "8300410078")), CREATED);
 	assert_true(desk->answer.has_location);
 	assert_int_equal(desk->answer.location.id[1], 0);
-	assert_int_equal(desk->device->wish, WISH_UPDATE);
+	assert_true(desk->device->servers.served->wants_update);
 	assert_int_equal(send(desk, METHOD_POST, "/16", FORMAT_TLV,
 			      hex(desk, "0505"
 					"8300410079")),
@@ -558,7 +558,7 @@ static void observing_again_with_a_token_replaces(void **state)
 	assert_int_equal(observe(desk, "/3/0/14", FORMAT_TEXT), CONTENT);
 	desk->next_token--;
 	assert_int_equal(observe(desk, "/3/0/15", FORMAT_TEXT), CONTENT);
-	assert_int_equal(desk->device->observations.count, 1);
+	assert_int_equal(desk->device->servers.served->observations.count, 1);
 	assert_int_equal(put_text(desk, "/3/0/14", "+01:00"), CHANGED);
 	assert_false(is_notified(desk));
 }

@@ -1,0 +1,100 @@
+// A device with accounts of two servers: both see it, each may do what object 2 gives it, and each has a registration of
+// its own.
+import assert from 'node:assert/strict';
+import { Server, labTest } from './lab.mjs';
+
+const listening = { server: { 'bootstrap-listen': '127.0.0.1:0' } };
+const denied = { status: 403, code: 'device-error', detail: /4\.01/ };
+
+// The first server is the bootstrap server too. `acl` and `resources` go into what it writes.
+async function twoServers(lab, acl, resources = {}) {
+	const second = new Server(lab, {}, 'second');
+	await second.start();
+	const security = { mode: 'nosec' };
+	await lab.rest.put('/bootstrap/d', { acl, servers: [
+		{ shortServerId: 101, uri: lab.server.coap, lifetime: 300, security, resources },
+		{ shortServerId: 102, uri: second.coap, lifetime: 400, security }] });
+	const [, bootstrap] = /^bootstrap (coap:\S+)$/.exec(lab.server.process.lines.find((line) => /^bootstrap coap:/.test(line)));
+	const device = await lab.device('d', { bootstrap, 'se-count': 0 });
+	for (const id of [101, 102])
+		await device.process.line(new RegExp(`^registered .* server=${id}$`));
+	return { first: lab.server, second, device };
+}
+
+// Every instance belongs to the first server; the second has some rights.
+const acl = [
+	{ object: 1, instance: 0, owner: 101, rights: { 101: 15 } },
+	{ object: 1, instance: 1, owner: 102, rights: { 102: 15 } },
+	{ object: 3, instance: 0, owner: 101, rights: { 101: 15, 102: 1 } },
+	{ object: 4, instance: 0, owner: 101, rights: { 101: 1, 0: 1 } },
+	{ object: 5, instance: 0, owner: 101, rights: { 101: 15 } },
+	{ object: 16, instance: 65535, owner: 65535, rights: { 102: 16 } },
+];
+
+const at = (path) => `/devices/d/lwm2m/${path}`;
+
+// What comes out of the process from now on.
+function next(device, pattern) {
+	return device.process.line(pattern, device.process.lines.length);
+}
+
+labTest('both see it, and each may what object 2 gives', listening, async (lab) => {
+	const { first, second } = await twoServers(lab, acl);
+	assert.equal((await first.rest.get('/devices/d')).lifetime, 300);
+	assert.equal((await second.rest.get('/devices/d')).lifetime, 400);
+
+	await first.rest.put(at('3/0/14'), { value: '+01:00' });
+	assert.equal((await second.rest.get(at('3/0/14'))).resources[0].value, '+01:00');
+	await second.rest.refuse('PUT', at('3/0/14'), { json: { value: '+02:00' } }, denied);
+	await second.rest.refuse('POST', at('3/0/4'), {}, denied);
+	assert.ok((await second.rest.get(at('4/0'))).resources.length > 0); // by the entry for anybody
+	await second.rest.refuse('GET', at('5/0'), {}, denied);
+	assert.deepEqual([...new Set((await second.rest.get(at('1'))).resources.map(({ path }) => path.split('/')[2]))], ['1']);
+
+	// Whoever may create, owns what it creates.
+	const portfolio = { instance: 0, resources: [{ path: '/16/0/0/0', value: 'mine' }] };
+	await first.rest.refuse('POST', at('16'), { json: portfolio }, denied);
+	assert.equal((await second.rest.call('POST', at('16'), { json: portfolio })).status, 201);
+	await first.rest.refuse('GET', at('16/0'), {}, denied);
+	assert.equal((await second.rest.delete(at('16/0'))).status, 204);
+});
+
+labTest('an update is asked of one server, a bootstrap ends both', listening, async (lab) => {
+	const { first, second, device } = await twoServers(lab, acl);
+	const updated = next(device, /^updated .* server=102$/);
+	await second.rest.call('POST', at('1/1/8'));
+	await updated;
+	assert.ok(!device.process.lines.some((line) => /^updated .* server=101$/.test(line)));
+	await second.rest.refuse('POST', at('1/0/8'), {}, denied);
+
+	const again = [/^bootstrapped /, /^registered .* server=101$/, /^registered .* server=102$/].map((line) => next(device, line));
+	await first.rest.call('POST', at('1/0/9'));
+	await Promise.all(again);
+});
+
+labTest('one that is disabled leaves the other', listening, async (lab) => {
+	const { first, second, device } = await twoServers(lab, acl, { 5: 1 });
+	assert.equal((await first.rest.get(at('1/0/5'))).resources[0].value, 1);
+	const events = await first.rest.events();
+	const back = next(device, /^registered .* server=101$/);
+	await first.rest.call('POST', at('1/0/4'));
+	await events.find('device.deregistered', (data) => data.endpoint === 'd');
+	assert.equal((await second.rest.get(at('3/0/0'))).resources[0].value, 'Cardea');
+	await back; // after its Disable Timeout
+	assert.equal((await first.rest.get(at('3/0/0'))).resources[0].value, 'Cardea');
+	assert.ok(!device.process.lines.some((line) => /^deregistered .* server=102$/.test(line)));
+	events.close();
+});
+
+labTest('one that is gone leaves the other', listening, async (lab) => {
+	const { first, second, device } = await twoServers(lab, acl);
+	await second.kill();
+	assert.equal((await first.rest.get(at('3/0/0'))).resources[0].value, 'Cardea');
+	await first.rest.put(at('1/0/1'), { value: 500 });
+	assert.equal((await first.rest.get('/devices/d')).lifetime, 500);
+	await second.start();
+	assert.equal((await second.rest.get(at('3/0/0'))).resources[0].value, 'Cardea');
+	await device.stop();
+	await first.rest.refuse('GET', '/devices/d', {}, { status: 404, code: 'not-found', detail: /d/ });
+	await second.rest.refuse('GET', '/devices/d', {}, { status: 404, code: 'not-found', detail: /d/ });
+});
