@@ -194,6 +194,8 @@ export class ScriptedDevice {
 			return this.#get(request, ids, value, token);
 		if (request.method === methods.PUT && request.format === undefined)
 			return this.#writeAttributes(request);
+		if (this.fixed?.includes(object)) // a server writes nothing there
+			return { answer: '4.05' };
 		if (request.method === methods.DELETE && ids.length === 2)
 			return { answer: delete this.objects[object][instance] ? '2.02' : '4.00' };
 		if (request.method === methods.POST && ids.length === 1)
@@ -226,6 +228,8 @@ export class ScriptedDevice {
 		accept ??= this.chooses;
 		if (accept === formats.text && ids.length >= 3 && !(single instanceof Multiple))
 			return answer(formats.text, textOf(single));
+		if (accept === formats.opaque && Buffer.isBuffer(single))
+			return answer(formats.opaque, single);
 		if (accept === formats.json)
 			return answer(formats.json, JSON.stringify(this.#json(ids)));
 		if (![undefined, formats.tlv].includes(accept))
