@@ -124,18 +124,21 @@ enablerTest('1.1-int-670', 'Device: no resource instance is created', {}, async 
 const location = () => ({ 0: new Float(43.5), 1: new Float(153.25), 5: 1367491215 });
 const statistics = () => ({ 0: 1, 1: 2, 2: 17, 3: 4, 4: 5, 5: 6, 6: () => {}, 7: () => {}, 8: 0 });
 
-// [name, object, a resource and how much it changes, the first of the numbers, resources]
-const readOnly = [['Location', 6, 0, 0.5, 800, location], ['Connectivity Statistics', 7, 2, 10, 900, statistics]];
+// [name, object, a resource and how much it changes, resources, the cases]
+const readOnly = [
+	['Location', 6, 0, 0.5, location, ['1.1-int-811', '1.1-int-820', '1.1-int-830', '1.1-int-835']],
+	['Connectivity Statistics', 7, 2, 10, statistics, ['1.1-int-911', '1.1-int-920', '1.1-int-930', '1.1-int-935']],
+];
 
-for (const [name, object, resource, step, number, resources] of readOnly) {
+for (const [name, object, resource, step, resources, ids] of readOnly) {
 	const configuration = () => ({ 3: { 0: device3() }, [object]: { 0: resources() } });
-	const refusing = (id, title, body) => scriptedTest(`1.1-int-${id}`, `${name}: ${title}`, configuration, async (seen, device) => {
+	const refusing = (id, title, body) => scriptedTest(id, title, configuration, async (seen, device) => {
 		device.fixed = [object];
 		await body(seen, device);
 		assert.deepEqual(Object.keys(device.objects[object]), ['0']);
 	});
 
-	scriptedTest(`1.1-int-${number + 11}`, `${name}: extended observation`, configuration, async (seen, device) => {
+	scriptedTest(ids[0], `${name}: extended observation`, configuration, async (seen, device) => {
 		const path = `${object}/0/${resource}`;
 		await seen.attributes(path, `pmin=0&pmax=60&st=${step}`);
 		assert.deepEqual(device.attributes[path], { pmin: '0', pmax: '60', st: String(step) });
@@ -148,13 +151,13 @@ for (const [name, object, resource, step, number, resources] of readOnly) {
 		events.close();
 	});
 	// No resource of the object has instances: the server does not even ask.
-	refusing(number + 20, 'no resource instance is created', (seen) => seen.lab.rest.refuse('PUT', `${seen.base}${object}/0/${resource}/1`,
+	refusing(ids[1], `${name}: no resource instance is created`, (seen) => seen.lab.rest.refuse('PUT', `${seen.base}${object}/0/${resource}/1`,
 		json(1), { status: 400, code: 'malformed', detail: /has no instances/ }));
-	refusing(number + 30, 'no instance is created', (seen) =>
+	refusing(ids[2], `${name}: no instance is created`, (seen) =>
 		seen.refused('POST', `${object}`, '4.05', { json: { instance: 1, resources: [{ path: `/${object}/1/${resource}`, value: 1 }] } }));
-	refusing(number + 35, 'its instance stays', (seen) => seen.refused('DELETE', `${object}/0`, '4.05'));
+	refusing(ids[3], `${name}: its instance stays`, (seen) => seen.refused('DELETE', `${object}/0`, '4.05'));
 	if (object === 6)
-		refusing(805, 'nothing is writable', (seen) => seen.refused('PUT', '6/0/0', '4.05', json(1)));
+		refusing('1.1-int-805', 'Location: nothing is writable', (seen) => seen.refused('PUT', '6/0/0', '4.05', json(1)));
 }
 
 enablerTest('1.1-int-705', 'Connectivity Monitoring: nothing is writable', {}, async (seen) => {
