@@ -18,6 +18,7 @@
 #include "oscore_numbers.h"
 #include "package.h"
 #include "plugin_host.h"
+#include "profiles.h"
 #include "registry.h"
 #include "store.h"
 #include "vault.h"
@@ -36,6 +37,7 @@ struct server {
 	struct work_pool *workers;
 	struct events *events;
 	struct model *model;
+	struct profiles *profiles;
 	struct plugin_host *plugins;
 	struct oscore_numbers *oscore_numbers;
 	struct credentials *credentials, *bootstrap_credentials;
@@ -113,11 +115,14 @@ static enum err begin_model(struct server *server, struct fault *fault)
 		err = model_add_folder(server->model, server->config->model_dir, fault);
 	if (err == ERR_NONE)
 		err = model_add_kept(server->model, server->config->data_dir, fault);
+	if (err == ERR_NONE)
+		err = profiles_create(server->config->profiles, &server->profiles, fault);
 	return err;
 }
 
 static void end_model(struct server *server)
 {
+	profiles_free(server->profiles);
 	model_free(server->model);
 }
 
@@ -169,6 +174,7 @@ static enum err begin_registry(struct server *server, struct fault *fault)
 		.model = server->model,
 		.events = server->events,
 		.credentials = server->credentials,
+		.profiles = server->profiles,
 		.public_host = server->config->public_host,
 		.max_devices = server->config->max_devices,
 		.awake_ms = server->config->awake_ms,

@@ -46,6 +46,8 @@ static const struct option options[] = {
 	{ "plugin-dir", TEXT, AT(plugin_dir), CARDEA_PLUGIN_DIR, 1, NO_MAX, NULL, "folder of the plugins to load" },
 	{ "plugin-config", OBJECT, AT(plugin_config), "{}", 0, NO_MAX, NULL, "JSON object with a member per plugin" },
 	{ "model-dir", TEXT, AT(model_dir), CARDEA_MODEL_DIR, 1, NO_MAX, NULL, "folder of object definitions (DDF)" },
+	{ "profiles", OBJECT, AT(profiles), "{}", 0, NO_MAX, NULL,
+	  "JSON object: the objects that a profile id (pid) stands for, as in {\"6:27354b9a\": \"</1/0>,</3/0>\"}" },
 	{ "log-level", TEXT, AT(log_level), "info", 0, NO_MAX, "error|warn|info|debug", "what is logged" },
 	{ "max-devices", NUMBER, AT(max_devices), "1000000", 1, 100000000, NULL, "registered at a time" },
 	{ "max-body-bytes", NUMBER, AT(max_body_bytes), "1048576", 1024, 1 << 30, NULL, "of a REST request" },

@@ -23,6 +23,7 @@ struct config {
 	char *plugin_dir;
 	char *plugin_config;            /* JSON object: one member per plugin */
 	char *model_dir;                /* DDF files */
+	char *profiles;                 /* JSON object: lists of objects by profile id */
 	char *log_level;
 	uint32_t max_devices;
 	uint32_t max_body_bytes;        /* of a REST request other than a package */

@@ -22,7 +22,7 @@ struct register_request {
 	struct bytes binding; /* without Q; "U" when absent */
 	bool is_queue_mode, has_queue_letter; /* the letter Q of 1.0 in the binding */
 	struct bytes sms_number;
-	struct bytes profile; /* pid as it was sent: we know no profiles, an explicit list is needed */
+	struct bytes profile; /* pid as it was sent; what it stands for is in the payload already (profiles.h) */
 	bool has_links;
 	struct bytes root;                       /* alternate path without trailing slash, empty for "/" */
 	const struct registered_object *objects; /* in order, each once; /0, /21 and /23 left out */

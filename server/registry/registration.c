@@ -19,6 +19,7 @@
 #include "log.h"
 #include "observation.h"
 #include "operation_queue.h"
+#include "profiles.h"
 #include "reply.h"
 #include "tolerated.h"
 
@@ -95,21 +96,45 @@ static enum err check_links(const struct coap_message *message, uint32_t *rules,
 	return ERR_NONE;
 }
 
+/* The message with the list that its profile id stands for, beside the links that it has. */
+static enum err expand_profile(const struct registry *registry, const struct coap_request *request,
+			       struct coap_message *ret_message)
+{
+	struct coap_message message = *request->message;
+	enum err err = ERR_NONE;
+
+	for (size_t i = 0; i < message.query_count && err == ERR_NONE; i++) {
+		const struct bytes query = message.query[i];
+
+		if (bytes_equal_text(bytes_first(query, strlen("pid=")), "pid="))
+			err = profiles_expand(registry->parts.profiles, request->arena,
+					      bytes_from(query, strlen("pid=")), message.payload,
+					      &message.payload);
+	}
+	if (request->message->payload.len == 0 && message.payload.len > 0)
+		message.content_format = FORMAT_LINK;
+	if (err == ERR_NONE)
+		*ret_message = message;
+	return err;
+}
+
 /* Reads all of a Register, or says why not. */
 static enum err read_register(const struct registry *registry, const struct coap_request *request,
 			      struct register_request *ret_asked, struct device_description *ret_description,
 			      struct fault *fault)
 {
-	const struct coap_message *message = request->message;
+	struct coap_message message;
 	struct bytes endpoint;
-	enum err err = register_request_parse(request->arena, message->query, message->query_count,
-					      message->payload, false, ret_asked, fault);
+	enum err err = expand_profile(registry, request, &message);
 
+	if (err == ERR_NONE)
+		err = register_request_parse(request->arena, message.query, message.query_count,
+					     message.payload, false, ret_asked, fault);
 	if (err == ERR_NONE)
 		err = endpoint_name_of(request->arena, ret_asked->endpoint, request->identity, &endpoint,
 				       fault);
 	if (err == ERR_NONE)
-		err = check_links(message, &ret_asked->rules, fault);
+		err = check_links(&message, &ret_asked->rules, fault);
 	if (err != ERR_NONE)
 		return err;
 	/* A device that has a credential must come with it. */
@@ -117,7 +142,7 @@ static enum err read_register(const struct registry *registry, const struct coap
 	    credentials_has(registry->parts.credentials, (const char *)endpoint.at))
 		return fault_set(fault, ERR_DENIED, "this device has to come with its credential");
 	return device_describe(request->arena, ret_asked, endpoint, bytes_of_text(request->identity),
-			       message->payload, ret_description);
+			       message.payload, ret_description);
 }
 
 /* 64 random bits: without security, knowing the location is all that an Update has to show. */
@@ -331,11 +356,10 @@ static bool updated_queue_mode(const struct device *device, const struct registe
 }
 
 /* The device as the Update wants it. */
-static enum err describe_update(const struct coap_request *request, const struct device *device,
-				struct register_request *asked, struct device_description *ret_description,
-				struct fault *fault)
+static enum err describe_update(const struct coap_request *request, const struct coap_message *message,
+				const struct device *device, struct register_request *asked,
+				struct device_description *ret_description, struct fault *fault)
 {
-	const struct coap_message *message = request->message;
 	struct bytes endpoint = bytes_of_text(device->endpoint), identity = bytes_of_text(device->identity);
 	struct bytes links = asked->has_links ? message->payload : bytes_of_text(device->links);
 	enum err err = check_links(message, &asked->rules, fault);
@@ -396,15 +420,17 @@ static enum err update_change(struct registry *registry, struct device_entry *en
 static void update_more(struct registry *registry, struct device_entry *entry,
 			const struct coap_request *request)
 {
-	const struct coap_message *message = request->message;
+	struct coap_message message;
 	struct device_description wanted;
 	struct register_request asked;
 	struct fault fault = { 0 };
-	enum err err = register_request_parse(request->arena, message->query, message->query_count,
-					      message->payload, true, &asked, &fault);
+	enum err err = expand_profile(registry, request, &message);
 
 	if (err == ERR_NONE)
-		err = describe_update(request, &entry->device, &asked, &wanted, &fault);
+		err = register_request_parse(request->arena, message.query, message.query_count,
+					     message.payload, true, &asked, &fault);
+	if (err == ERR_NONE)
+		err = describe_update(request, &message, &entry->device, &asked, &wanted, &fault);
 	if (err == ERR_NONE)
 		tolerated(registry, entry, asked.rules);
 	if (err == ERR_NONE && !entry->needs_row && !differs(&entry->device, &asked, &wanted)) {

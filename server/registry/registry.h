@@ -15,6 +15,7 @@
 struct credentials;
 struct events;
 struct loop;
+struct profiles;
 struct registry;
 
 struct device_object {
@@ -43,6 +44,7 @@ struct registry_parts {                         /* all borrowed */
 	struct model *model;
 	struct events *events;
 	struct credentials *credentials;
+	const struct profiles *profiles;        /* NULL: none is known */
 	const char *public_host;                /* in URIs for devices; NULL or "": the address that each speaks to */
 	uint32_t max_devices;
 	uint32_t awake_ms;                      /* of devices of which nothing else was said (LwM2M Core TS 1.1, 6.5) */

@@ -1,4 +1,4 @@
-// OMA enabler test cases 1.1-int-101 to 109, 401 and 950: registration, queue mode, security, two servers.
+// OMA enabler test cases 1.1-int-101 to 111, 401 and 950: registration, queue mode, security, two servers.
 import assert from 'node:assert/strict';
 import { Lab, labTest } from './lab.mjs';
 import { Seen, enablerTest, scriptedTest } from './enabler.mjs';
@@ -64,6 +64,36 @@ enablerTest('1.1-int-107', 'extending the lifetime of a registration', { lifetim
 	const seenDevice = await seen.lab.rest.get('/devices/d');
 	assert.equal(seenDevice.lifetime, 120);
 	assert.ok(Date.parse(seenDevice.expiresAt) - Date.parse(seenDevice.updatedAt) === 120000);
+});
+
+// Configuration 1 is a profile that the server knows.
+const knowing = { server: { profiles: JSON.stringify({ '6:27354b9a': '</1/0>,</3/0>' }) } };
+const objectsOf = (device) => device.objects.map(({ object, instance }) => `/${object}/${instance}`);
+
+function registerWithProfile(client, endpoint, pid, payload) {
+	return client.request(methods.POST, { path: 'rd', query: [`ep=${endpoint}`, 'lt=86400', 'lwm2m=1.2', 'b=U', `pid=${pid}`],
+		format: payload === undefined ? undefined : 40, payload });
+}
+
+labTest('1.2-int-110 initial registration with a profile id', knowing, async (lab) => {
+	const client = await CoapClient.open(lab.server.coap);
+	assert.equal((await registerWithProfile(client, 'd', '6:27354b9a')).codeText, '2.01');
+	assert.deepEqual(objectsOf(await lab.rest.get('/devices/d')), ['/1/0', '/3/0']);
+	// One that nobody knows does not tell what the device has.
+	assert.equal((await registerWithProfile(client, 'other', '6:00000000')).codeText, '4.09');
+	await lab.rest.refuse('GET', '/devices/other', {}, { status: 404, code: 'not-found', detail: /other/ });
+	// A server that has forgotten the profile still knows the device.
+	lab.server.options.profiles = '{}';
+	await lab.server.restart();
+	assert.deepEqual(objectsOf(await lab.rest.get('/devices/d')), ['/1/0', '/3/0']);
+	client.close();
+});
+
+labTest('1.2-int-111 registration with a profile id and a list of objects', knowing, async (lab) => {
+	const client = await CoapClient.open(lab.server.coap);
+	assert.equal((await registerWithProfile(client, 'd', '6:27354b9a', '</4/0>')).codeText, '2.01');
+	assert.deepEqual(objectsOf(await lab.rest.get('/devices/d')), ['/1/0', '/3/0', '/4/0']);
+	client.close();
 });
 
 labTest('1.1-int-108 turn on queue mode', {}, async (lab) => {
