@@ -43,6 +43,15 @@ struct card_settings card_settings_default(void)
 	return settings;
 }
 
+static bool files_fit(const struct card_settings *settings)
+{
+	for (size_t i = 0; i < settings->file_count; i++) {
+		if (settings->files[i].id == 0 || settings->files[i].content.len > CARD_FILE_MAX)
+			return false;
+	}
+	return true;
+}
+
 static enum err settings_check(const struct card_settings *s, struct fault *fault)
 {
 	const struct card_key_set *keys = &s->keys;
@@ -69,6 +78,8 @@ static enum err settings_check(const struct card_settings *s, struct fault *faul
 		{ s->status_answer_bytes >= 64 && s->status_answer_bytes <= 239,
 		  "status_answer_bytes: 64 to 239" },
 		{ s->authentication_tries <= UINT8_MAX, "authentication_tries: at most 255" },
+		{ strnlen(s->pin, sizeof(s->pin)) <= CARD_PIN_MAX, "pin: at most 8 digits" },
+		{ files_fit(s), "files: an identifier, and at most 32 KiB" },
 	};
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		if (!checks[i].is_right)
@@ -127,6 +138,16 @@ static enum err factory_registry(struct card *card)
 	return ERR_NONE;
 }
 
+static enum err files_bring(struct card *card, struct fault *fault)
+{
+	bool is_changed;
+	if (!files_install(&card->registry, &card->settings, &mask_load_file, &is_changed))
+		return ERR_NOMEM;
+	if (is_changed && state_commit(card) != SW_SUCCESS)
+		return fault_set(fault, ERR_IO, "the files of the card cannot be written");
+	return ERR_NONE;
+}
+
 enum err card_open(const char *state_path, const struct card_settings *settings, struct card **ret_card,
 		   struct fault *fault)
 {
@@ -152,11 +173,14 @@ enum err card_open(const char *state_path, const struct card_settings *settings,
 			err = fault_set(fault, ERR_IO, "%s: cannot be written",
 					state_path == NULL ? "memory" : state_path);
 	}
+	if (err == ERR_NONE)
+		err = files_bring(card, fault);
 	if (err != ERR_NONE) {
 		card_close(card);
 		return err;
 	}
 	/* borrowed, and secret: the registry has its own copies */
+	card->settings.files = NULL;
 	card->settings.iin = card->settings.cin = card->settings.cplc = card->settings.atr =
 		bytes_of(NULL, 0);
 	wipe(&card->settings.keys, sizeof(card->settings.keys));

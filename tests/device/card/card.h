@@ -36,6 +36,15 @@ struct card_key_set {
 	struct secret enc, mac, dek;
 };
 
+/* A file of the PKCS #15 application, under its identifier. */
+struct card_file {
+	uint16_t id;
+	struct bytes content;
+};
+
+#define CARD_FILE_MAX 32768
+#define CARD_PIN_MAX  8
+
 /* What the card does wrong on request. All zero: nothing. */
 struct card_misbehaviour {
 	bool is_mute;            /* no answer to anything: card_transmit gives ERR_TIMEOUT */
@@ -67,6 +76,12 @@ struct card_settings {
 	size_t status_answer_bytes;    /* plain bytes of one GET STATUS answer (more: 6310), 64 to 239 */
 	unsigned authentication_tries; /* wrong host cryptograms in a row that block a key set; 0: any number
 					*/
+	const struct card_file *files; /* of the PKCS #15 application, in place of those it has, which stay when there
+					  are none; borrowed until card_open returns */
+	size_t file_count;
+	char pin[CARD_PIN_MAX + 1]; /* that reading the file `pin_file` takes; "": none */
+	uint16_t pin_file;
+	bool wants_secure_channel; /* reading any file takes SCP03 with level 33 */
 	struct card_misbehaviour misbehaviour;
 
 	/* The card challenge of INITIALIZE UPDATE, for tests with known answers; NULL: as scp03_options say.

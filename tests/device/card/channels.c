@@ -5,6 +5,7 @@
 
 #define SELECT_BY_NAME   0x04
 #define SELECT_NEXT      0x02
+#define SELECT_FOR_FCP   0x04 /* of an application that has files; others answer as ever */
 #define MANAGE_OPEN      0x00
 #define MANAGE_CLOSE     0x80
 #define IMPLICIT_CONTACT 0x40 /* GPCS 2.3.1 table 11-15 */
@@ -28,6 +29,8 @@ static void session_of_application_end(struct channel *channel)
 	gathering_end(&channel->chained);
 	gathering_end(&channel->answer);
 	channel->cursor = (struct status_cursor){ 0 };
+	channel->file = 0;
+	channel->is_holder_verified = false;
 }
 
 static void channel_close(struct channel *channel)
@@ -150,7 +153,8 @@ static uint16_t select_on_locked_card(struct call *call, uint8_t life_cycle)
 uint16_t select_application(struct call *call)
 {
 	struct card *card = call->card;
-	if (call->command.p1 != SELECT_BY_NAME || (call->command.p2 != 0 && call->command.p2 != SELECT_NEXT))
+	bool wants_parameters = call->command.p2 == SELECT_FOR_FCP;
+	if (call->command.p2 != 0 && call->command.p2 != SELECT_NEXT && !wants_parameters)
 		return SW_WRONG_P1P2;
 	uint8_t life_cycle = registry_isd(&card->registry)->life_cycle;
 	if (life_cycle == CARD_LOCKED || life_cycle == CARD_TERMINATED)
@@ -169,7 +173,10 @@ uint16_t select_application(struct call *call)
 		return sw;
 	}
 	channel_select(card, call->channel, entry);
-	build_file_control_information(call->answer, entry);
+	if (wants_parameters && has_files(entry))
+		build_file_control_parameters(call->answer, entry, NULL);
+	else
+		build_file_control_information(call->answer, entry);
 	return SW_SUCCESS;
 }
 

@@ -63,6 +63,8 @@ struct channel {
 	struct status_cursor cursor;
 	struct command chain; /* header of the chained command that `chained` gathers */
 	struct gathering chained;
+	uint16_t file;           /* of the PKCS #15 application; 0: none is selected */
+	bool is_holder_verified; /* by PIN */
 	struct gathering answer; /* what GET RESPONSE will fetch, from `answered` on */
 	size_t answered;
 	uint16_t answer_sw;
@@ -142,6 +144,18 @@ uint16_t delete_keys(struct call *call, int id, int version);
 /* DGI 00B9 and 8113 of STORE DATA; the keys are in the registry when the last one came. */
 uint16_t keys_announce(struct call *call, struct bytes templates);
 uint16_t keys_bring(struct call *call, struct entry *security_domain, struct bytes ciphered);
+
+/* files.c */
+command_function select_file, read_binary, update_binary, verify_pin;
+/* It is the PKCS #15 application. */
+bool has_files(const struct entry *entry);
+/* Gives the application, an instance from `load_file`, the files of the settings in place of those it has; false when there
+ * is no memory. */
+bool files_install(struct registry *registry, const struct card_settings *settings,
+		   const struct card_aid *load_file, bool *ret_is_changed);
+/* Of a file, or of the application itself (NULL). */
+void build_file_control_parameters(struct builder *b, const struct entry *entry,
+				   const struct data_object *file);
 
 /* state_file.c */
 /* Makes the registry durable, or takes it back to what is durable. Pointers into the registry are gone

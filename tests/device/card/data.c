@@ -148,7 +148,7 @@ static const struct computed {
 static uint16_t value_build(const struct call *call, uint32_t tag, struct builder *b)
 {
 	const struct data_object *object = entry_object(call->selected, tag);
-	if (object != NULL) {
+	if (object != NULL && !has_files(call->selected)) {
 		build_bytes(b, object->value);
 		return SW_SUCCESS;
 	}

@@ -16,6 +16,8 @@ enum {
 	FOR_APPLICATIONS = 0x200, /* else for security domains only */
 	WHEN_LOCKED = 0x400,      /* GPCS 2.3.1 table 11-1 */
 	WHEN_TERMINATED = 0x800,
+	FOR_FILES = 0x1000,  /* for the application that has files too ... */
+	ONLY_FILES = 0x2000, /* ... or for nothing else */
 };
 
 /* clang-format off */
@@ -26,8 +28,8 @@ static const struct instruction {
 } instructions[] = {
 	{ 0xA4, ISO_CLASS | OPEN_COMMAND | WHEN_LOCKED | WHEN_TERMINATED,                   select_application    },
 	{ 0x70, ISO_CLASS | OPEN_COMMAND | NO_DATA | WHEN_LOCKED | WHEN_TERMINATED,         manage_channel        },
-	{ 0x50, GP_CLASS | DATA | STARTS_SESSION | WHEN_LOCKED,                             initialize_update     },
-	{ 0x82, GP_CLASS | DATA | SECURED | WHEN_LOCKED,                                    external_authenticate },
+	{ 0x50, GP_CLASS | DATA | STARTS_SESSION | WHEN_LOCKED | FOR_FILES,                 initialize_update     },
+	{ 0x82, GP_CLASS | DATA | SECURED | WHEN_LOCKED | FOR_FILES,                        external_authenticate },
 	{ 0xCA, ISO_CLASS | GP_CLASS | FOR_APPLICATIONS | WHEN_LOCKED | WHEN_TERMINATED,    get_data              },
 	{ 0xCB, ISO_CLASS | FOR_APPLICATIONS | WHEN_LOCKED | WHEN_TERMINATED,               get_data              },
 	{ 0xF2, GP_CLASS | DATA | AUTHENTICATED | WHEN_LOCKED,                              get_status            },
@@ -37,15 +39,25 @@ static const struct instruction {
 	{ 0xE4, GP_CLASS | DATA | AUTHENTICATED | CHAINS,                                   delete_content        },
 	{ 0xD8, GP_CLASS | DATA | AUTHENTICATED | CHAINS,                                   put_key               },
 	{ 0xE2, GP_CLASS | DATA | AUTHENTICATED,                                            store_data            },
-};
+	{ 0x20, ISO_CLASS | ONLY_FILES,                                                     verify_pin            },
+	{ 0xB0, ISO_CLASS | NO_DATA | ONLY_FILES,                                           read_binary           },
+	{ 0xD6, ISO_CLASS | DATA | AUTHENTICATED | ONLY_FILES,                              update_binary         },
+}, file_selection =
+	{ 0xA4, ISO_CLASS | DATA | ONLY_FILES,                                              select_file           };
 /* clang-format on */
 
+#define INS_SELECT       0xA4
 #define INS_GET_RESPONSE 0xC0
 #define INS_LOAD         0xE8
 #define CHAIN_MORE       0x80
+#define SELECT_BY_NAME   0x04
 
-static const struct instruction *instruction_find(uint8_t ins)
+/* Names are selected by the card, whatever is selected already; files by the application that has them. */
+static const struct instruction *instruction_find(const struct call *call)
 {
+	uint8_t ins = call->command.ins;
+	if (ins == INS_SELECT && call->command.p1 != SELECT_BY_NAME && has_files(call->selected))
+		return &file_selection;
 	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++) {
 		if (instructions[i].ins == ins)
 			return &instructions[i];
@@ -68,6 +80,15 @@ static uint16_t class_check(const struct command *command, const struct instruct
 	return SW_SUCCESS;
 }
 
+static bool is_for(const struct entry *selected, unsigned rules)
+{
+	if ((rules & ONLY_FILES) != 0)
+		return has_files(selected);
+	if (selected->kind != CARD_APPLICATION || (rules & (FOR_APPLICATIONS | OPEN_COMMAND)) != 0)
+		return true;
+	return (rules & FOR_FILES) != 0 && has_files(selected);
+}
+
 static uint16_t rules_check(const struct call *call, const struct instruction *instruction)
 {
 	unsigned rules = instruction->rules;
@@ -75,7 +96,7 @@ static uint16_t rules_check(const struct call *call, const struct instruction *i
 	uint16_t sw = class_check(&call->command, instruction);
 	if (sw != SW_SUCCESS)
 		return sw;
-	if (call->selected->kind == CARD_APPLICATION && (rules & (FOR_APPLICATIONS | OPEN_COMMAND)) == 0)
+	if (!is_for(call->selected, rules))
 		return SW_NO_INSTRUCTION;
 	if (life_cycle == CARD_LOCKED && (rules & WHEN_LOCKED) == 0)
 		return SW_FUNCTION_NOT_SUPPORTED;
@@ -154,7 +175,7 @@ static bool is_verified_by_session(const struct session *session, const struct i
 
 static uint16_t call_run(struct call *call)
 {
-	const struct instruction *instruction = instruction_find(call->command.ins);
+	const struct instruction *instruction = instruction_find(call);
 	struct session *session = &call->channel->session;
 	uint16_t sw;
 	if (call->command.ins != INS_LOAD)
