@@ -16,6 +16,9 @@ handler lwm2m_read, lwm2m_replace, lwm2m_update, lwm2m_post, lwm2m_delete, lwm2m
 /* composite.c */
 handler composite_read, composite_write, composite_observe, composite_cancel_observation;
 
+/* access_control.c */
+handler access_control_list, access_control_put, access_control_delete;
+
 /* end_devices.c */
 handler end_devices_list;
 

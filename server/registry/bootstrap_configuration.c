@@ -3,9 +3,9 @@
 
 #include <stdio.h>
 
+#include "access_control.h"
 #include "path.h"
 
-#define ACCESS_CREATE 16
 
 struct checking {
 	const struct model *model;

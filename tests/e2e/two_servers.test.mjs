@@ -59,6 +59,52 @@ labTest('both see it, and each may what object 2 gives', listening, async (lab) 
 	assert.equal((await second.rest.delete(at('16/0'))).status, 204);
 });
 
+labTest('rights are read and given in words', listening, async (lab) => {
+	const { first, second } = await twoServers(lab, acl);
+	const list = '/devices/d/access-control';
+	const of = async (rest, object, instance) =>
+		(await rest.get(list)).items.find((item) => item.object === object && item.instance === instance);
+	const all = ['read', 'write', 'execute', 'delete'];
+	assert.equal((await first.rest.get(list)).items.length, acl.length);
+	assert.deepEqual(await of(second.rest, 3, 0), { object: 3, instance: 0, owner: 101, rights: { 101: all, 102: ['read'] } });
+	assert.deepEqual(await of(second.rest, 4, 0), { object: 4, instance: 0, owner: 101, rights: { 0: ['read'], 101: ['read'] } });
+	assert.deepEqual(await of(first.rest, 16, 65535), { object: 16, instance: 65535, owner: 65535, rights: { 102: ['create'] } });
+
+	assert.equal((await first.rest.put(`${list}/3/0/102`, { rights: ['read', 'write'] })).status, 204);
+	await second.rest.put(at('3/0/14'), { value: '+02:00' });
+	assert.equal((await first.rest.delete(`${list}/3/0/102`)).status, 204);
+	assert.deepEqual((await of(first.rest, 3, 0)).rights, { 101: all });
+	await second.rest.refuse('GET', at('3/0/14'), {}, denied);
+
+	// Without any entry the owner has every right still, and nobody else has one.
+	assert.equal((await first.rest.delete(`${list}/5/0/101`)).status, 204);
+	assert.deepEqual(await of(first.rest, 5, 0), { object: 5, instance: 0, owner: 101, rights: {} });
+	assert.ok((await first.rest.get(at('5/0'))).resources.length > 0);
+
+	await second.rest.refuse('PUT', `${list}/3/0/102`, { json: { rights: ['read'] } }, denied);
+	const rows = [
+		['PUT', '3/0/102', { rights: ['fly'] }, 400, 'malformed', /rights\[0\]/],
+		['PUT', '3/0/102', { rights: ['create'] }, 400, 'malformed', /bootstrap/],
+		['PUT', '3/0/102', { rights: ['read', 'read'] }, 400, 'malformed', /rights\[1\]: read is there twice/],
+		['PUT', '3/0/102', { rights: 1 }, 400, 'malformed', /rights/],
+		['PUT', '3/0/102', { rights: [], owner: 1 }, 400, 'malformed', /owner/],
+		['PUT', '3/0', { rights: [] }, 400, 'malformed', /object\/instance\/server/],
+		['PUT', '3/65535/102', { rights: [] }, 400, 'malformed', /65535/],
+		['PUT', '3/1/102', { rights: [] }, 404, 'not-found', /\/3\/1/],
+		['DELETE', '3/0/102', undefined, 404, 'not-found', /102/],
+	];
+	for (const [method, path, json, status, code, detail] of rows)
+		await first.rest.refuse(method, `${list}/${path}`, { json }, { status, code, detail });
+});
+
+labTest('of a device without object 2 nothing is listed', {}, async (lab) => {
+	await lab.device('alone');
+	assert.deepEqual((await lab.rest.get('/devices/alone/access-control')).items, []);
+	await lab.rest.refuse('PUT', '/devices/alone/access-control/3/0/101', { json: { rights: ['read'] } },
+		{ status: 404, code: 'not-found', detail: /object 2/ });
+	await lab.rest.refuse('GET', '/devices/none/access-control', {}, { status: 404, code: 'not-found', detail: /none/ });
+});
+
 labTest('an update is asked of one server, a bootstrap ends both', listening, async (lab) => {
 	const { first, second, device } = await twoServers(lab, acl);
 	const updated = next(device, /^updated .* server=102$/);
