@@ -207,6 +207,23 @@ enum err device_save(struct device *device)
 	return err == ERR_NONE ? values_save(&device->values, device->values_path) : err;
 }
 
+uint8_t device_minor_version(const struct device *device)
+{
+	return device->servers.served == NULL ? device->options->minor_version
+					      : device->servers.served->minor_version;
+}
+
+/* An older version may not have the format that was asked for. */
+uint16_t device_format(const struct device *device)
+{
+	uint8_t minor_version = device_minor_version(device);
+	uint16_t preferred = device->options->preferred_format;
+
+	if (format_find(preferred, minor_version) != NULL)
+		return preferred;
+	return minor_version == 0 ? FORMAT_TLV : FORMAT_SENML_CBOR;
+}
+
 int64_t device_time_s(const struct device *device)
 {
 	return (int64_t)time(NULL) + device->clock_offset_s;

@@ -57,6 +57,10 @@ MUST_CHECK enum err device_save(struct device *device);
 /* Gives resources the values that they do not have yet. A failure shows at the next device_save. */
 void device_fill(struct device *device, const struct record *defaults, size_t count);
 
+/* Of LwM2M 1.x, as the server that is served knows it, and what is said to it without an Accept. */
+uint8_t device_minor_version(const struct device *device);
+uint16_t device_format(const struct device *device);
+
 int64_t device_time_s(const struct device *device); /* of its own clock */
 int64_t device_stored_integer(const struct device *device, struct path path, int64_t fallback);
 

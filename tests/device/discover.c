@@ -49,7 +49,7 @@ static void build_instance_links(struct builder *b, struct device *device, const
 
 static void build_version(struct builder *b, const struct device *device, const struct object *object)
 {
-	if (object->version != NULL && device->options->minor_version > 0)
+	if (object->version != NULL && device_minor_version(device) > 0)
 		build_printf(b, ";ver=%s", object->version);
 }
 
@@ -82,14 +82,14 @@ void build_register_links(struct builder *b, struct device *device)
 	uint16_t ids[INSTANCES_MAX];
 
 	build_text(b, "</>;rt=\"oma.lwm2m\"");
-	build_text(b, formats[device->options->minor_version]);
+	build_text(b, formats[device_minor_version(device)]);
 	for (size_t i = 0; i < object_count(); i++) {
 		const struct object *object = object_at(i);
 		size_t count = object->instances(device, ids);
 
 		if (object == &object_security || (object == &object_access_control && count == 0))
 			continue;
-		if (count == 0 || (object->version != NULL && device->options->minor_version > 0)) {
+		if (count == 0 || (object->version != NULL && device_minor_version(device) > 0)) {
 			build_link(b, OBJECT_PATH(object->id));
 			build_version(b, device, object);
 		}

@@ -32,7 +32,7 @@ enum answer_code work_code(enum err err)
 enum answer_code work_answer_records(struct work *work, const struct records *records, struct path path,
 				     uint16_t format_number)
 {
-	const struct format *format = format_find(format_number, work->device->options->minor_version);
+	const struct format *format = format_find(format_number, device_minor_version(work->device));
 	struct builder b = builder_in(work->arena);
 	enum err err;
 
@@ -127,7 +127,7 @@ static enum answer_code get(struct work *work)
 	if (request->accept == FORMAT_LINK)
 		return answer_discover(work, request->path);
 	if (format == FORMAT_NONE)
-		format = work->device->options->preferred_format;
+		format = device_format(work->device);
 	code = read_allowed(work, request->path, &records);
 	if (code == ANSWER_NONE)
 		code = work_answer_records(work, &records, request->path, format);
@@ -167,12 +167,12 @@ static enum answer_code fetch(struct work *work)
 	struct records names = records_in(work->arena), records = records_in(work->arena);
 	uint16_t format = request->accept == FORMAT_NONE ? FORMAT_SENML_CBOR : request->accept;
 	const struct path root = { .depth = 0 };
-	format_read *read = format_find_fetch(request->content_format, work->device->options->minor_version);
+	format_read *read = format_find_fetch(request->content_format, device_minor_version(work->device));
 	struct path watched[OBSERVE_PATHS_MAX];
 	enum answer_code code;
 	enum err err;
 
-	if (work->device->options->minor_version == 0 || request->path.depth != 0)
+	if (device_minor_version(work->device) == 0 || request->path.depth != 0)
 		return METHOD_NOT_ALLOWED;
 	if (read == NULL)
 		return UNSUPPORTED_FORMAT;

@@ -80,7 +80,7 @@ static void read_array(struct device *device, struct path path, uint16_t resourc
 
 static const char *supported_bindings(const struct device *device)
 {
-	return device->options->minor_version == 0 && device->options->is_queue_mode ? "UQ" : "U";
+	return device_minor_version(device) == 0 && device->options->is_queue_mode ? "UQ" : "U";
 }
 
 static void read(struct device *device, struct path path, const struct resource *resource,

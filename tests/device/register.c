@@ -28,11 +28,20 @@ static enum err send_with_links(struct line *line, struct device *device, const 
 			       : err;
 }
 
+/* Queue mode is the device's own choice, which 1.0 has in the binding. */
+static const char *binding_of(const struct device *device)
+{
+	const struct value *binding =
+		values_get(&device->values, RESOURCE_PATH(1, device->servers.served->instance, 7));
+
+	if (device->options->is_queue_mode && device_minor_version(device) == 0)
+		return "UQ";
+	return binding == NULL ? "U" : (const char *)binding->bytes.at;
+}
+
 enum err register_send(struct line *line, struct device *device)
 {
 	const struct options *options = device->options;
-	const struct value *binding =
-		values_get(&device->values, RESOURCE_PATH(1, device->servers.served->instance, 7));
 	struct arena *arena = arena_create(MESSAGE_BYTES_MAX);
 	const char *queries[QUERIES_MAX];
 	size_t count = 0;
@@ -42,10 +51,9 @@ enum err register_send(struct line *line, struct device *device)
 		return ERR_NOMEM;
 	queries[count++] = arena_printf(arena, "ep=%s", device->endpoint);
 	queries[count++] = arena_printf(arena, "lt=%" PRIu32, register_lifetime_s(device));
-	queries[count++] = arena_printf(arena, "lwm2m=1.%u", options->minor_version);
-	queries[count++] =
-		arena_printf(arena, "b=%s", binding == NULL ? "U" : (const char *)binding->bytes.at);
-	if (options->is_queue_mode && options->minor_version > 0)
+	queries[count++] = arena_printf(arena, "lwm2m=1.%u", device_minor_version(device));
+	queries[count++] = arena_printf(arena, "b=%s", binding_of(device));
+	if (options->is_queue_mode && device_minor_version(device) > 0)
 		queries[count++] = arena_strdup(arena, "Q");
 	err = send_with_links(line, device, "/rd", arena, queries, count);
 	arena_free(arena);

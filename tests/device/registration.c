@@ -199,8 +199,22 @@ static enum registration_state updated(struct registration *registration)
 	return settle(registration);
 }
 
+/* 6.2.1: the server does not speak this version. The one before may do. */
+static bool steps_down(struct registration *registration)
+{
+	if (registration->answer_code != PRECONDITION_FAILED || registration->server->minor_version == 0)
+		return false;
+	registration->server->minor_version--;
+	log_info("version.stepped_down", "endpoint=%s server=%u version=1.%u",
+		 registration->client->device->endpoint, registration->server->short_id,
+		 registration->server->minor_version);
+	return true;
+}
+
 static enum registration_state register_refused(struct registration *registration)
 {
+	if (steps_down(registration))
+		return begin(registration);
 	log_error("registration.refused", "endpoint=%s server=%u code=%d.%02d",
 		  registration->client->device->endpoint, registration->server->short_id,
 		  registration->answer_code >> 5, registration->answer_code & 0x1F);

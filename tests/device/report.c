@@ -8,13 +8,13 @@ bool report_is_muted(const struct device *device)
 	const struct value *muted =
 		values_get(&device->values, RESOURCE_PATH(1, device->servers.served->instance, MUTE_SEND));
 
-	return device->options->minor_version == 0 || muted == NULL || muted->boolean;
+	return device_minor_version(device) == 0 || muted == NULL || muted->boolean;
 }
 
 /* TLV cannot name objects. */
 static uint16_t report_format(const struct device *device)
 {
-	uint16_t preferred = device->options->preferred_format;
+	uint16_t preferred = device_format(device);
 
 	return preferred == FORMAT_TLV ? FORMAT_SENML_CBOR : preferred;
 }
@@ -22,7 +22,7 @@ static uint16_t report_format(const struct device *device)
 static enum err make(struct device *device, struct arena *arena, struct bytes *ret_payload)
 {
 	const struct path told[] = { RESOURCE_PATH(3, 0, 9), RESOURCE_PATH(4, 0, 2) };
-	const struct format *format = format_find(report_format(device), device->options->minor_version);
+	const struct format *format = format_find(report_format(device), device_minor_version(device));
 	struct records records = records_in(arena);
 	struct builder b = builder_in(arena);
 	enum err err;

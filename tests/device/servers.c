@@ -30,6 +30,7 @@ enum err servers_find(struct device *device)
 			return ERR_NOMEM;
 		server->instance = accounts[i].server_instance;
 		server->short_id = accounts[i].short_id;
+		server->minor_version = device->options->minor_version;
 		servers->at[servers->count++] = server;
 	}
 	servers->served = servers->at[0];

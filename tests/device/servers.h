@@ -10,6 +10,7 @@
 struct server {
 	uint16_t instance; /* of object 1 */
 	uint16_t short_id; /* /1/x/0 */
+	uint8_t minor_version; /* of LwM2M 1.x, as it was told to this server */
 	struct attributes attributes;
 	struct observations observations;
 	bool wants_update;  /* of its registration */

@@ -129,7 +129,7 @@ static uint16_t payload_format(const struct work *work, const struct object *obj
 static enum answer_code read_payload(struct work *work, const struct object *object, struct records *records)
 {
 	const struct format *format =
-		format_find(payload_format(work, object), work->device->options->minor_version);
+		format_find(payload_format(work, object), device_minor_version(work->device));
 
 	if (format == NULL)
 		return work_refuse(work, UNSUPPORTED_FORMAT, "unknown Content-Format");
@@ -186,11 +186,11 @@ enum answer_code work_write_bootstrap(struct work *work, const struct object *ob
 enum answer_code work_write_composite(struct work *work)
 {
 	const struct request *request = work->request;
-	format_read *read = format_find_patch(request->content_format, work->device->options->minor_version);
+	format_read *read = format_find_patch(request->content_format, device_minor_version(work->device));
 	struct records all = records_in(work->arena);
 	enum answer_code code;
 
-	if (work->device->options->minor_version == 0 || request->path.depth != 0)
+	if (device_minor_version(work->device) == 0 || request->path.depth != 0)
 		return METHOD_NOT_ALLOWED;
 	if (read == NULL)
 		return UNSUPPORTED_FORMAT;

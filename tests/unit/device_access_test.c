@@ -103,7 +103,7 @@ static enum answer_code ask(struct desk *desk, uint16_t who, enum method method,
 
 	request.is_path_known = path_parse(bytes_of_text(path), &request.path) == ERR_NONE;
 	desk->device->servers.served = server_by_id(desk->device, who);
-	desk->options.minor_version = 2;
+	desk->device->servers.served->minor_version = 2;
 	objects_dispatch(desk->device, &request, desk->arena, &desk->answer, &fault);
 	return desk->answer.code;
 }

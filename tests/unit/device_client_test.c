@@ -53,6 +53,43 @@ static void registers_as_version_1_0_in_queue_mode(void **state)
 	world_stop(&world);
 }
 
+static void steps_down_to_a_version_that_the_server_speaks(void **state)
+{
+	struct world world;
+
+	world_start(&world, AF_INET, NO_KEY, "--endpoint dev --version 1.2 --format lwm2m-cbor --queue-mode");
+	world.server.refuse_with = PRECONDITION_FAILED;
+	assert_true(world_until(&world, has_registered, 1));
+	assert_int_equal(world.server.refused_registrations, 1);
+	assert_string_equal(world.server.queries, "ep=dev&lt=86400&lwm2m=1.1&b=U&Q");
+	assert_non_null(strstr(world.server.links, "ct=\"60 112 11542\""));
+	assert_int_equal(world_ask(&world, request_get("/3/0", FORMAT_NONE)).format, FORMAT_SENML_CBOR);
+
+	/* What it has found out lasts, and it goes on down if it must. */
+	world.server.refuse_with = NOT_FOUND;
+	assert_int_equal(world_ask(&world, request_execute("/1/0/8", NULL)).code, CHANGED);
+	assert_true(world_until(&world, has_registered, 2));
+	assert_string_equal(world.server.queries, "ep=dev&lt=86400&lwm2m=1.1&b=U&Q");
+	world_stop(&world);
+}
+
+static void steps_down_to_1_0_and_no_further(void **state)
+{
+	struct world world;
+
+	world_start(&world, AF_INET, NO_KEY, "--endpoint dev --queue-mode --retry-ms 20");
+	world.server.refuse_with = PRECONDITION_FAILED;
+	assert_true(world_until(&world, has_registered, 1));
+	assert_string_equal(world.server.queries, "ep=dev&lt=86400&lwm2m=1.0&b=UQ");
+	world_stop(&world);
+
+	world_start(&world, AF_INET, NO_KEY, "--endpoint dev --version 1.0 --retry-ms 20");
+	world.server.refuse_with = PRECONDITION_FAILED;
+	assert_true(world_until(&world, has_registered, 1));
+	assert_string_equal(world.server.queries, "ep=dev&lt=86400&lwm2m=1.0&b=U");
+	world_stop(&world);
+}
+
 static void registers_over_dtls_and_ipv6(void **state)
 {
 	struct world world;
@@ -431,6 +468,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registers_with_its_objects),
 		cmocka_unit_test(registers_as_version_1_0_in_queue_mode),
+		cmocka_unit_test(steps_down_to_a_version_that_the_server_speaks),
+		cmocka_unit_test(steps_down_to_1_0_and_no_further),
 		cmocka_unit_test(registers_over_dtls_and_ipv6),
 		cmocka_unit_test(tries_again_when_refused),
 		cmocka_unit_test(registers_once_with_a_server_that_comes_late),
