@@ -56,6 +56,29 @@ enum err sha256(struct bytes data, uint8_t ret_digest[SHA256_SIZE])
 	return is_done ? ERR_NONE : ERR_INTERNAL;
 }
 
+static const struct digest_row {
+	size_t size;
+	const EVP_MD *(*openssl)(void);
+} digest_rows[DIGEST_COUNT] = {
+	[DIGEST_SHA1] = { 20, EVP_sha1 },
+	[DIGEST_SHA256] = { 32, EVP_sha256 },
+	[DIGEST_SHA384] = { 48, EVP_sha384 },
+	[DIGEST_SHA512] = { 64, EVP_sha512 },
+};
+
+size_t digest_size(enum digest digest)
+{
+	return digest_rows[digest].size;
+}
+
+enum err digest_of(enum digest digest, struct bytes data, uint8_t *ret_digest)
+{
+	bool is_done =
+		EVP_Digest(data.at, data.len, ret_digest, NULL, digest_rows[digest].openssl(), NULL) == 1;
+
+	return is_done ? ERR_NONE : ERR_INTERNAL;
+}
+
 enum err hmac_sha256(struct bytes key, struct bytes data, uint8_t ret_mac[SHA256_SIZE])
 {
 	const void *key_at = key.len > 0 ? (const void *)key.at : ""; /* NULL is "the key of last time" */
@@ -149,6 +172,55 @@ enum err des3_ecb_encrypt(struct bytes key, struct bytes data, uint8_t *ret_at)
 enum err des3_cbc_encrypt(struct bytes key, const uint8_t iv[DES_BLOCK], struct bytes data, uint8_t *ret_at)
 {
 	return run_cipher(DES3_CBC, ENCRYPT, key, iv, data, ret_at);
+}
+
+enum err des3_cbc_decrypt(struct bytes key, const uint8_t iv[DES_BLOCK], struct bytes data, uint8_t *ret_at)
+{
+	return run_cipher(DES3_CBC, DECRYPT, key, iv, data, ret_at);
+}
+
+/* Triple DES with equal keys is DES, which newer libraries no longer have by itself. */
+static enum err run_des(enum cipher cipher, struct bytes key, const uint8_t *iv, struct bytes data,
+			uint8_t *ret_at)
+{
+	uint8_t twice[2 * DES_BLOCK];
+
+	if (key.len != DES_BLOCK)
+		return ERR_MALFORMED;
+	memcpy(twice, key.at, DES_BLOCK);
+	memcpy(twice + DES_BLOCK, key.at, DES_BLOCK);
+	enum err err = run_cipher(cipher, ENCRYPT, bytes_of(twice, sizeof(twice)), iv, data, ret_at);
+	wipe(twice, sizeof(twice));
+	return err;
+}
+
+enum err des_ecb_encrypt(struct bytes key, struct bytes data, uint8_t *ret_at)
+{
+	return run_des(DES3_ECB, key, NULL, data, ret_at);
+}
+
+enum err des_retail_mac(struct bytes key, const uint8_t iv[DES_BLOCK], struct bytes data,
+			uint8_t ret_mac[DES_BLOCK])
+{
+	uint8_t chain[DES_BLOCK], block[DES_BLOCK];
+	struct reader r = reader_of(data);
+	enum err err = ERR_NONE;
+
+	if (key.len != 2 * DES_BLOCK || data.len == 0 || data.len % DES_BLOCK != 0)
+		return ERR_MALFORMED;
+	memcpy(chain, iv, DES_BLOCK);
+	while (reader_left(&r) > 0 && err == ERR_NONE) {
+		struct bytes next = read_bytes(&r, DES_BLOCK);
+		for (size_t i = 0; i < DES_BLOCK; i++)
+			block[i] = chain[i] ^ next.at[i];
+		if (reader_left(&r) > 0)
+			err = des_ecb_encrypt(bytes_first(key, DES_BLOCK), bytes_of(block, DES_BLOCK), chain);
+		else
+			err = des3_ecb_encrypt(key, bytes_of(block, DES_BLOCK), chain);
+	}
+	if (err == ERR_NONE)
+		memcpy(ret_mac, chain, DES_BLOCK);
+	return err;
 }
 
 enum err aes_cmac(struct bytes key, const struct bytes *parts, size_t part_count, uint8_t ret_mac[AES_BLOCK])

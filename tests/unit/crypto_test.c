@@ -276,9 +276,61 @@ static void random_bytes_differ(void **state)
 	assert_memory_not_equal(first, second, sizeof(first));
 }
 
+/* Single DES: the answer of FIPS 81; the MAC of three blocks by hand from it. */
+static void retail_mac_is_des_chained_and_closed_with_triple_des(void **state)
+{
+	struct bytes key = hex(*state, "0123456789ABCDEFFEDCBA9876543210");
+	struct bytes text = hex(*state, "4E6F77206973207468652074696D6520666F7220616C6C20");
+	uint8_t block[DES_BLOCK], chain[DES_BLOCK] = { 0 }, mac[DES_BLOCK];
+	static const uint8_t zero[DES_BLOCK];
+
+	assert_int_equal(des_ecb_encrypt(bytes_first(key, 8), bytes_first(text, 8), block), ERR_NONE);
+	assert_true(bytes_equal(bytes_of(block, DES_BLOCK), hex(*state, "3FA40E8A984D4815")));
+	for (size_t n = 0; n < 3; n++) {
+		for (size_t i = 0; i < DES_BLOCK; i++)
+			chain[i] ^= text.at[n * DES_BLOCK + i];
+		if (n < 2)
+			assert_int_equal(
+				des_ecb_encrypt(bytes_first(key, 8), bytes_of(chain, DES_BLOCK), chain),
+				ERR_NONE);
+		else
+			assert_int_equal(des3_ecb_encrypt(key, bytes_of(chain, DES_BLOCK), chain), ERR_NONE);
+	}
+	assert_int_equal(des_retail_mac(key, zero, text, mac), ERR_NONE);
+	assert_memory_equal(mac, chain, DES_BLOCK);
+	assert_int_equal(des_retail_mac(key, zero, bytes_first(text, 9), mac), ERR_MALFORMED);
+	assert_int_equal(des_retail_mac(bytes_first(key, 8), zero, text, mac), ERR_MALFORMED);
+}
+
+/* FIPS 180 examples: "abc" */
+static void each_digest_gives_the_known_answer(void **state)
+{
+	static const struct {
+		enum digest digest;
+		const char *hex;
+	} rows[] = {
+		{ DIGEST_SHA1, "A9993E364706816ABA3E25717850C26C9CD0D89D" },
+		{ DIGEST_SHA256, "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD" },
+		{ DIGEST_SHA384, "CB00753F45A35E8BB5A03D699AC65007272C32AB0EDED1631A8B605A43FF5BED"
+				 "8086072BA1E7CC2358BAECA134C825A7" },
+		{ DIGEST_SHA512, "DDAF35A193617ABACC417349AE20413112E6FA4E89A97EA20A9EEEE64B55D39A"
+				 "2192992A274FC1A836BA3C23A3FEEBBD454D4423643CE80E2A9AC94FA54CA49F" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint8_t digest[DIGEST_SIZE_MAX];
+		assert_int_equal(digest_of(rows[i].digest, bytes_of_text("abc"), digest), ERR_NONE);
+		assert_true(
+			bytes_equal(bytes_of(digest, digest_size(rows[i].digest)), hex(*state, rows[i].hex)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(retail_mac_is_des_chained_and_closed_with_triple_des,
+						open_arena, close_arena),
+		cmocka_unit_test_setup_teardown(each_digest_gives_the_known_answer, open_arena, close_arena),
 		cmocka_unit_test_setup_teardown(cmac_gives_the_known_answers_however_the_message_is_cut,
 						open_arena, close_arena),
 		cmocka_unit_test_setup_teardown(ciphers_give_the_known_answers, open_arena, close_arena),

@@ -28,6 +28,10 @@ MUST_CHECK enum err random_bytes(uint8_t *ret_at, size_t len);
 bool bytes_equal_constant_time(struct bytes a, struct bytes b);
 
 MUST_CHECK enum err sha256(struct bytes data, uint8_t ret_digest[SHA256_SIZE]);
+enum digest { DIGEST_SHA1, DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512, DIGEST_COUNT };
+#define DIGEST_SIZE_MAX 64
+size_t digest_size(enum digest digest);
+MUST_CHECK enum err digest_of(enum digest digest, struct bytes data, uint8_t *ret_digest);
 MUST_CHECK enum err hmac_sha256(struct bytes key, struct bytes data, uint8_t ret_mac[SHA256_SIZE]);
 
 /* AES with keys of 16, 24 or 32 bytes, else ERR_MALFORMED. Data are whole blocks; in and out may be the same. */
@@ -41,6 +45,13 @@ MUST_CHECK enum err aes_cmac(struct bytes key, const struct bytes *parts, size_t
 /* Triple DES with keys of 16 (two-key) or 24 bytes; data are whole blocks of 8. */
 MUST_CHECK enum err des3_ecb_encrypt(struct bytes key, struct bytes data, uint8_t *ret_at);
 MUST_CHECK enum err des3_cbc_encrypt(struct bytes key, const uint8_t iv[DES_BLOCK], struct bytes data, uint8_t *ret_at);
+MUST_CHECK enum err des3_cbc_decrypt(struct bytes key, const uint8_t iv[DES_BLOCK], struct bytes data, uint8_t *ret_at);
+/* DES itself, with a key of 8 bytes: what is left of it in older MACs. */
+MUST_CHECK enum err des_ecb_encrypt(struct bytes key, struct bytes data, uint8_t *ret_at);
+/* ISO/IEC 9797-1 MAC algorithm 3 (GPCS B.1.2.2) with a key of 16 bytes over whole blocks: DES in CBC, the last block
+ * in triple DES. */
+MUST_CHECK enum err des_retail_mac(struct bytes key, const uint8_t iv[DES_BLOCK], struct bytes data,
+                                   uint8_t ret_mac[DES_BLOCK]);
 
 /* AES-256-GCM. `ret_at` holds nonce (12), ciphertext, tag (16): 28 bytes more than the data. */
 #define SEAL_OVERHEAD 28
