@@ -45,7 +45,31 @@ static bool find_server(const struct device *device, uint16_t security, uint16_t
 	return false;
 }
 
+bool account_is_of_command_line(const struct device *device)
+{
+	return device->options->bootstrap == NULL && !smartcard_is_applied(device);
+}
+
+bool account_is_of_bootstrap(const struct device *device, uint16_t security_instance)
+{
+	const struct value *is = value_of(device, 0, security_instance, IS_BOOTSTRAP);
+
+	return is != NULL && is->boolean;
+}
+
+bool account_of_bootstrap_is_fixed(const struct device *device)
+{
+	return device->options->bootstrap != NULL && !smartcard_is_applied(device);
+}
+
 /* ---- checking ---- */
+
+static bool has_bytes(const struct device *device, uint16_t security, uint16_t resource)
+{
+	const struct value *value = value_of(device, 0, security, resource);
+
+	return value != NULL && value->bytes.len > 0;
+}
 
 static enum err check_scheme(const struct device *device, uint16_t security, struct fault *fault)
 {
@@ -59,24 +83,19 @@ static enum err check_scheme(const struct device *device, uint16_t security, str
 		return fault_set(fault, ERR_MALFORMED, "/0/%u/0: neither coap:// nor coaps://", security);
 	if (is_secure != (mode == SECURITY_PSK))
 		return fault_set(fault, ERR_MALFORMED, "/0/%u: URI and security mode do not fit", security);
-	if (is_secure && (value_of(device, 0, security, IDENTITY)->bytes.len == 0 ||
-			  value_of(device, 0, security, KEY)->bytes.len == 0))
+	if (is_secure && (!has_bytes(device, security, IDENTITY) || !has_bytes(device, security, KEY)))
 		return fault_set(fault, ERR_MALFORMED, "/0/%u: identity or key is empty", security);
 	return ERR_NONE;
 }
 
 static enum err check_account(const struct device *device, uint16_t security, struct fault *fault)
 {
-	static const uint16_t of_security[] = {
-		URI, IS_BOOTSTRAP, MODE, IDENTITY, 4, KEY, SECURITY_SERVER_ID
-	};
+	static const uint16_t of_security[] = { URI, IS_BOOTSTRAP, MODE, SECURITY_SERVER_ID };
 	static const uint16_t of_server[] = { SERVER_SERVER_ID, 1, 6, 7 };
 	uint16_t server;
 
 	if (!has_all(device, 0, security, of_security, sizeof(of_security) / sizeof(of_security[0]), fault))
 		return ERR_MALFORMED;
-	if (value_of(device, 0, security, IS_BOOTSTRAP)->boolean)
-		return fault_set(fault, ERR_MALFORMED, "/0/%u: a second bootstrap server", security);
 	if (!find_server(device, security, &server))
 		return fault_set(fault, ERR_MALFORMED, "/0/%u: no instance of object 1 has its server id",
 				 security);
@@ -85,51 +104,126 @@ static enum err check_account(const struct device *device, uint16_t security, st
 	return check_scheme(device, security, fault);
 }
 
+/* One at most, which without an account of its own here is that of the command line. */
+static enum err check_bootstrap(const struct device *device, uint16_t security, bool is_first,
+				struct fault *fault)
+{
+	static const uint16_t of_security[] = { URI, IS_BOOTSTRAP, MODE };
+
+	if (!is_first || account_of_bootstrap_is_fixed(device))
+		return fault_set(fault, ERR_MALFORMED, "/0/%u: a second bootstrap server", security);
+	if (!has_all(device, 0, security, of_security, sizeof(of_security) / sizeof(of_security[0]), fault))
+		return ERR_MALFORMED;
+	return check_scheme(device, security, fault);
+}
+
 /* Whether an instance before this one is about the same server. */
 static bool is_repeated(const struct device *device, const uint16_t *ids, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (value_of(device, 0, ids[k], SECURITY_SERVER_ID)->integer ==
-		    value_of(device, 0, ids[i], SECURITY_SERVER_ID)->integer)
+		if (!account_is_of_bootstrap(device, ids[k]) &&
+		    value_of(device, 0, ids[k], SECURITY_SERVER_ID)->integer ==
+			    value_of(device, 0, ids[i], SECURITY_SERVER_ID)->integer)
 			return true;
 	return false;
 }
 
-enum err accounts_check(const struct device *device, struct fault *fault)
+static enum err check_all(const struct device *device, size_t *ret_servers, size_t *ret_bootstrap_servers,
+			  struct fault *fault)
 {
 	uint16_t ids[INSTANCES_MAX];
-	size_t count = instances_with_values(device, 0, ids);
+	size_t count = instances_with_values(device, 0, ids), servers = 0, bootstrap_servers = 0;
 	enum err err = ERR_NONE;
 
-	if (count == 0)
-		return fault_set(fault, ERR_MALFORMED, "there is no account of a server");
-	if (count > SERVERS_MAX)
-		return fault_set(fault, ERR_MALFORMED, "there are more than %d accounts", SERVERS_MAX);
 	for (size_t i = 0; i < count && err == ERR_NONE; i++) {
+		if (account_is_of_bootstrap(device, ids[i])) {
+			err = check_bootstrap(device, ids[i], bootstrap_servers++ == 0, fault);
+			continue;
+		}
+		servers++;
 		err = check_account(device, ids[i], fault);
 		if (err == ERR_NONE && is_repeated(device, ids, i))
 			err = fault_set(fault, ERR_MALFORMED, "/0/%u/10: another account has this server id",
 					ids[i]);
 	}
+	if (err == ERR_NONE && servers > SERVERS_MAX)
+		err = fault_set(fault, ERR_MALFORMED, "there are more than %d accounts", SERVERS_MAX);
+	*ret_servers = servers;
+	*ret_bootstrap_servers = bootstrap_servers;
 	return err;
+}
+
+enum err accounts_check(const struct device *device, struct fault *fault)
+{
+	size_t servers, bootstrap_servers;
+	enum err err = check_all(device, &servers, &bootstrap_servers, fault);
+
+	return err == ERR_NONE && servers == 0
+		       ? fault_set(fault, ERR_MALFORMED, "there is no account of a server")
+		       : err;
+}
+
+enum err accounts_check_card(const struct device *device, struct fault *fault)
+{
+	size_t servers, bootstrap_servers;
+	enum err err = check_all(device, &servers, &bootstrap_servers, fault);
+
+	return err == ERR_NONE && servers + bootstrap_servers == 0
+		       ? fault_set(fault, ERR_MALFORMED, "there is no account of a server")
+		       : err;
 }
 
 /* ---- finding ---- */
 
+/* Of an account that was checked: object 0. */
+static struct account read_security(const struct device *device, uint16_t security)
+{
+	const struct value *identity = value_of(device, 0, security, IDENTITY);
+	const struct value *key = value_of(device, 0, security, KEY);
+
+	return (struct account){
+		.uri = (const char *)value_of(device, 0, security, URI)->bytes.at,
+		.mode = (enum security_mode)value_of(device, 0, security, MODE)->integer,
+		.psk_identity = identity == NULL ? "" : (const char *)identity->bytes.at,
+		.psk_key = key == NULL ? bytes_of(NULL, 0) : key->bytes,
+	};
+}
+
 static bool read_account(const struct device *device, uint16_t security, struct account *ret_account)
 {
 	struct account account;
+	uint16_t server;
 
-	if (check_account(device, security, NULL) != ERR_NONE ||
-	    !find_server(device, security, &account.server_instance))
+	if (account_is_of_bootstrap(device, security) || check_account(device, security, NULL) != ERR_NONE ||
+	    !find_server(device, security, &server))
 		return false;
+	account = read_security(device, security);
+	account.server_instance = server;
 	account.short_id = (uint16_t)value_of(device, 0, security, SECURITY_SERVER_ID)->integer;
-	account.uri = (const char *)value_of(device, 0, security, URI)->bytes.at;
-	account.mode = (enum security_mode)value_of(device, 0, security, MODE)->integer;
-	account.psk_identity = (const char *)value_of(device, 0, security, IDENTITY)->bytes.at;
-	account.psk_key = value_of(device, 0, security, KEY)->bytes;
 	*ret_account = account;
 	return true;
+}
+
+enum err account_find_bootstrap(const struct device *device, struct account *ret_account)
+{
+	uint16_t ids[INSTANCES_MAX];
+	size_t count = instances_with_values(device, 0, ids);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!account_is_of_bootstrap(device, ids[i]) ||
+		    check_bootstrap(device, ids[i], true, NULL) != ERR_NONE)
+			continue;
+		*ret_account = read_security(device, ids[i]);
+		return ERR_NONE;
+	}
+	return ERR_NOT_FOUND;
+}
+
+bool account_has_bootstrap(const struct device *device)
+{
+	struct account account;
+
+	return device->options->bootstrap != NULL || account_find_bootstrap(device, &account) == ERR_NONE;
 }
 
 size_t accounts_find(const struct device *device, struct account ret_accounts[SERVERS_MAX])
@@ -137,7 +231,7 @@ size_t accounts_find(const struct device *device, struct account ret_accounts[SE
 	uint16_t ids[INSTANCES_MAX];
 	size_t written = instances_with_values(device, 0, ids), count = 0;
 
-	if (device->options->bootstrap == NULL)
+	if (account_is_of_command_line(device))
 		ret_accounts[count++] = (struct account){
 			.short_id = (uint16_t)device_stored_integer(device,
 								    RESOURCE_PATH(1, 0, SERVER_SERVER_ID), 0),

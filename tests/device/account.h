@@ -28,5 +28,19 @@ MUST_CHECK enum err account_find(const struct device *device, uint16_t server_in
 
 /* Whether what is there fits together, and there is at least one account. ERR_MALFORMED with the reason. */
 MUST_CHECK enum err accounts_check(const struct device *device, struct fault *fault);
+/* The same for a card, which may have no account but that of a bootstrap server. */
+MUST_CHECK enum err accounts_check_card(const struct device *device, struct fault *fault);
+
+/* The server of the command line is the one to register with, unless others are written. */
+bool account_is_of_command_line(const struct device *device);
+
+/* ---- the bootstrap server ---- */
+
+/* Its account as a card has it. ERR_NOT_FOUND: none does, so that the one of the command line counts, if there is one. */
+MUST_CHECK enum err account_find_bootstrap(const struct device *device, struct account *ret_account);
+bool account_has_bootstrap(const struct device *device); /* of the card, or of the command line */
+bool account_is_of_bootstrap(const struct device *device, uint16_t security_instance);
+/* It is of the command line, and stays as it is: /0/0, without values. */
+bool account_of_bootstrap_is_fixed(const struct device *device);
 
 #endif

@@ -141,12 +141,30 @@ static enum answer_code write(struct work *work)
 
 	if (object == NULL)
 		return work_refuse(work, BAD_REQUEST, "there is no such object");
-	if (object == &object_security && path.depth >= 2 && path.id[1] == 0)
+	if (object == &object_security && path.depth >= 2 && path.id[1] == 0 &&
+	    account_of_bootstrap_is_fixed(work->device))
 		return work_refuse(work, BAD_REQUEST, "the account of the bootstrap server is not written");
 	if (object_is_fixed(object) && (path.depth < 2 || !instance_exists(work->device, object, path.id[1])))
 		return work_refuse(work, BAD_REQUEST, "there is no such instance, and there cannot be");
 	code = work_write_bootstrap(work, object);
 	return code == CHANGED || code == UNSUPPORTED_FORMAT ? code : BAD_REQUEST;
+}
+
+static void remove_below(struct device *device, struct path path)
+{
+	values_remove(&device->values, path);
+	servers_remove_attributes(device, path);
+}
+
+/* All accounts but that of the bootstrap server. */
+static void remove_accounts(struct device *device)
+{
+	uint16_t ids[INSTANCES_MAX];
+	size_t count = instances_with_values(device, 0, ids);
+
+	for (size_t i = 0; i < count; i++)
+		if (!account_is_of_bootstrap(device, ids[i]))
+			remove_below(device, INSTANCE_PATH(0, ids[i]));
 }
 
 /* Whatever can be deleted at or below the path, which may be nothing. */
@@ -156,14 +174,18 @@ static enum answer_code delete_below(struct work *work)
 
 	if (path.depth > 2)
 		return work_refuse(work, BAD_REQUEST, "a resource is not deleted");
+	if (path.depth == 2 && path.id[0] == 0 && account_is_of_bootstrap(work->device, path.id[1]))
+		return work_refuse(work, BAD_REQUEST, "the account of the bootstrap server is not deleted");
 	for (size_t i = 0; i < object_count(); i++) {
 		const struct object *object = object_at(i);
 		struct path gone = path.depth < 2 ? OBJECT_PATH(object->id) : path;
 
 		if (object_is_fixed(object) || (path.depth > 0 && path.id[0] != object->id))
 			continue;
-		values_remove(&work->device->values, gone);
-		servers_remove_attributes(work->device, gone);
+		if (object == &object_security && gone.depth == 1)
+			remove_accounts(work->device);
+		else
+			remove_below(work->device, gone);
 	}
 	return DELETED;
 }
@@ -194,6 +216,36 @@ static enum answer_code serve(struct work *work, struct bootstrap *bootstrap)
 	default:
 		return METHOD_NOT_ALLOWED;
 	}
+}
+
+/* ---- without a server ---- */
+
+enum err bootstrap_write_object(struct device *device, const struct object *object, struct bytes instances,
+				struct arena *arena, struct fault *fault)
+{
+	const struct request request = {
+		.method = METHOD_PUT,
+		.path = OBJECT_PATH(object->id),
+		.is_path_known = true,
+		.content_format = FORMAT_TLV,
+		.accept = FORMAT_NONE,
+		.payload = instances,
+	};
+	struct answer answer = { .format = FORMAT_NONE };
+	struct work work = { device, &request, arena, &answer, fault, true };
+	enum answer_code code = work_write_bootstrap(&work, object);
+
+	if (code == CHANGED)
+		return ERR_NONE;
+	return fault_set(fault, ERR_MALFORMED, "/%u cannot be written: %d.%02d", object->id, code >> 5,
+			 code & 0x1F);
+}
+
+void bootstrap_remove_all(struct device *device)
+{
+	for (size_t i = 0; i < object_count(); i++)
+		if (!object_is_fixed(object_at(i)))
+			remove_below(device, OBJECT_PATH(object_at(i)->id));
 }
 
 /* Why not is told to the server too: whoever looks for it there has no access to this log. */

@@ -25,4 +25,12 @@ MUST_CHECK enum err bootstrap_keep(struct bootstrap *bootstrap, struct device *d
 void bootstrap_dispatch(struct bootstrap *bootstrap, struct device *device, const struct request *request,
 			struct arena *arena, struct answer *ret_answer, struct fault *fault);
 
+/* ---- without a server ---- */
+
+/* Writes instances of an object, in TLV, as a bootstrap server would; nothing is saved yet. ERR_MALFORMED with the reason. */
+MUST_CHECK enum err bootstrap_write_object(struct device *device, const struct object *object, struct bytes instances,
+					   struct arena *arena, struct fault *fault);
+/* As a Delete of everything, and with it any account of a bootstrap server. */
+void bootstrap_remove_all(struct device *device);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "account.h"
 #include "log.h"
 #include "misbehave.h"
 
@@ -62,6 +63,15 @@ void client_end_request(struct client *client, const struct request *request, st
 		  client->device->endpoint, request->method, b.bad ? "?" : (const char *)b.at,
 		  answer->code >> 5, answer->code & 0x1F, fault->text);
 	client_soon(client);
+}
+
+bool client_card_has_changed(struct client *client)
+{
+	if (!smartcard_check(client->device))
+		return false;
+	client->device->wish = WISH_BEGIN;
+	client_soon(client);
+	return true;
 }
 
 static void end_registrations(struct client *client)
@@ -162,8 +172,33 @@ static enum client_state rest(struct client *client)
 	return CLIENT_RESTING;
 }
 
+/* The bootstrap server of a card, or else that of the command line. */
+static enum err find_bootstrap_server(struct client *client, struct line_settings *ret_settings)
+{
+	struct line_settings settings = client->line_settings;
+	struct fault fault = { .kind = ERR_NONE };
+	struct account account;
+	enum err err = ERR_NONE;
+
+	if (!account_has_bootstrap(client->device))
+		return ERR_NOT_FOUND;
+	if (account_find_bootstrap(client->device, &account) == ERR_NONE) {
+		place_clear(&client->place);
+		err = place_find(account.uri, &client->place, &fault);
+		settings.server = client->place.address;
+		settings.is_secure = client->place.is_secure;
+		settings.host = client->place.host;
+		settings.psk_identity = account.psk_identity;
+		settings.psk_key = account.psk_key;
+	}
+	if (err == ERR_NONE)
+		*ret_settings = settings;
+	return err;
+}
+
 static enum client_state ask(struct client *client)
 {
+	struct line_settings settings;
 	enum err err;
 
 	client_wake(client);
@@ -171,7 +206,9 @@ static enum client_state ask(struct client *client)
 	end_registrations(client);
 	servers_forget(client->device);
 	drop_line(client);
-	err = uplink_open(&client->uplink, client, &client->line_settings, &events, client);
+	err = find_bootstrap_server(client, &settings);
+	if (err == ERR_NONE)
+		err = uplink_open(&client->uplink, client, &settings, &events, client);
 	if (err == ERR_NONE)
 		err = bootstrap_begin(&client->bootstrap, client->uplink.line, client->device);
 	return err == ERR_NONE ? CLIENT_ASKING : rest(client);
@@ -181,6 +218,7 @@ static enum client_state ask(struct client *client)
 static enum client_state begin(struct client *client)
 {
 	drop_line(client);
+	smartcard_check(client->device);
 	if (servers_find(client->device) != ERR_NONE)
 		return rest(client);
 	if (client->device->servers.count == 0)
@@ -309,7 +347,7 @@ static bool needs_bootstrap(const struct client *client)
 		is_needed |= registration->state == REGISTRATION_RESTING &&
 			     registration->failures >= REGISTRATIONS_TRIED;
 	}
-	return is_needed && client->device->options->bootstrap != NULL;
+	return is_needed && account_has_bootstrap(client->device);
 }
 
 static int64_t step_registrations(struct client *client, int64_t now_ms)
@@ -343,6 +381,14 @@ static void reboot(struct client *client)
 	client->state = begin(client);
 }
 
+static void begin_anew(struct client *client)
+{
+	download_end(client);
+	end_registrations(client);
+	client_wake(client);
+	client->state = begin(client);
+}
+
 static void grant_wish(struct client *client)
 {
 	enum device_wish wish = client->device->wish;
@@ -354,6 +400,8 @@ static void grant_wish(struct client *client)
 		reboot(client);
 	else if (wish == WISH_BOOTSTRAP)
 		advance(client, TOLD);
+	else if (wish == WISH_BEGIN)
+		begin_anew(client);
 }
 
 static int64_t live(struct client *client, int64_t now_ms)
@@ -479,6 +527,7 @@ void client_free(struct client *client)
 	download_end(client);
 	end_registrations(client);
 	uplink_free(&client->uplink);
+	place_clear(&client->place);
 	bootstrap_abandon(&client->bootstrap, client->device);
 	device_close(client->device);
 	free(client);

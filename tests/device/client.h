@@ -29,6 +29,7 @@ struct client {
 	size_t registration_count;
 	struct bootstrap bootstrap;
 	struct uplink uplink; /* to the bootstrap server */
+	struct place place;   /* of one that a card told us */
 	struct download download;
 
 	enum client_state state;
@@ -62,6 +63,9 @@ int64_t client_now_ms(const struct client *client);
 void client_soon(struct client *client);  /* a step is to follow */
 void client_heard(struct client *client); /* and the device stays awake for a while */
 void client_wake(struct client *client);
+
+/* Before a Register or Update: the card is read. True when the accounts are others now: all begins anew. */
+bool client_card_has_changed(struct client *client);
 
 /* Around what a request of a server does. */
 void client_begin_request(struct client *client);

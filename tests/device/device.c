@@ -6,7 +6,8 @@
 #include "misbehave.h"
 #include "state.h"
 
-#define PATHS_BYTES_MAX 65536
+#define PATHS_BYTES_MAX      65536
+#define CARD_FILES_BYTES_MAX (1 << 20)
 
 /* ---- secure elements ---- */
 
@@ -35,6 +36,22 @@ static enum err make_card_number(struct device *device, uint16_t instance, uint8
 	char *name = arena_printf(device->paths, "%s/%u", device->endpoint, instance);
 
 	return name == NULL ? ERR_NOMEM : sha256(bytes_of_text(name), ret_digest);
+}
+
+/* The card in the first reader gets the files of the folder anew each time that it is switched on. */
+static enum err open_smartcard(struct device *device, struct agent_settings *settings, struct fault *fault)
+{
+	const struct options *options = device->options;
+	struct arena *arena = arena_create(CARD_FILES_BYTES_MAX);
+	enum err err = arena == NULL ? ERR_NOMEM
+				     : smartcard_load_files(options->smartcard, arena, &settings->card.files,
+							    &settings->card.file_count, fault);
+
+	if (err == ERR_NONE)
+		err = agent_open(&device->agents[0], settings, fault);
+	device->agents[0].settings.card.files = NULL; /* borrowed until now */
+	arena_free(arena);
+	return err;
 }
 
 static enum err open_agent(struct device *device, uint16_t instance, struct fault *fault)
@@ -68,12 +85,14 @@ static enum err open_agent(struct device *device, uint16_t instance, struct faul
 		if (settings.state_path == NULL || settings.card_path == NULL)
 			return ERR_NOMEM;
 	}
-	return agent_open(&device->agents[instance], &settings, fault);
+	return instance == 0 && options->smartcard != NULL
+		       ? open_smartcard(device, &settings, fault)
+		       : agent_open(&device->agents[instance], &settings, fault);
 }
 
 /* ---- open, close, reboot ---- */
 
-static void fill_objects(struct device *device)
+void device_fill_objects(struct device *device)
 {
 	for (size_t i = 0; i < object_count(); i++)
 		if (object_at(i)->fill != NULL)
@@ -89,7 +108,7 @@ static enum err start(struct device *device, struct fault *fault)
 	device->clock_offset_s = 0;
 	device->firmware = (struct firmware){ 0 };
 	device->wish = WISH_NONE;
-	fill_objects(device);
+	device_fill_objects(device);
 	err = device_save(device);
 	if (err == ERR_NONE)
 		err = servers_find(device);
@@ -134,6 +153,8 @@ enum err device_open(const struct options *options, struct misbehaviour *misbeha
 	if (err == ERR_NONE)
 		err = values_load(&device->values, device->values_path, fault);
 	if (err == ERR_NONE)
+		err = smartcard_load(device);
+	if (err == ERR_NONE)
 		err = start(device, fault);
 	if (err != ERR_NONE) {
 		device_close(device);
@@ -149,6 +170,7 @@ void device_close(struct device *device)
 		return;
 	stop(device);
 	values_free(&device->values);
+	smartcard_free(&device->smartcard);
 	arena_free(device->paths);
 	free(device->endpoint);
 	free(device);
@@ -163,7 +185,8 @@ enum err device_reboot(struct device *device, struct fault *fault)
 enum err device_factory_reset(struct device *device)
 {
 	values_remove(&device->values, (struct path){ .depth = 0 });
-	fill_objects(device);
+	smartcard_forget(device);
+	device_fill_objects(device);
 	return device_save(device);
 }
 

@@ -6,6 +6,7 @@
 #include "firmware.h"
 #include "options.h"
 #include "servers.h"
+#include "smartcard.h"
 #include "values.h"
 
 /* What the device asks of the part that talks to its servers. */
@@ -13,6 +14,7 @@ enum device_wish {
 	WISH_NONE,
 	WISH_REBOOT,    /* lose everything that is not stored, then register */
 	WISH_BOOTSTRAP, /* ask the bootstrap server anew */
+	WISH_BEGIN,     /* its accounts have changed: register anew */
 };
 
 struct device {
@@ -24,6 +26,7 @@ struct device {
 
 	struct values values;
 	struct servers servers;
+	struct smartcard smartcard;
 	struct firmware firmware;
 	struct agent agents[SECURE_ELEMENTS_MAX];
 	size_t agent_count;
@@ -53,6 +56,9 @@ void device_changed(struct device *device, struct path path);
 
 /* Stores what changed since the last call. ERR_IO, ERR_NOMEM. */
 MUST_CHECK enum err device_save(struct device *device);
+
+/* What the objects have by themselves, where they have nothing yet. */
+void device_fill_objects(struct device *device);
 
 /* Gives resources the values that they do not have yet. A failure shows at the next device_save. */
 void device_fill(struct device *device, const struct record *defaults, size_t count);

@@ -1,6 +1,6 @@
 /* Object 0, LwM2M Security 1.1. It holds keys: outside of bootstrap every operation on it is refused (4.01).
  * The account that the command line gives is its instance 0, which has no values here: that of the bootstrap
- * server, or else of the one server. A bootstrap server writes the others. */
+ * server, or else of the one server. A bootstrap server writes the others; a smartcard brings all of them. */
 #include "device.h"
 
 /* clang-format off */
@@ -18,12 +18,13 @@ static const struct resource resources[] = {
 static size_t instances(const struct device *device, uint16_t ret_ids[INSTANCES_MAX])
 {
 	uint16_t written[INSTANCES_MAX];
-	size_t count = instances_with_values(device, 0, written);
+	size_t count = instances_with_values(device, 0, written), all = 0;
 
-	ret_ids[0] = 0;
-	for (size_t i = 0; i < count && i + 1 < INSTANCES_MAX; i++)
-		ret_ids[i + 1] = written[i];
-	return count + 1 < INSTANCES_MAX ? count + 1 : INSTANCES_MAX;
+	if (!smartcard_is_applied(device))
+		ret_ids[all++] = 0;
+	for (size_t i = 0; i < count && all < INSTANCES_MAX; i++)
+		ret_ids[all++] = written[i];
+	return all;
 }
 
 const struct object object_security = {

@@ -1,4 +1,5 @@
 /* Object 1, LwM2M Server 1.1. */
+#include "account.h"
 #include "device.h"
 
 enum {
@@ -31,10 +32,10 @@ static const struct resource resources[] = {
 };
 /* clang-format on */
 
-/* With a bootstrap server those that it wrote. */
+/* With a bootstrap server, or a card, those that were written. */
 static size_t instances(const struct device *device, uint16_t ret_ids[INSTANCES_MAX])
 {
-	return device->options->bootstrap == NULL ? one_instance(device, ret_ids)
+	return account_is_of_command_line(device) ? one_instance(device, ret_ids)
 						  : instances_with_values(device, 1, ret_ids);
 }
 
@@ -66,7 +67,7 @@ static enum answer_code execute(struct device *device, uint16_t instance, uint16
 {
 	struct server *server = server_by_instance(device, instance);
 
-	if (server == NULL || (resource == BOOTSTRAP_TRIGGER && device->options->bootstrap == NULL))
+	if (server == NULL || (resource == BOOTSTRAP_TRIGGER && !account_has_bootstrap(device)))
 		return METHOD_NOT_ALLOWED;
 	if (resource == DISABLE)
 		server->wants_disable = true;
@@ -90,7 +91,7 @@ static void fill(struct device *device, uint16_t instance)
 		  STRING_VALUE(options->minor_version == 0 && options->is_queue_mode ? "UQ" : "U") },
 	};
 
-	if (options->bootstrap == NULL)
+	if (account_is_of_command_line(device))
 		device_fill(device, defaults, sizeof(defaults) / sizeof(defaults[0]));
 	else if (instance_exists(device, &object_server, instance))
 		device_fill(device, defaults, 1);

@@ -43,6 +43,35 @@ static bool parse_bootstrap_key(const char *text, struct options *options)
 	return bytes_of_hex(text, 1, SECRET_MAX, options->bootstrap_key.at, &options->bootstrap_key.len);
 }
 
+static bool parse_bootstrap(const char *text, struct options *options)
+{
+	if (strcmp(text, "smartcard") == 0)
+		options->reads_smartcard = true;
+	else
+		options->bootstrap = text;
+	return *text != '\0';
+}
+
+static bool is_pin(const char *text)
+{
+	size_t length = strlen(text);
+
+	return length >= 4 && length <= CARD_PIN_MAX && strspn(text, "0123456789") == length;
+}
+
+static bool parse_smartcard_pin(const char *text, struct options *options)
+{
+	options->smartcard_pin = text;
+	return is_pin(text);
+}
+
+static bool parse_card_pin(const char *text, struct options *options)
+{
+	snprintf(options->card.pin, sizeof(options->card.pin), "%s", text);
+	options->card.pin_file = 0x6432;
+	return is_pin(text);
+}
+
 static bool parse_version(const char *text, struct options *options)
 {
 	if (strlen(text) != 3 || strncmp(text, "1.", 2) != 0 || text[2] < '0' || text[2] > '2')
@@ -251,12 +280,15 @@ static const struct option_row rows[] = {
 	  "for coaps; in a fleet it is followed by -000001 as the name is [the endpoint name]" },
 	{ "psk-key", "HEX", PARSED, 0, 0, 0, parse_psk_key,
 	  "for coaps" },
-	{ "bootstrap", "URI", TEXT, AT(bootstrap), 0, 0, NULL,
-	  "ask this bootstrap server where to register, instead of --server; with --state only when it has to be" },
+	{ "bootstrap", "URI|smartcard", PARSED, 0, 0, 0, parse_bootstrap,
+	  "ask this bootstrap server where to register, instead of --server; with --state only when it has to be.\n"
+	  "Or read that from the card in the first reader; given twice, the card comes first" },
 	{ "bootstrap-identity", "ID", TEXT, AT(bootstrap_identity), 0, 0, NULL,
 	  "for --bootstrap coaps://; in a fleet as --psk-identity [the endpoint name]" },
 	{ "bootstrap-key", "HEX", PARSED, 0, 0, 0, parse_bootstrap_key,
 	  "for --bootstrap coaps://" },
+	{ "smartcard-pin", "DIGITS", PARSED, 0, 0, 0, parse_smartcard_pin,
+	  "for --bootstrap smartcard, when the card asks for it" },
 	{ "lifetime", "S", NUMBER, AT(lifetime_s), 0, UINT32_MAX, NULL,
 	  "registration lifetime; 0 is without end [86400]" },
 	{ "version", "1.0|1.1|1.2", PARSED, 0, 0, 0, parse_version,
@@ -298,6 +330,11 @@ static const struct option_row rows[] = {
 	  "the parameter i: 01 S16, 10 pseudo-random challenge, 20 R-MAC, 60 R-MAC and R-ENC [70]" },
 	{ "se-isd", "HEX", PARSED, 0, 0, 0, parse_isd,
 	  "AID of the issuer security domain [A000000151000000]" },
+	{ "smartcard", "DIR", TEXT, AT(smartcard), 0, 0, NULL,
+	  "at each start the card in the first reader gets the files of DIR (2F00, 5031, 6430, 6432) in a PKCS #15\n"
+	  "application [those that it has]" },
+	{ "card-pin", "DIGITS", PARSED, 0, 0, 0, parse_card_pin,
+	  "that this card asks for before it gives the file 6432 [none]" },
 	{ "se-absent", NULL, FLAG, AT(is_se_absent), 0, 0, NULL,
 	  "the reader is empty" },
 	{ "se-max-request", "BYTES", NUMBER, AT(max_request_bytes), 1, 65536, NULL,

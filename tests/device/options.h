@@ -20,6 +20,9 @@ struct options {
 	struct secret psk_key;
 	const char *bootstrap, *bootstrap_identity; /* NULL: the server of the command line is for good */
 	struct secret bootstrap_key;
+	bool reads_smartcard; /* before anything else */
+	const char *smartcard_pin; /* as the device's owner knows it; NULL: does not */
+	const char *smartcard;     /* folder with the files of the card; NULL: those that it has */
 	uint32_t lifetime_s;
 	uint8_t minor_version; /* of LwM2M 1.x */
 	uint16_t preferred_format;

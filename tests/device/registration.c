@@ -164,11 +164,22 @@ static enum registration_state rest(struct registration *registration)
 	return registration->client->is_ending ? REGISTRATION_GONE : REGISTRATION_RESTING;
 }
 
+/* The account is none any more. */
+static enum registration_state stop(struct registration *registration)
+{
+	registration->due_ms = -1;
+	drop_line(registration);
+	return REGISTRATION_RESTING;
+}
+
 static enum registration_state begin(struct registration *registration)
 {
 	client_wake(registration->client);
 	if (registration->client->is_ending)
 		return REGISTRATION_GONE;
+	if (registration->has_begun && client_card_has_changed(registration->client))
+		return stop(registration);
+	registration->has_begun = true;
 	observe_cancel_all(serve(registration)); /* a new registration knows no observations */
 	return send_register(registration) == ERR_NONE ? REGISTRATION_REGISTERING : rest(registration);
 }
@@ -224,6 +235,8 @@ static enum registration_state register_refused(struct registration *registratio
 static enum registration_state update(struct registration *registration)
 {
 	client_wake(registration->client);
+	if (client_card_has_changed(registration->client))
+		return stop(registration);
 	return update_send(registration->uplink.line, serve(registration), registration->location) == ERR_NONE
 		       ? REGISTRATION_UPDATING
 		       : begin(registration);

@@ -27,6 +27,7 @@ struct registration {
 	struct place place; /* of a server that a bootstrap server told us */
 
 	enum registration_state state;
+	bool has_begun;      /* for the first time: the card was read just before */
 	bool is_lost;        /* the line broke; seen at the next step */
 	uint8_t answer_code; /* to the request under way; 0: none yet */
 	int64_t due_ms;      /* next attempt or update */

@@ -170,11 +170,26 @@ static enum answer_code replace_instances(struct work *work, const struct object
 	return code;
 }
 
+/* Who writes an instance need not know what the device has of it (6.1.7.4); a resource that is named has to
+ * be there. */
+static void pass_unknown(const struct work *work, const struct object *object, struct records *records)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < records->count && work->request->path.depth < 3; i++)
+		if (records->at[i].path.depth < 3 || resource_find(object, records->at[i].path.id[2]) != NULL)
+			records->at[kept++] = records->at[i];
+	if (work->request->path.depth < 3)
+		records->count = kept;
+}
+
 enum answer_code work_write_bootstrap(struct work *work, const struct object *object)
 {
 	struct records records = records_in(work->arena);
 	enum answer_code code = read_payload(work, object, &records);
 
+	if (code == CHANGED)
+		pass_unknown(work, object, &records);
 	for (size_t i = 0; i < records.count && code == CHANGED; i++)
 		code = check_record(work, object, &records.at[i]);
 	if (code == CHANGED && records.count == 0)
