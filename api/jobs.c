@@ -3,14 +3,16 @@
 #include <string.h>
 
 #include "api_parts.h"
+#include "capture.h"
 #include "handlers.h"
 #include "orchestrator.h"
 #include "plugin_host.h"
 #include "reply.h"
 
-#define MAX_NAME  255
-#define MAX_KEY   255
-#define JOBS_PATH "/api/v1/jobs"
+#define CAPTURE_MAX_LINES 200000
+#define MAX_NAME          255
+#define MAX_KEY           255
+#define JOBS_PATH         "/api/v1/jobs"
 
 void operations_list(struct http_request *request)
 {
@@ -165,6 +167,16 @@ void job_get(struct http_request *request)
 	http_defer(request, read_one);
 }
 
+/* ---- the trace ---- */
+
+static json_t *trace_json(const struct http_request *request, const struct trace_row *line)
+{
+	const char *hex = bytes_to_hex(request->arena, line->raw);
+	return json_pack("{s:I, s:i, s:o, s:s, s:s, s:s, s:s}", "number", (json_int_t)line->number, "step",
+			 (int)line->step, "at", json_time(line->at_ms), "layer", line->layer, "direction",
+			 line->direction, "text", line->text, "rawHex", hex != NULL ? hex : "");
+}
+
 static enum err read_trace(struct http_request *request, struct fault *fault)
 {
 	struct page page;
@@ -180,22 +192,51 @@ static enum err read_trace(struct http_request *request, struct fault *fault)
 	if (err != ERR_NONE)
 		return err;
 	json_t *items = json_array();
-	for (size_t i = 0; i < count; i++) {
-		const char *hex = bytes_to_hex(request->arena, rows[i].raw);
-		json_array_append_new(items, json_pack("{s:I, s:i, s:o, s:s, s:s, s:s, s:s}", "number",
-						       (json_int_t)rows[i].number, "step", (int)rows[i].step,
-						       "at", json_time(rows[i].at_ms), "layer", rows[i].layer,
-						       "direction", rows[i].direction, "text", rows[i].text,
-						       "rawHex", hex != NULL ? hex : ""));
-	}
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(items, trace_json(request, &rows[i]));
 	http_reply_list(request, items,
 			page_next(request, &page, count, count > 0 ? rows[count - 1].number : 0));
 	return ERR_NONE;
 }
 
+/* All of it at once: the answers to the first commands may be the last lines. */
+static enum err read_capture(struct http_request *request, struct fault *fault)
+{
+	struct builder b = builder_in(request->arena);
+	struct trace_row *rows;
+	struct job_row job;
+	struct bytes file;
+	size_t count;
+	enum err err = read_job(request, &job, fault);
+	if (err == ERR_NONE)
+		err = store_read_trace(request->api->parts.store, request->arena, job.id, 0,
+				       CAPTURE_MAX_LINES, &rows, &count);
+	if (err == ERR_NONE)
+		err = capture_build(&b, &job, rows, count);
+	if (err == ERR_NONE)
+		err = builder_bytes(&b, &file);
+	if (err == ERR_NOMEM)
+		return fault_set(fault, ERR_LIMIT, "the trace is too large for a capture");
+	if (err != ERR_NONE)
+		return err;
+	http_add_header(request, "Content-Disposition",
+			arena_printf(request->arena, "attachment; filename=job-%s.pcapng", request->item));
+	http_reply_bytes(request, 200, "application/x-pcapng", file);
+	return ERR_NONE;
+}
+
 void job_trace(struct http_request *request)
 {
-	http_defer(request, read_trace);
+	const char *format = http_query(request, "format");
+	struct fault fault = { .kind = ERR_NONE };
+	if (format == NULL || strcmp(format, "json") == 0) {
+		http_defer(request, read_trace);
+	} else if (strcmp(format, "pcapng") == 0) {
+		http_defer(request, read_capture);
+	} else {
+		fault_set(&fault, ERR_MALFORMED, "format: json or pcapng, not %.32s", format);
+		http_reply_fault(request, &fault);
+	}
 }
 
 /* ---- cancelling ---- */

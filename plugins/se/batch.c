@@ -162,6 +162,20 @@ static void trace(struct task *task, const char *layer, const char *direction, c
 		task_is_good(task, task->plugin->api->trace(task->out, layer, direction, text, raw));
 }
 
+static bool is_hidden(const struct batch *batch)
+{
+	return (batch->task->kept.level & SCP03_C_DEC) != 0;
+}
+
+bool batch_is_readable_secret(const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count && !is_hidden(batch); i++) {
+		if (command_is_confidential(&batch->planned[i].plain))
+			return true;
+	}
+	return false;
+}
+
 void batch_trace(const struct batch *batch)
 {
 	struct task *task = batch->task;
@@ -169,7 +183,6 @@ void batch_trace(const struct batch *batch)
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct planned *p = &batch->planned[i];
 		const bool is_confidential = command_is_confidential(&p->plain);
-		const bool is_hidden = (task->kept.level & SCP03_C_DEC) != 0;
 		const char *text = command_text(task->arena, &p->plain);
 		struct bytes wire, plain;
 
@@ -180,7 +193,7 @@ void batch_trace(const struct batch *batch)
 			trace(task, TRACE_PLAIN, "command", text,
 			      is_confidential ? bytes_first(plain, APDU_HEADER_SIZE) : plain);
 		trace(task, TRACE_WIRE, "command", text,
-		      is_confidential && !is_hidden ? bytes_first(wire, APDU_HEADER_SIZE) : wire);
+		      is_confidential && !is_hidden(batch) ? bytes_first(wire, APDU_HEADER_SIZE) : wire);
 	}
 }
 

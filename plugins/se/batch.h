@@ -28,6 +28,8 @@ bool batch_add_change(struct batch *batch, const struct command *plain, unsigned
 size_t batch_max_data(const struct batch *batch);
 
 MUST_CHECK enum err batch_script(const struct batch *batch, struct bytes *ret_script, struct fault *fault);
+/* True when it holds what is nobody's to read, without encryption by the channel. */
+bool batch_is_readable_secret(const struct batch *batch);
 /* Writes the commands to the job's trace. */
 void batch_trace(const struct batch *batch);
 void answer_trace(struct task *task, const struct planned *planned, const struct response *wire,

@@ -83,8 +83,10 @@ void ask_write(struct task *task, const struct batch *batch)
 	if (!task_is_good(task, err))
 		return;
 	ask(task, PHASE_WRITE,
-	    &(struct cardea_request){
-		    .operation = LWM2M_WRITE_PARTIAL, .path = instance_path(task), .records = records });
+	    &(struct cardea_request){ .operation = LWM2M_WRITE_PARTIAL,
+				      .path = instance_path(task),
+				      .records = records,
+				      .is_confidential = batch_is_readable_secret(batch) });
 }
 
 int64_t notified_state(const struct task *task)

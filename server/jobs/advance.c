@@ -16,6 +16,7 @@
 #include "operation.h"
 #include "path.h"
 #include "serve.h"
+#include "trace_coap.h"
 #include "work.h"
 
 #define RETRY_FIRST_MS  2000 /* after a request without an answer; doubles */
@@ -201,7 +202,12 @@ static void answered(void *self, uint64_t ticket, const struct operation_answer 
 	if (job == NULL)
 		return;
 	struct lwm2m_path path = job->out.request.path;
+	bool is_hidden = job->out.request.is_confidential;
 	job_begin_step(job);
+	if (answer->sent != NULL)
+		job_trace_coap(job, "command", answer->sent, path, is_hidden);
+	if (answer->received != NULL)
+		job_trace_coap(job, "answer", answer->received, path, false);
 	trace_answer(job, answer);
 	const struct answer with = { path,          answer->format, answer->payload, answer->records,
 				     answer->fault, answer->code };
@@ -389,6 +395,12 @@ static void step_on_notification(struct job *job, const void *with)
 	const struct answer *answer = with;
 	loop_stop_timer(job->orchestrator->parts.loop, &job->timer);
 	job_begin_step(job);
+	const struct coap_message message = { .code = COAP_CODE(2, 5),
+					      .content_format = answer->format,
+					      .accept = COAP_NO_FORMAT,
+					      .has_observe = true,
+					      .payload = answer->payload };
+	job_trace_coap(job, "answer", &message, answer->path, false);
 	snprintf(text, sizeof text, "Notify %s, %zu bytes", path_print(answer->path, path),
 		 answer->payload.len);
 	job_note(job, "answer", text);

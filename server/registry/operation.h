@@ -36,6 +36,8 @@ struct operation_answer {
 	bool was_sent;                          /* the device may have seen the request */
 	const struct model *model;              /* by which they are decoded; valid during the call */
 	struct lwm2m_path location;             /* of a Create: depth 2 when the device told it */
+	/* As they went over CoAP, the request in its last format; NULL when there was none. Valid during the call. */
+	const struct coap_message *sent, *received;
 };
 
 typedef void operation_done(void *self, uint64_t id, const struct operation_answer *answer);

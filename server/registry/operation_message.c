@@ -281,6 +281,8 @@ void operation_message_read(struct operation *operation, const struct coap_messa
 		.format = message->content_format,
 		.payload = message->payload,
 		.model = operation->model,
+		.sent = &operation->message,
+		.received = message,
 	};
 
 	if (request->operation == LWM2M_CREATE && message->code == COAP_CODE(2, 1))

@@ -168,6 +168,7 @@ static void lost(struct registry *registry, struct operation *operation, const s
 	struct device_entry *entry = operation->entry;
 	struct operation_answer answer = failure(result->err, reason_of(result));
 
+	answer.sent = &operation->message;
 	detach(registry, operation);
 	if ((result->err == ERR_TIMEOUT && !result->was_acknowledged) || result->err == ERR_UNAVAILABLE)
 		awake_end(registry, entry);

@@ -60,6 +60,7 @@ struct cardea_request {
 	struct lwm2m_path path;
 	struct lwm2m_records records;   /* what to write or create; the server encodes it as the device prefers */
 	const char *arguments;          /* EXECUTE: "0='1',2", or NULL */
+	bool is_confidential;           /* its values are kept out of the job's trace */
 };
 
 /* A key set of the device's secure component, as an operator gave it over REST. */
@@ -92,8 +93,9 @@ struct cardea_host_api {
 	/* What was learned about the device: section as in REST ("secure-elements"), key of the item, JSON object; NULL
 	 * removes the item. */
 	enum err (*learn)(cardea_out *, const char *section, const char *key, const char *json);
-	/* One line of the job's trace: layer ("apdu"), "command" or "answer", the decoded text, the raw bytes. Never give
-	 * it a secret. */
+	/* One line of the job's trace: layer, "command" or "answer", the decoded text, the raw bytes. Never give it a
+	 * secret. "apdu" are commands as a card gets them, first those of a script, then its answers; "gp" the same in
+	 * clear, the command before and the answer after that which is protected. */
 	enum err (*trace)(cardea_out *, const char *layer, const char *direction, const char *text, struct bytes raw);
 
 	/* The key set `version` (0: the lowest) for the security domain `aid` of a secure component of this job's device.
