@@ -51,7 +51,7 @@ run_demo() {
 }
 
 mkdir -p build
-export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
 if [ $# -eq 0 ] || [ ${#suites[@]} -gt 0 ]; then
 	run plain ""
 	run asan "--no-suite tree --no-suite bench --timeout-multiplier 3" -Db_sanitize=address,undefined -Db_lundef=false
