@@ -219,6 +219,17 @@ enum err account_find_bootstrap(const struct device *device, struct account *ret
 	return ERR_NOT_FOUND;
 }
 
+uint16_t account_instance_of_bootstrap(const struct device *device)
+{
+	uint16_t ids[INSTANCES_MAX];
+	size_t count = instances_with_values(device, 0, ids);
+
+	for (size_t i = 0; i < count; i++)
+		if (account_is_of_bootstrap(device, ids[i]))
+			return ids[i];
+	return 0;
+}
+
 bool account_has_bootstrap(const struct device *device)
 {
 	struct account account;

@@ -39,6 +39,7 @@ bool account_is_of_command_line(const struct device *device);
 /* Its account as a card has it. ERR_NOT_FOUND: none does, so that the one of the command line counts, if there is one. */
 MUST_CHECK enum err account_find_bootstrap(const struct device *device, struct account *ret_account);
 bool account_has_bootstrap(const struct device *device); /* of the card, or of the command line */
+uint16_t account_instance_of_bootstrap(const struct device *device); /* of object 0 */
 bool account_is_of_bootstrap(const struct device *device, uint16_t security_instance);
 /* It is of the command line, and stays as it is: /0/0, without values. */
 bool account_of_bootstrap_is_fixed(const struct device *device);

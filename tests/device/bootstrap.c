@@ -8,6 +8,14 @@
 
 /* ---- before and after ---- */
 
+/* A pack has many objects, which TLV cannot name. */
+static uint16_t pack_format(const struct device *device)
+{
+	uint16_t preferred = device->options->preferred_format;
+
+	return preferred == FORMAT_TLV ? FORMAT_SENML_CBOR : preferred;
+}
+
 static enum err send_request(struct line *line, const struct device *device)
 {
 	const struct options *options = device->options;
@@ -26,7 +34,25 @@ static enum err send_request(struct line *line, const struct device *device)
 	return err;
 }
 
-enum err bootstrap_begin(struct bootstrap *bootstrap, struct line *line, struct device *device)
+/* With the instance that has the account of the bootstrap server (1.2.1). */
+static enum err send_pack_request(struct line *line, const struct device *device)
+{
+	struct arena *arena = arena_create(MESSAGE_BYTES_MAX);
+	const char *queries[2];
+	enum err err = ERR_NOMEM;
+
+	if (arena == NULL)
+		return ERR_NOMEM;
+	queries[0] = arena_printf(arena, "ep=%s", device->endpoint);
+	queries[1] = arena_printf(arena, "acc=</0/%u>", account_instance_of_bootstrap(device));
+	if (queries[0] != NULL && queries[1] != NULL)
+		err = line_fetch(line, "/bspack", queries, 2, pack_format(device));
+	arena_free(arena);
+	return err;
+}
+
+static enum err begin(struct bootstrap *bootstrap, struct line *line, struct device *device,
+		      enum err (*send)(struct line *line, const struct device *device))
 {
 	enum err err;
 
@@ -34,10 +60,20 @@ enum err bootstrap_begin(struct bootstrap *bootstrap, struct line *line, struct 
 	err = values_copy(&device->values, &bootstrap->before);
 	bootstrap->is_open = err == ERR_NONE;
 	if (err == ERR_NONE)
-		err = send_request(line, device);
+		err = send(line, device);
 	if (err != ERR_NONE)
 		bootstrap_abandon(bootstrap, device);
 	return err;
+}
+
+enum err bootstrap_begin(struct bootstrap *bootstrap, struct line *line, struct device *device)
+{
+	return begin(bootstrap, line, device, send_request);
+}
+
+enum err bootstrap_begin_pack(struct bootstrap *bootstrap, struct line *line, struct device *device)
+{
+	return begin(bootstrap, line, device, send_pack_request);
 }
 
 static void close_bootstrap(struct bootstrap *bootstrap)
@@ -216,6 +252,59 @@ static enum answer_code serve(struct work *work, struct bootstrap *bootstrap)
 	default:
 		return METHOD_NOT_ALLOWED;
 	}
+}
+
+/* ---- Bootstrap-Pack (LwM2M Core TS 1.2, 6.1) ---- */
+
+/* Object by object, as Writes one after another would do it. */
+static enum err write_pack(struct work *work, struct records *all)
+{
+	for (size_t i = 0, next; i < all->count; i = next) {
+		const struct object *object = object_find(all->at[i].path.id[0]);
+		struct records group = { work->arena, &all->at[i], 0, 0, false };
+		enum answer_code code;
+
+		for (next = i; next < all->count && all->at[next].path.id[0] == all->at[i].path.id[0]; next++)
+			group.count++;
+		code = object == NULL ? NOT_FOUND : work_write_bootstrap_records(work, object, &group);
+		if (code != CHANGED)
+			return fault_set(work->fault, ERR_MALFORMED, "/%u cannot be written: %d.%02d",
+					 all->at[i].path.id[0], code >> 5, code & 0x1F);
+	}
+	return ERR_NONE;
+}
+
+/* What is there goes first, but for the account of the bootstrap server. */
+static enum err take_pack(struct device *device, struct bytes pack, struct arena *arena, struct fault *fault)
+{
+	const struct request request = { .method = METHOD_PUT, .path = { .depth = 0 } };
+	const struct format *format = format_find(pack_format(device), device->options->minor_version);
+	struct answer answer = { .format = FORMAT_NONE };
+	struct work work = { device, &request, arena, &answer, fault, true };
+	struct records records = records_in(arena);
+	enum err err = format->read(pack, request.path, &records, fault);
+
+	if (err != ERR_NONE)
+		return err;
+	delete_below(&work);
+	err = write_pack(&work, &records);
+	return err == ERR_NONE ? accounts_check(device, fault) : err;
+}
+
+enum err bootstrap_take_pack(struct bootstrap *bootstrap, struct device *device, uint8_t code,
+			     struct bytes pack, struct fault *fault)
+{
+	struct arena *arena;
+	enum err err;
+
+	if (code != CONTENT)
+		return fault_set(fault, ERR_DENIED, "the bootstrap server answers %d.%02d", code >> 5,
+				 code & 0x1F);
+	arena = arena_create(MESSAGE_BYTES_MAX << 4);
+	err = arena == NULL ? ERR_NOMEM : take_pack(device, pack, arena, fault);
+	bootstrap->is_finished = err == ERR_NONE;
+	arena_free(arena);
+	return err;
 }
 
 /* ---- without a server ---- */

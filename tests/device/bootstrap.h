@@ -16,6 +16,11 @@ struct bootstrap {
 
 /* Bootstrap-Request. ERR_UNAVAILABLE, ERR_NOMEM. */
 MUST_CHECK enum err bootstrap_begin(struct bootstrap *bootstrap, struct line *line, struct device *device);
+/* Bootstrap-Pack-Request (LwM2M 1.2): the answer comes as what was fetched. ERR_UNAVAILABLE, ERR_NOMEM. */
+MUST_CHECK enum err bootstrap_begin_pack(struct bootstrap *bootstrap, struct line *line, struct device *device);
+/* That answer: is_finished says that it was taken over whole. ERR_MALFORMED, ERR_DENIED with the reason; ERR_NOMEM. */
+MUST_CHECK enum err bootstrap_take_pack(struct bootstrap *bootstrap, struct device *device, uint8_t code,
+					struct bytes pack, struct fault *fault);
 /* The server has accepted nothing, or not all: as before. Nothing to do when none is open. */
 void bootstrap_abandon(struct bootstrap *bootstrap, struct device *device);
 /* After the Finish was accepted: what was written is kept. ERR_IO, ERR_NOMEM. */

@@ -127,13 +127,25 @@ static void on_lost(void *arg, const char *reason)
 	client_soon(client);
 }
 
-/* Nothing is observed in a bootstrap, and nothing fetched. */
+/* Nothing is observed in a bootstrap. */
 static void on_notification_lost(void *arg, struct bytes token, bool is_refused)
 {
 }
 
+/* The pack. */
 static void on_fetched(void *arg, uint8_t code, struct bytes content)
 {
+	struct client *client = arg;
+	struct fault fault = { .kind = ERR_NONE };
+
+	if (client->state != CLIENT_FETCHING)
+		return;
+	if (bootstrap_take_pack(&client->bootstrap, client->device, code, content, &fault) != ERR_NONE) {
+		log_warn("bootstrap.no_pack", "endpoint=%s reason=\"%s\"", client->device->endpoint,
+			 fault.text);
+		client->answer_code = BAD_REQUEST;
+	}
+	client_heard(client);
 }
 
 static const struct line_events events = { on_request, on_answered, on_lost, on_notification_lost,
@@ -196,6 +208,14 @@ static enum err find_bootstrap_server(struct client *client, struct line_setting
 	return err;
 }
 
+/* The line is open. */
+static enum client_state ask_for_requests(struct client *client)
+{
+	enum err err = bootstrap_begin(&client->bootstrap, client->uplink.line, client->device);
+
+	return err == ERR_NONE ? CLIENT_ASKING : rest(client);
+}
+
 static enum client_state ask(struct client *client)
 {
 	struct line_settings settings;
@@ -209,9 +229,11 @@ static enum client_state ask(struct client *client)
 	err = find_bootstrap_server(client, &settings);
 	if (err == ERR_NONE)
 		err = uplink_open(&client->uplink, client, &settings, &events, client);
-	if (err == ERR_NONE)
-		err = bootstrap_begin(&client->bootstrap, client->uplink.line, client->device);
-	return err == ERR_NONE ? CLIENT_ASKING : rest(client);
+	if (err == ERR_NONE && client->device->options->wants_pack) {
+		err = bootstrap_begin_pack(&client->bootstrap, client->uplink.line, client->device);
+		return err == ERR_NONE ? CLIENT_FETCHING : rest(client);
+	}
+	return err == ERR_NONE ? ask_for_requests(client) : rest(client);
 }
 
 /* With the servers there are, or without any by way of a bootstrap. */
@@ -275,6 +297,10 @@ static const struct transition {
 	{ CLIENT_WORKING,       ENDED,    gone         },
 	{ CLIENT_RESTING,       DUE,      begin        },
 	{ CLIENT_RESTING,       ENDING,   gone         },
+	{ CLIENT_FETCHING,      ENDING,   gone         },
+	{ CLIENT_FETCHING,      FINISHED, bootstrapped },
+	{ CLIENT_FETCHING,      REFUSED,  ask_for_requests },
+	{ CLIENT_FETCHING,      LOST,     abandon      },
 	{ CLIENT_ASKING,        ENDING,   gone         },
 	{ CLIENT_ASKING,        ACCEPTED, let_write    },
 	{ CLIENT_ASKING,        REFUSED,  abandon      },
@@ -319,6 +345,13 @@ static void sooner(int64_t *next_ms, int64_t at_ms)
 		*next_ms = at_ms;
 }
 
+/* What comes next comes from the servers. */
+static bool has_no_hurry(const struct client *client)
+{
+	return client->state == CLIENT_WORKING || client->state == CLIENT_FETCHING ||
+	       client->state == CLIENT_ASKING;
+}
+
 /* Of the bootstrap; answers when it wants to go on. */
 static int64_t step_bootstrap(struct client *client, int64_t now_ms)
 {
@@ -327,11 +360,11 @@ static int64_t step_bootstrap(struct client *client, int64_t now_ms)
 		advance(client, FINISHED);
 	if (client->is_ending)
 		advance(client, ENDING);
-	if (client->state != CLIENT_WORKING && client->state != CLIENT_ASKING && client->due_ms <= now_ms)
+	if (!has_no_hurry(client) && client->due_ms <= now_ms)
 		advance(client, DUE);
 	if (client->is_lost)
 		return now_ms;
-	return client->state == CLIENT_WORKING || client->state == CLIENT_ASKING ? -1 : client->due_ms;
+	return has_no_hurry(client) ? -1 : client->due_ms;
 }
 
 /* A server that could not be reached for a while (/1/x/16), when no other is there either. */

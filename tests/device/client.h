@@ -13,6 +13,7 @@
 
 enum client_state {
 	CLIENT_WORKING,       /* the registrations go their way */
+	CLIENT_FETCHING,      /* a Bootstrap-Pack */
 	CLIENT_ASKING,        /* the bootstrap server, for a bootstrap */
 	CLIENT_BOOTSTRAPPING, /* until due: it writes what it likes */
 	CLIENT_SETTLING,      /* until due: its Finish may come again */

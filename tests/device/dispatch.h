@@ -28,5 +28,8 @@ enum answer_code work_create(struct work *work, const struct object *object);
 enum answer_code work_write_composite(struct work *work);
 /* Bootstrap-Write (6.1.7.2): an object, an instance or a resource, there or not. Nothing is saved yet. */
 enum answer_code work_write_bootstrap(struct work *work, const struct object *object);
+/* The same with records of this object, in order. */
+enum answer_code work_write_bootstrap_records(struct work *work, const struct object *object,
+					      struct records *records);
 
 #endif

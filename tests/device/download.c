@@ -96,7 +96,7 @@ static enum err fetch_over_registration(struct client *client, const struct addr
 		    !is_same_address(server, &registration->uplink.server))
 			continue;
 		client->download.over = registration->uplink.line;
-		return line_fetch(registration->uplink.line, path);
+		return line_fetch(registration->uplink.line, path, NULL, 0, FORMAT_NONE);
 	}
 	return ERR_UNSUPPORTED;
 }
@@ -114,7 +114,7 @@ static enum err fetch(struct client *client, const struct place *place, const ch
 	settings.host = place->host;
 	if (download->line == NULL)
 		err = line_open(client->transport, &settings, &events, client, &download->line);
-	return err == ERR_NONE ? line_fetch(download->line, path) : err;
+	return err == ERR_NONE ? line_fetch(download->line, path, NULL, 0, FORMAT_NONE) : err;
 }
 
 static void begin(struct client *client)

@@ -287,6 +287,8 @@ static const struct option_row rows[] = {
 	  "for --bootstrap coaps://; in a fleet as --psk-identity [the endpoint name]" },
 	{ "bootstrap-key", "HEX", PARSED, 0, 0, 0, parse_bootstrap_key,
 	  "for --bootstrap coaps://" },
+	{ "bootstrap-pack", NULL, FLAG, AT(wants_pack), 0, 0, NULL,
+	  "ask the bootstrap server for all at once, and request by request only when that fails; with --version 1.2" },
 	{ "smartcard-pin", "DIGITS", PARSED, 0, 0, 0, parse_smartcard_pin,
 	  "for --bootstrap smartcard, when the card asks for it" },
 	{ "lifetime", "S", NUMBER, AT(lifetime_s), 0, UINT32_MAX, NULL,
@@ -444,6 +446,8 @@ static enum err check(struct options *options, struct fault *fault)
 	if (err == ERR_NONE && options->bootstrap != NULL)
 		err = check_server("bootstrap", options->bootstrap, "bootstrap-key", &options->bootstrap_key,
 				   fault);
+	if (err == ERR_NONE && options->wants_pack && options->minor_version < 2)
+		err = fault_set(fault, ERR_MALFORMED, "--bootstrap-pack needs --version 1.2");
 	if (err != ERR_NONE)
 		return err;
 	if (options->preferred_format == FORMAT_NONE)

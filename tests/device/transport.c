@@ -372,7 +372,8 @@ enum err line_send(struct line *line, enum method method, const char *path, cons
 	return send_pdu(line, pdu);
 }
 
-enum err line_fetch(struct line *line, const char *path)
+enum err line_fetch(struct line *line, const char *path, const char *const *queries, size_t query_count,
+		    uint16_t accept)
 {
 	coap_pdu_t *pdu =
 		coap_pdu_init(COAP_MESSAGE_CON, COAP_REQUEST_CODE_GET, coap_new_message_id(line->session),
@@ -384,6 +385,10 @@ enum err line_fetch(struct line *line, const char *path)
 	coap_session_new_token(line->session, &line->fetch_token_len, line->fetch_token);
 	coap_add_token(pdu, line->fetch_token_len, line->fetch_token);
 	message_add_path(pdu, COAP_OPTION_URI_PATH, path);
+	for (size_t i = 0; i < query_count; i++)
+		coap_add_option(pdu, COAP_OPTION_URI_QUERY, strlen(queries[i]), (const uint8_t *)queries[i]);
+	if (accept != FORMAT_NONE)
+		message_add_number(pdu, COAP_OPTION_ACCEPT, accept);
 	message_add_number(pdu, COAP_OPTION_BLOCK2, first.szx);
 	line->is_fetching = true;
 	return send_pdu(line, pdu);

@@ -53,9 +53,10 @@ MUST_CHECK enum err line_send(struct line *line, enum method method, const char 
 			      const char *const *queries, size_t query_count, uint16_t format,
 			      struct bytes payload);
 
-/* A GET of the whole content at `path`, beside what line_send does; one at a time, a new one replaces it.
+/* A GET of the whole content at `path`, in the format `accept` (FORMAT_NONE: whichever), beside what line_send does; one at a time, a new one replaces it.
  * ERR_UNAVAILABLE, ERR_NOMEM. */
-MUST_CHECK enum err line_fetch(struct line *line, const char *path);
+MUST_CHECK enum err line_fetch(struct line *line, const char *path, const char *const *queries,
+			       size_t query_count, uint16_t accept);
 
 MUST_CHECK enum err line_notify(struct line *line, const struct notification *notification);
 

@@ -183,18 +183,25 @@ static void pass_unknown(const struct work *work, const struct object *object, s
 		records->count = kept;
 }
 
+enum answer_code work_write_bootstrap_records(struct work *work, const struct object *object,
+					      struct records *records)
+{
+	enum answer_code code = CHANGED;
+
+	pass_unknown(work, object, records);
+	for (size_t i = 0; i < records->count && code == CHANGED; i++)
+		code = check_record(work, object, &records->at[i]);
+	if (code == CHANGED && records->count == 0)
+		code = work_refuse(work, BAD_REQUEST, "nothing to write");
+	return code == CHANGED ? replace_instances(work, object, records) : code;
+}
+
 enum answer_code work_write_bootstrap(struct work *work, const struct object *object)
 {
 	struct records records = records_in(work->arena);
 	enum answer_code code = read_payload(work, object, &records);
 
-	if (code == CHANGED)
-		pass_unknown(work, object, &records);
-	for (size_t i = 0; i < records.count && code == CHANGED; i++)
-		code = check_record(work, object, &records.at[i]);
-	if (code == CHANGED && records.count == 0)
-		code = work_refuse(work, BAD_REQUEST, "nothing to write");
-	return code == CHANGED ? replace_instances(work, object, &records) : code;
+	return code == CHANGED ? work_write_bootstrap_records(work, object, &records) : code;
 }
 
 /* Write-Composite (6.3.10): all of it or nothing. */

@@ -136,6 +136,26 @@ labTest('no key serves both servers', listening, async (lab) => {
 	}
 });
 
+labTest('a 1.2 device gets all of it in one pack, and request by request when there is no pack', listening, async (lab) => {
+	const events = await lab.rest.events();
+	for (const format of ['senml-cbor', 'senml-json', 'lwm2m-cbor']) {
+		const endpoint = `pack-${format}`;
+		await lab.rest.put(`/bootstrap/${endpoint}`, generated(lab));
+		await lab.device(endpoint, { ...await bootstrapCredential(lab, endpoint), version: '1.2', format, 'bootstrap-pack': true });
+		const { data } = await events.find('bootstrap.finished', (event) => event.endpoint === endpoint);
+		assert.equal(data.interface, 'pack');
+		assert.match((await lab.rest.get(`/devices/${endpoint}`)).address, /^coaps:/);
+		assert.equal((await lab.rest.get(`/devices/${endpoint}`)).lifetime, 300);
+	}
+	// A pack that the device cannot take is one that it does without.
+	await lab.rest.put('/bootstrap/big', generated(lab, { objects: [{ path: '/9/0', resources: { 0: 'package' } }] }));
+	const device = new Device(lab, 'big', { ...await bootstrapCredential(lab, 'big'), version: '1.2', 'bootstrap-pack': true });
+	device.launch();
+	await device.process.line(/bootstrap\.no_pack .*\/9 cannot be written/);
+	await events.find('bootstrap.failed', (data) => data.endpoint === 'big' && data.interface === 'sequence');
+	events.close();
+});
+
 labTest('what is wrong is said by its name', listening, async (lab) => {
 	const server = { shortServerId: 1, uri: 'coap://x', security: { mode: 'nosec' } };
 	const rows = [

@@ -48,6 +48,31 @@ labTest('an observation goes on', {}, async (lab) => {
 	events.close();
 });
 
+labTest('an observation is asked for again when the device registers anew', {}, async (lab) => {
+	const device = await lab.device('d');
+	const events = await lab.rest.events();
+	const isTold = async (rest, stream, value) => {
+		await rest.put('/devices/d/lwm2m/3/0/14', { value });
+		await stream.find('notification', (data) => data.path === '/3/0/14' && data.values?.[0].value === value);
+	};
+	await lab.rest.call('PUT', '/devices/d/lwm2m/3/0/14/observe');
+	await isTold(lab.rest, events, '+01:00');
+	// A device without power forgets who observes it.
+	await device.kill();
+	await device.start();
+	await isTold(lab.rest, events, '+02:00');
+	events.close();
+	// And so when the server was not there either.
+	await lab.server.kill();
+	await device.kill();
+	device.launch();
+	await lab.server.start();
+	await device.process.line(/^registered /);
+	const later = await lab.rest.events();
+	await isTold(lab.rest, later, '+03:00');
+	later.close();
+});
+
 labTest('over DTLS the next message of the device brings it back', {}, async (lab) => {
 	const device = await lab.secureDevice('d', { lifetime: 3 });
 	await putKeys(lab, 'd');
