@@ -450,3 +450,13 @@ struct loop *server_loop(const struct server *server)
 {
 	return server->loop;
 }
+
+struct registry *server_registry(const struct server *server)
+{
+	return server->registry;
+}
+
+struct credentials *server_credentials(const struct server *server)
+{
+	return server->credentials;
+}

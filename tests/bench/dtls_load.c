@@ -1,9 +1,11 @@
 /* Many devices that make a DTLS session each, register, and then update as fast as the server answers.
  *
- *   bench_dtls_load [-p peers] [-s seconds] [-w window] PORT
+ *   bench_dtls_load [-p peers] [-s seconds] [-w window] [-l] PORT COMMAND [ARGUMENT...]
  *
- * As in load.c device i is the address 127.1.0.0 + i; its identity is urn:imei:<15 digits of i>, its key
- * 0123456789abcdef. Prints one line of key=value: handshakes with a registration per second, then updates. */
+ * COMMAND is bench_server, started here and given the keys. As in load.c device i is the address 127.1.0.0 +
+ * i; its identity is urn:imei:<15 digits of i>. Prints a line of key=value for each: handshakes with a
+ * registration, updates, and what a session takes with its registration while the device sleeps. With -l
+ * there are handshakes only, and what a session takes that is so live. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
@@ -17,6 +19,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "child.h"
 
 #define DATAGRAM_MAX 2048
 #define FIRST_DEVICE 0x7F010000u
@@ -36,7 +40,9 @@ struct device {
 	} incoming;
 	double began;
 	uint16_t mid;
-	bool is_registered, is_busy;
+	uint8_t update[32]; /* Uri-Path options, as its registration was answered */
+	size_t update_len;
+	bool is_busy, is_open;
 };
 
 struct load {
@@ -45,8 +51,10 @@ struct load {
 	SSL_CTX *context;
 	BIO_METHOD *method;
 	struct device *devices;
-	uint32_t peers, window, under_way, registered;
-	unsigned long answered, lost;
+	struct child server_process;
+	uint32_t peers, window, under_way;
+	bool opens_only;
+	unsigned long opened, answered, lost;
 };
 
 static double now(void)
@@ -127,7 +135,7 @@ static unsigned find_key(SSL *ssl, const char *hint, char *identity, unsigned id
 
 static void post(struct device *device, const char *rest, size_t len)
 {
-	uint8_t message[128] = { 0x42, 2 };
+	uint8_t message[192] = { 0x42, 2 };
 	const uint16_t mid = ++device->mid;
 
 	message[2] = message[4] = (uint8_t)(mid >> 8);
@@ -158,6 +166,26 @@ static void start(struct load *load, uint32_t i)
 	load->under_way++;
 }
 
+/* Uri-Path rd, Content-Format 40, Uri-Query, the first of 13 + 14 characters */
+static void post_register(struct device *device)
+{
+	char rest[160];
+
+	post(device, rest,
+	     (size_t)sprintf(rest,
+			     "\xB2rd\x11\x28\x3D\x0E"
+			     "ep=urn:imei:%015u\x08lt=86400\x09lwm2m=1.1\xFF"
+			     "</>;rt=\"oma.lwm2m\";ct=11542,</1/0>,</3/0>,</3303/0>,</3304/0>,</3305/0>",
+			     device->index));
+}
+
+static void end_opening(struct device *device)
+{
+	device->load->under_way--;
+	device->load->opened++;
+	device->is_open = true;
+}
+
 static void advance(struct device *device)
 {
 	uint8_t message[DATAGRAM_MAX];
@@ -167,27 +195,30 @@ static void advance(struct device *device)
 		int result = SSL_do_handshake(device->ssl);
 		if (result != 1 && SSL_get_error(device->ssl, result) != SSL_ERROR_WANT_READ)
 			die("a handshake failed");
-		if (result == 1) {
-			char rest[64];
-			/* Uri-Path rd, Uri-Query of 13 + 14 characters */
-			size_t len = (size_t)sprintf(rest,
-						     "\xB2rd\x4D\x0E"
-						     "ep=urn:imei:%015u",
-						     device->index);
-			post(device, rest, len);
-		}
+		if (result == 1 && !load->opens_only)
+			post_register(device);
+		else if (result == 1)
+			end_opening(device);
 		return;
 	}
 	int len = SSL_read(device->ssl, message, sizeof(message));
 	if (len < 6 || !device->is_busy || (message[4] << 8 | message[5]) != device->mid ||
 	    message[1] >> 5 != 2)
 		return;
+	/* Location-Path of the answer becomes Uri-Path, 3 above: it is its only option, the server is ours.
+	 */
+	if (message[1] == (2 << 5 | 1) && (size_t)len - 6 <= sizeof(device->update)) {
+		device->update_len = (size_t)len - 6;
+		memcpy(device->update, message + 6, device->update_len);
+		device->update[0] += 0x30;
+	}
 	device->is_busy = false;
+	if (!device->is_open) {
+		end_opening(device);
+		return;
+	}
 	load->under_way--;
 	load->answered++;
-	if (!device->is_registered)
-		load->registered++;
-	device->is_registered = true;
 }
 
 /* True when something came. */
@@ -227,29 +258,46 @@ static void wait_and_receive(struct load *load)
 
 /* ---- phases ---- */
 
-static double register_all(struct load *load)
+static void look_after_handshakes(struct load *load, uint32_t begun)
+{
+	for (uint32_t i = 0; i < begun; i++) {
+		struct device *device = &load->devices[i];
+		if (SSL_is_init_finished(device->ssl))
+			continue;
+		if (now() - device->began > GIVE_UP_S)
+			die("a handshake does not end");
+		(void)DTLSv1_handle_timeout(device->ssl);
+	}
+}
+
+static double open_all(struct load *load)
 {
 	double begin = now(), checked = begin;
 	uint32_t next = 0;
 
-	while (load->registered < load->peers) {
+	while (load->opened < load->peers) {
 		while (load->under_way < load->window && next < load->peers)
 			start(load, next++);
 		wait_and_receive(load);
 		if (now() - checked < 0.5)
 			continue;
 		checked = now();
-		for (uint32_t i = 0; i < next; i++) {
-			struct device *device = &load->devices[i];
-			if (!device->is_registered && checked - device->began > GIVE_UP_S)
-				die("a device could not register");
-			if (!SSL_is_init_finished(device->ssl))
-				(void)DTLSv1_handle_timeout(device->ssl);
-		}
+		look_after_handshakes(load, next);
 	}
 	return now() - begin;
 }
 
+static void count_lost(struct load *load)
+{
+	for (uint32_t i = 0; i < load->peers; i++)
+		if (load->devices[i].is_busy && now() - load->devices[i].began > 2) {
+			load->devices[i].is_busy = false;
+			load->under_way--;
+			load->lost++;
+		}
+}
+
+/* As often as it goes. Answers how long it took. */
 static double update(struct load *load, double seconds)
 {
 	double begin = now(), checked = begin;
@@ -263,20 +311,47 @@ static double update(struct load *load, double seconds)
 			if (device->is_busy)
 				continue;
 			load->under_way++;
-			post(device, "\xB2rd\x01x\xFF", 5);
+			post(device, (const char *)device->update, device->update_len);
 		}
 		wait_and_receive(load);
 		if (now() - checked < 1)
 			continue;
 		checked = now();
-		for (uint32_t i = 0; i < load->peers; i++)
-			if (load->devices[i].is_busy && checked - load->devices[i].began > 2) {
-				load->devices[i].is_busy = false;
-				load->under_way--;
-				load->lost++;
-			}
+		count_lost(load);
 	}
 	return now() - begin;
+}
+
+/* What each session takes more than the server did before any came. */
+static void print_memory(const struct load *load, const char *name, double kib_before)
+{
+	printf("op=%s bytes=%.0f\n", name,
+	       (child_kib(&load->server_process, "VmRSS:") - kib_before) * 1024 / load->peers);
+}
+
+static void give_keys(struct load *load)
+{
+	char line[64];
+
+	fprintf(load->server_process.commands, "keys %u\n", load->peers);
+	fflush(load->server_process.commands);
+	if (fgets(line, sizeof(line), load->server_process.results) == NULL || strncmp(line, "keys=", 5) != 0)
+		die("the server does not take keys");
+}
+
+static void measure(struct load *load, double seconds)
+{
+	give_keys(load);
+	const double kib_before = child_kib(&load->server_process, "VmRSS:");
+	double took = open_all(load);
+	printf("op=%s per_s=%.0f\n", load->opens_only ? "handshake" : "join", load->peers / took);
+	if (load->opens_only) {
+		print_memory(load, "live", kib_before);
+		return;
+	}
+	took = update(load, seconds);
+	printf("op=update per_s=%.0f\n", (double)load->answered / took);
+	print_memory(load, "asleep", kib_before);
 }
 
 int main(int argc, char **argv)
@@ -287,19 +362,21 @@ int main(int argc, char **argv)
 	double seconds = 3;
 	int option;
 
-	while ((option = getopt(argc, argv, "p:s:w:")) != -1) {
+	while ((option = getopt(argc, argv, "+p:s:w:l")) != -1) {
 		if (option == 'p')
 			load.peers = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 's')
 			seconds = strtod(optarg, NULL);
+		else if (option == 'l')
+			load.opens_only = true;
 		else if (option == 'w')
 			load.window = (uint32_t)strtoul(optarg, NULL, 10);
 		else
 			return EXIT_FAILURE;
 	}
-	if (optind + 1 != argc || load.peers == 0 || load.peers > 100000 || load.window == 0 ||
-	    seconds <= 0) {
-		fprintf(stderr, "usage: %s [-p peers] [-s seconds] [-w window] PORT\n", argv[0]);
+	if (optind + 2 > argc || load.peers == 0 || load.peers > 100000 || load.window == 0 || seconds <= 0) {
+		fprintf(stderr, "usage: %s [-p peers] [-s seconds] [-w window] [-l] PORT COMMAND...\n",
+			argv[0]);
 		return EXIT_FAILURE;
 	}
 	load.server = (struct sockaddr_in){
@@ -323,13 +400,13 @@ int main(int argc, char **argv)
 	BIO_meth_set_write(load.method, bio_write);
 	BIO_meth_set_ctrl(load.method, bio_ctrl);
 
-	double registering = register_all(&load), updating = update(&load, seconds);
-	printf("handshakes_per_s=%.0f updates_per_s=%.0f lost=%lu\n", load.peers / registering,
-	       (double)load.answered / updating, load.lost);
+	load.server_process = child_start(argv + optind + 1);
+	measure(&load, seconds);
+	bool is_good = child_end(&load.server_process) && load.lost == 0;
 	for (uint32_t i = 0; i < load.peers; i++)
 		SSL_free(load.devices[i].ssl);
 	SSL_CTX_free(load.context);
 	BIO_meth_free(load.method);
 	free(load.devices);
-	return load.answered > 0 && load.lost == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -28,6 +28,8 @@ int main(int argc, char **argv)
 		perror("socket");
 		return EXIT_FAILURE;
 	}
+	puts("ready");
+	fflush(stdout);
 	for (;;) {
 		for (int i = 0; i < BATCH; i++) {
 			parts[i] = (struct iovec){ bytes[i], DATAGRAM_MAX };

@@ -87,6 +87,8 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	signal(SIGTERM, on_signal);
+	puts("ready");
+	fflush(stdout);
 	enum err err = loop_run(loop);
 	const struct endpoint_counts counts = endpoint_counts(endpoint);
 	fprintf(stderr, "received %lu, sent %lu, duplicates %lu, peers %zu, sessions %zu\n",

@@ -48,6 +48,8 @@ int main(int argc, char **argv)
 	}
 	serve(context, "rd", on_register);
 	serve(context, "rd/x", on_update);
+	puts("ready");
+	fflush(stdout);
 	while (coap_io_process(context, 1000) >= 0)
 		continue;
 	coap_free_context(context);

@@ -1,12 +1,14 @@
-/* Many devices that register once and then update as fast as the server answers.
+/* Many devices that register, update, send, notify and are read as fast as the server goes.
  *
- *   bench_load [-p peers] [-s seconds] [-r rounds] [-w window] [-e] [-c pid] PORT
+ *   bench_load [-p peers] [-s seconds] [-w window] -o OPERATION[,OPERATION...] PORT COMMAND [ARGUMENT...]
  *
- * Device i is the address 127.1.0.0 + i: one socket sends from all of them (IP_PKTINFO), so that the server
- * sees as many peers while we need one file descriptor. At most `window` requests are under way, one per
- * device. With -e the other side only echoes: nothing registers, and what comes back counts as its answer.
+ * COMMAND is the server: it is started here, says "ready", and ends with its standard input; a pid that
+ * answers is what the processor time and the memory are taken of. Device i is the address 127.1.0.0 + i: one
+ * socket sends from all of them (IP_PKTINFO), so that the server sees as many peers while we need one file
+ * descriptor. At most `window` requests are under way, one per device.
  *
- * Prints one line: updates per second, what was lost, and how long an answer took. */
+ * Prints a line of key=value for each operation, which are done in the order given: the rows of operations[].
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -20,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
+
 #define BATCH        64
 #define DATAGRAM_MAX 512
 #define FIRST_DEVICE 0x7F010000u
@@ -27,11 +31,15 @@
 #define TIMEOUT_S    2.0
 #define TRIES_MAX    4
 #define PEERS_MAX    1000000u
-#define ROUNDS_MAX   99
+#define TOKEN_BYTES  8
+
+enum kind { ECHO, REGISTER, UPDATE, SEND, NOTIFY };
 
 struct device {
 	double sent;
+	uint32_t observe;
 	uint16_t mid, sequence;
+	uint8_t token[TOKEN_BYTES]; /* of the observation */
 	bool is_busy;
 	uint8_t tries, location_len;
 	uint8_t location[LOCATION_MAX]; /* Uri-Path options of an update, as its registration was answered */
@@ -52,10 +60,11 @@ struct load {
 	uint32_t peers, window, under_way;
 	uint32_t *waiting; /* a ring of devices that may send */
 	uint32_t waiting_first, waiting_count;
-	bool registers, echoes;
+	enum kind kind;
 	uint64_t answered, refused, lost, resent;
 	uint64_t histogram[64 * 16]; /* of the time to an answer, 16 steps per power of two microseconds */
 	struct batch in, out;
+	struct child server_process;
 };
 
 static double now(void)
@@ -150,12 +159,66 @@ static uint8_t *put_registration(uint8_t *at, uint32_t i)
 	return at + sizeof(links) - 1;
 }
 
+/* Where the next message of a device is built; end_message sends it. */
+static uint8_t *begin_message(struct load *load, uint32_t i)
+{
+	const struct in_pktinfo from = { .ipi_spec_dst.s_addr = htonl(FIRST_DEVICE + i) };
+
+	if (load->out.count == BATCH)
+		flush(load);
+	memcpy(CMSG_DATA((struct cmsghdr *)load->out.control[load->out.count]), &from, sizeof(from));
+	return load->out.bytes[load->out.count];
+}
+
+static void end_message(struct load *load, const uint8_t *end)
+{
+	const uint8_t *start = load->out.bytes[load->out.count];
+
+	load->out.parts[load->out.count++].iov_len = (size_t)(end - start);
+}
+
+/* Uri-Path dp, Content-Format SenML CBOR: [{0: "/3/0/9", 2: 100}] */
+static uint8_t *put_send(uint8_t *at)
+{
+	static const uint8_t pack[] = {
+		0xFF, 0x81, 0xA2, 0, 0x66, '/', '3', '/', '0', '/', '9', 2, 0x18, 100
+	};
+	unsigned last = 0;
+
+	at = put_option(at, &last, 11, "dp", 2);
+	at = put_option(at, &last, 12, "\x70", 1);
+	memcpy(at, pack, sizeof(pack));
+	return at + sizeof(pack);
+}
+
+/* Observe (NULL: without), Content-Format TLV: resource 9 is 100. */
+static uint8_t *put_value(uint8_t *at, const uint8_t observe[3])
+{
+	static const uint8_t pack[] = { 0xFF, 0xC1, 9, 100 };
+	unsigned last = 0;
+
+	if (observe != NULL)
+		at = put_option(at, &last, 6, observe, 3);
+	at = put_option(at, &last, 12, "\x2D\x16", 2);
+	memcpy(at, pack, sizeof(pack));
+	return at + sizeof(pack);
+}
+
+static uint8_t *put_notification(uint8_t *at, struct device *device)
+{
+	const uint32_t n = device->observe;
+	const uint8_t observe[] = { (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n };
+	const uint8_t head[] = { 0x48, 2 << 5 | 5, (uint8_t)(device->mid >> 8), (uint8_t)device->mid };
+
+	memcpy(at, head, sizeof(head));
+	memcpy(at + sizeof(head), device->token, TOKEN_BYTES);
+	return put_value(at + sizeof(head) + TOKEN_BYTES, observe);
+}
+
 static void send_request(struct load *load, uint32_t i, bool again)
 {
 	struct device *device = &load->devices[i];
 
-	if (load->out.count == BATCH)
-		flush(load);
 	if (!again) {
 		device->mid++;
 		device->sequence++;
@@ -163,11 +226,13 @@ static void send_request(struct load *load, uint32_t i, bool again)
 		device->sent = now();
 	}
 	device->is_busy = true;
-	struct in_pktinfo from = { .ipi_spec_dst.s_addr = htonl(FIRST_DEVICE + i) };
-	memcpy(CMSG_DATA((struct cmsghdr *)load->out.control[load->out.count]), &from, sizeof(from));
-
+	uint8_t *at = begin_message(load, i);
+	if (load->kind == NOTIFY) {
+		device->observe += !again;
+		end_message(load, put_notification(at, device));
+		return;
+	}
 	/* The token tells the device and which of its requests. */
-	uint8_t *start = load->out.bytes[load->out.count], *at = start;
 	const uint8_t head[] = { 0x46,
 				 2,
 				 (uint8_t)(device->mid >> 8),
@@ -180,13 +245,15 @@ static void send_request(struct load *load, uint32_t i, bool again)
 				 (uint8_t)device->sequence };
 	memcpy(at, head, sizeof(head));
 	at += sizeof(head);
-	if (load->registers) {
+	if (load->kind == REGISTER) {
 		at = put_registration(at, i);
+	} else if (load->kind == SEND) {
+		at = put_send(at);
 	} else {
 		memcpy(at, device->location, device->location_len);
 		at += device->location_len;
 	}
-	load->out.parts[load->out.count++].iov_len = (size_t)(at - start);
+	end_message(load, at);
 }
 
 /* ---- in ---- */
@@ -213,24 +280,54 @@ static void keep_location(struct device *device, const uint8_t *at, const uint8_
 	device->location_len = (uint8_t)(to - device->location);
 }
 
-static void take_answer(struct load *load, const uint8_t *at, size_t len, double time)
+/* The request of the device that was under way has ended. */
+static void end_request(struct load *load, uint32_t i, double time)
 {
-	if (len < 10 || (at[0] & 15) != 6 || (at[1] >> 5 == 0 && !load->echoes))
-		return;
-	uint32_t i = (uint32_t)at[4] << 24 | (uint32_t)at[5] << 16 | (uint32_t)at[6] << 8 | at[7];
-	if (i >= load->peers)
-		return;
 	struct device *device = &load->devices[i];
-	if (!device->is_busy || device->sequence != (at[8] << 8 | at[9]))
-		return;
+
 	device->is_busy = false;
 	load->under_way--;
 	load->waiting[(load->waiting_first + load->waiting_count++) % load->peers] = i;
 	note_time(load, time - device->sent);
 	load->answered++;
+}
+
+/* A GET of the server: with Observe, which comes as the first option, its token is the observation. */
+static void answer_server(struct load *load, uint32_t i, const uint8_t *at, size_t len)
+{
+	static const uint8_t observe[3] = { 0 };
+	struct device *device = &load->devices[i];
+	const bool observes = len > 4 + TOKEN_BYTES && at[4 + TOKEN_BYTES] >> 4 == 6;
+	uint8_t *to = begin_message(load, i);
+
+	to[0] = 0x68;
+	to[1] = 2 << 5 | 5;
+	memcpy(to + 2, at + 2, 2 + TOKEN_BYTES);
+	if (observes)
+		memcpy(device->token, at + 4, TOKEN_BYTES);
+	end_message(load, put_value(to + 4 + TOKEN_BYTES, observes ? observe : NULL));
+}
+
+static void take_message(struct load *load, uint32_t i, const uint8_t *at, size_t len, double time)
+{
+	struct device *device = &load->devices[i];
+
+	if (len >= 4 + TOKEN_BYTES && at[0] == 0x48 && at[1] == 1) {
+		answer_server(load, i, at, len);
+		return;
+	}
+	if (len == 4 && load->kind == NOTIFY && device->is_busy && device->mid == (at[2] << 8 | at[3])) {
+		load->refused += at[0] != 0x60;
+		end_request(load, i, time);
+		return;
+	}
+	if (len < 10 || (at[0] & 15) != 6 || (at[1] >> 5 == 0 && load->kind != ECHO) || !device->is_busy ||
+	    device->sequence != (at[8] << 8 | at[9]))
+		return;
+	end_request(load, i, time);
 	if (at[1] >> 5 > 2)
 		load->refused++;
-	if (load->registers && at[1] == (2 << 5 | 1))
+	if (load->kind == REGISTER && at[1] == (2 << 5 | 1))
 		keep_location(device, at + 10, at + len);
 }
 
@@ -240,10 +337,17 @@ static void receive(struct load *load, int wait_ms)
 
 	if (wait_ms > 0 && poll(&ready, 1, wait_ms) <= 0)
 		return;
+	for (unsigned i = 0; i < BATCH; i++)
+		load->in.headers[i].msg_hdr.msg_controllen = sizeof(load->in.control[i]);
 	int count = recvmmsg(load->socket, load->in.headers, BATCH, MSG_DONTWAIT, NULL);
 	double time = now();
-	for (int i = 0; i < count; i++)
-		take_answer(load, load->in.bytes[i], load->in.headers[i].msg_len, time);
+	for (int i = 0; i < count; i++) {
+		struct in_pktinfo to;
+		memcpy(&to, CMSG_DATA((struct cmsghdr *)load->in.control[i]), sizeof(to));
+		uint32_t device = ntohl(to.ipi_addr.s_addr) - FIRST_DEVICE;
+		if (device < load->peers)
+			take_message(load, device, load->in.bytes[i], load->in.headers[i].msg_len, time);
+	}
 }
 
 static void resend_overdue(struct load *load, double time)
@@ -295,12 +399,6 @@ static double run(struct load *load, double seconds)
 	return time - begin;
 }
 
-static void drain(struct load *load)
-{
-	for (double begin = now(); load->under_way > 0 && now() - begin < 5;)
-		receive(load, 20);
-}
-
 static void point(struct load *load, struct batch *batch, bool is_out)
 {
 	for (unsigned i = 0; i < BATCH; i++) {
@@ -312,18 +410,18 @@ static void point(struct load *load, struct batch *batch, bool is_out)
 		};
 		batch->parts[i] = (struct iovec){ batch->bytes[i], DATAGRAM_MAX };
 		batch->headers[i].msg_hdr = (struct msghdr){ .msg_iov = &batch->parts[i], .msg_iovlen = 1 };
+		batch->headers[i].msg_hdr.msg_control = control;
+		batch->headers[i].msg_hdr.msg_controllen = sizeof(batch->control[i]);
 		if (is_out) {
 			batch->headers[i].msg_hdr.msg_name = &load->server;
 			batch->headers[i].msg_hdr.msg_namelen = sizeof(load->server);
-			batch->headers[i].msg_hdr.msg_control = control;
-			batch->headers[i].msg_hdr.msg_controllen = sizeof(batch->control[i]);
 		}
 	}
 }
 
 static void open_load(struct load *load, uint16_t port)
 {
-	const int buffer = 4 << 20;
+	const int buffer = 4 << 20, one = 1;
 	const struct sockaddr_in any = { .sin_family = AF_INET };
 
 	load->devices = calloc(load->peers, sizeof(*load->devices));
@@ -343,121 +441,131 @@ static void open_load(struct load *load, uint16_t port)
 	load->socket = socket(AF_INET, SOCK_DGRAM, 0);
 	setsockopt(load->socket, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
 	setsockopt(load->socket, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+	setsockopt(load->socket, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one));
 	if (load->socket < 0 || bind(load->socket, (const void *)&any, sizeof(any)) != 0)
 		die("socket");
 	point(load, &load->in, false);
 	point(load, &load->out, true);
 }
 
-/* ---- the measurement ---- */
+/* ---- operations ---- */
 
-struct round {
-	double updates_per_s, cpu_ns, median_us, slow_us;
+struct operation {
+	const char *name;
+	enum kind kind;
+	bool is_once;        /* each device once, else for `seconds` */
+	const char *command; /* NULL: the devices act; else the server, told so */
 };
 
-/* What the process has used so far, in seconds (proc(5)). */
-static double cpu_of(long pid)
-{
-	char path[64];
-	unsigned long user = 0, system = 0;
+static const struct operation operations[] = {
+	{ "echo", ECHO, false, NULL },
+	{ "first", REGISTER, true, NULL },     /* devices that were never seen */
+	{ "register", REGISTER, false, NULL }, /* again */
+	{ "update", UPDATE, false, NULL },
+	{ "send", SEND, false, NULL },
+	{ "observe", UPDATE, true, "observe" },
+	{ "notify", NOTIFY, false, NULL },
+	{ "read", UPDATE, false, "read" },
+};
 
-	if (pid == 0)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
-	FILE *file = fopen(path, "r");
-	if (file == NULL || fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-				   &user, &system) != 2)
-		die(path);
-	fclose(file);
-	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+static bool devices_act(struct load *load, const struct operation *operation, double seconds)
+{
+	load->kind = operation->kind;
+	double cpu_s = child_cpu_s(&load->server_process), took = run(load, operation->is_once ? 0 : seconds);
+	printf("op=%s per_s=%.0f cpu_ns=%.0f median_us=%.0f slow_us=%.0f\n", operation->name,
+	       (double)load->answered / took,
+	       (child_cpu_s(&load->server_process) - cpu_s) / (double)load->answered * 1e9,
+	       time_us(load, 0.5), time_us(load, 0.99));
+	uint64_t answered = load->answered, refused = load->refused, lost = load->lost;
+	for (double begin = now(); load->under_way > 0 && now() - begin < 5;)
+		receive(load, 20);
+	if (answered > 0 && refused == 0 && lost == 0 && load->under_way == 0)
+		return true;
+	fprintf(stderr, "%s: answered %lu, refused %lu, lost %lu, resent %lu\n", operation->name,
+		(unsigned long)answered, (unsigned long)refused, (unsigned long)lost,
+		(unsigned long)load->resent);
+	return false;
 }
 
-static int by_updates(const void *a, const void *b)
+static bool server_acts(struct load *load, const struct operation *operation, double seconds)
 {
-	const struct round *left = a, *right = b;
+	struct pollfd ready = { .fd = fileno(load->server_process.results), .events = POLLIN };
+	unsigned long answered = 0, failed = 0, us = 1;
+	double cpu_s = child_cpu_s(&load->server_process);
+	char line[128] = "";
 
-	return (left->updates_per_s > right->updates_per_s) - (left->updates_per_s < right->updates_per_s);
-}
-
-/* The median of the rounds. False when a round was not good. */
-static bool measure(struct load *load, unsigned rounds, double seconds, long pid, struct round *ret_median)
-{
-	struct round all[ROUNDS_MAX];
-
-	for (unsigned i = 0; i < rounds; i++) {
-		double cpu = cpu_of(pid), took = run(load, seconds);
-		all[i] = (struct round){
-			.updates_per_s = (double)load->answered / took,
-			.cpu_ns = (cpu_of(pid) - cpu) / (double)load->answered * 1e9,
-			.median_us = time_us(load, 0.5),
-			.slow_us = time_us(load, 0.99),
-		};
-		if (load->answered == 0 || load->refused > 0 || load->lost > 0) {
-			fprintf(stderr, "answered %lu, refused %lu, lost %lu, resent %lu\n",
-				(unsigned long)load->answered, (unsigned long)load->refused,
-				(unsigned long)load->lost, (unsigned long)load->resent);
-			return false;
-		}
+	load->kind = operation->kind;
+	fprintf(load->server_process.commands, "%s %u %.0f\n", operation->command, load->peers,
+		operation->is_once ? 0 : seconds * 1000);
+	fflush(load->server_process.commands);
+	while (poll(&ready, 1, 0) == 0) {
+		receive(load, 5);
+		flush(load);
 	}
-	qsort(all, rounds, sizeof(all[0]), by_updates);
-	*ret_median = all[rounds / 2];
+	if (fgets(line, sizeof(line), load->server_process.results) == NULL ||
+	    sscanf(line, "answered=%lu failed=%lu us=%lu", &answered, &failed, &us) != 3 || answered == 0 ||
+	    failed > 0) {
+		fprintf(stderr, "%s: %s\n", operation->name, line);
+		return false;
+	}
+	printf("op=%s per_s=%.0f cpu_ns=%.0f\n", operation->name, (double)answered / (double)us * 1e6,
+	       (child_cpu_s(&load->server_process) - cpu_s) / (double)answered * 1e9);
 	return true;
 }
 
-static bool register_all(struct load *load)
+static bool do_operation(struct load *load, const char *name, double seconds, double kib_before)
 {
-	load->registers = true;
-	run(load, 0);
-	load->registers = false;
-	if (load->answered - load->refused == load->peers)
+	if (strcmp(name, "memory") == 0) {
+		printf("op=memory bytes=%.0f peak_bytes=%.0f\n",
+		       (child_kib(&load->server_process, "VmRSS:") - kib_before) * 1024 / load->peers,
+		       (child_kib(&load->server_process, "VmHWM:") - kib_before) * 1024 / load->peers);
 		return true;
-	fprintf(stderr, "only %lu of %u devices could register\n",
-		(unsigned long)(load->answered - load->refused), load->peers);
+	}
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+		if (strcmp(name, operations[i].name) == 0)
+			return (operations[i].command != NULL ? server_acts
+							      : devices_act)(load, &operations[i], seconds);
+	fprintf(stderr, "no operation %s\n", name);
 	return false;
 }
 
 int main(int argc, char **argv)
 {
 	struct load *load = calloc(1, sizeof(*load));
+	char *names = NULL, *name;
 	double seconds = 1;
-	unsigned rounds = 1;
-	long pid = 0;
-	struct round median;
+	bool is_good = true;
 	int option;
 
 	if (load == NULL)
 		die("memory");
 	load->peers = 100;
 	load->window = 64;
-	while ((option = getopt(argc, argv, "p:s:r:w:c:e")) != -1) {
+	while ((option = getopt(argc, argv, "+p:s:w:o:")) != -1) {
 		if (option == 'p')
 			load->peers = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 's')
 			seconds = strtod(optarg, NULL);
-		else if (option == 'r')
-			rounds = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 'w')
 			load->window = (uint32_t)strtoul(optarg, NULL, 10);
-		else if (option == 'c')
-			pid = strtol(optarg, NULL, 10);
-		else if (option == 'e')
-			load->echoes = true;
+		else if (option == 'o')
+			names = optarg;
 		else
 			return EXIT_FAILURE;
 	}
-	if (optind + 1 != argc || load->peers == 0 || load->peers > PEERS_MAX || load->window == 0 ||
-	    rounds == 0 || rounds > ROUNDS_MAX || seconds <= 0) {
+	if (optind + 2 > argc || names == NULL || load->peers == 0 || load->peers > PEERS_MAX ||
+	    load->window == 0 || seconds <= 0) {
 		fprintf(stderr,
-			"usage: %s [-p peers] [-s seconds] [-r rounds] [-w window] [-e] [-c pid] PORT\n",
+			"usage: %s [-p peers] [-s seconds] [-w window] -o OPERATION[,...] PORT COMMAND...\n",
 			argv[0]);
 		return EXIT_FAILURE;
 	}
 	open_load(load, (uint16_t)strtoul(argv[optind], NULL, 10));
-	bool is_good = (load->echoes || register_all(load)) && measure(load, rounds, seconds, pid, &median);
-	if (is_good)
-		printf("updates_per_s=%.0f cpu_ns=%.0f median_us=%.0f slow_us=%.0f\n", median.updates_per_s,
-		       median.cpu_ns, median.median_us, median.slow_us);
-	drain(load);
+	load->server_process = child_start(argv + optind + 1);
+	const double kib_before = child_kib(&load->server_process, "VmRSS:");
+	while (is_good && (name = strsep(&names, ",")) != NULL)
+		is_good = do_operation(load, name, seconds, kib_before);
+	is_good = child_end(&load->server_process) && is_good;
 	free(load->devices);
 	free(load->waiting);
 	free(load);

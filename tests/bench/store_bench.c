@@ -1,7 +1,9 @@
 /* Durable registrations per second through the store, beside a bare loop of inserts into SQLite with as many
  * rows a transaction and the same settings; then plain refreshes. Ratios, since machines differ.
  *
- *   store_bench DIRECTORY [COUNT [PER_TRANSACTION]]         the directory is made, and must not exist */
+ *   store_bench [--bare] DIRECTORY [COUNT [PER_TRANSACTION]]
+ *
+ * The directory is made, and must not exist. --bare: only the bare loop, for run.sh. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,16 +149,25 @@ static double touch_rate(struct loop *loop, struct store *store, uint32_t count)
 
 int main(int argc, char **argv)
 {
+	const bool is_bare = argc > 1 && strcmp(argv[1], "--bare") == 0;
+	if (is_bare) {
+		argv++;
+		argc--;
+	}
 	uint32_t count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 100000;
 	uint32_t per_transaction = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 1000;
 	struct loop *loop;
 	struct store *store;
 	if (argc < 2 || count == 0 || per_transaction == 0 || per_transaction > 8000) {
-		fprintf(stderr, "store_bench DIRECTORY [COUNT [PER_TRANSACTION (at most 8000)]]\n");
+		fprintf(stderr, "store_bench [--bare] DIRECTORY [COUNT [PER_TRANSACTION (at most 8000)]]\n");
 		return 2;
 	}
 	require(mkdir(argv[1], 0700) == 0, "mkdir");
 	double bare = bare_rate(argv[1], count, per_transaction);
+	if (is_bare) {
+		printf("op=insert per_s=%.0f\n", bare);
+		return 0;
+	}
 	printf("bare:      %.0f registrations/s\n", bare);
 	require(loop_create(&loop) == ERR_NONE, "loop");
 	require(store_open(argv[1], STORE_THREADED, loop, &store, NULL) == ERR_NONE, "store_open");
