@@ -29,7 +29,7 @@ static json_t *device_json(const struct device *device)
 		json_array_append_new(objects, device_object_json(&device->objects[i]));
 	return json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "endpoint",
 			 device->endpoint, "address",
-			 json_sprintf("%s://%s", device->address.is_secure ? "coaps" : "coap",
+			 json_sprintf("%s://%s", coap_address_scheme(&device->address),
 				      coap_address_print(&device->address, address)),
 			 "location", device->location, "lifetime", (json_int_t)device->lifetime_s, "version",
 			 device->version, "binding", device->binding, "queueMode", device->is_queue_mode,

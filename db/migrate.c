@@ -18,6 +18,8 @@ static const char *const steps[] = {
 	,
 #include "004_oscore.inc"
 	,
+#include "005_connections.inc"
+	,
 };
 
 #define VERSION ((int64_t)(sizeof steps / sizeof *steps))

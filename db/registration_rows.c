@@ -8,8 +8,8 @@ static const struct column registration_column[] = {
 	COLUMN(struct registration_row, lifetime_s),    COLUMN(struct registration_row, version),
 	COLUMN(struct registration_row, binding),       COLUMN(struct registration_row, links),
 	COLUMN(struct registration_row, root),          COLUMN(struct registration_row, is_queue_mode),
-	COLUMN(struct registration_row, registered_ms), COLUMN(struct registration_row, updated_ms),
-	COLUMN(struct registration_row, expires_ms),
+	COLUMN(struct registration_row, registered_ms), COLUMN(struct registration_row, is_stream),
+	COLUMN(struct registration_row, updated_ms),    COLUMN(struct registration_row, expires_ms),
 };
 static const struct columns registration_columns = COLUMNS(struct registration_row, registration_column);
 

@@ -4,7 +4,7 @@
 #define REGISTRATION_COLUMNS                                                                                 \
 	"endpoint, location, address, socket, is_secure, identity, lifetime_s, version, binding, links, "    \
 	"root, "                                                                                             \
-	"is_queue_mode, registered_ms"
+	"is_queue_mode, registered_ms, is_stream"
 #define JOB_COLUMNS                                                                                          \
 	"id, endpoint, operation, params, state, package_id, sealed_state, result, error, "                  \
 	"progress_done, progress_total, steps, attempts, created_ms, updated_ms, deadline_ms, "              \
@@ -25,13 +25,13 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 
 	[PUT_REGISTRATION] =
 		"INSERT INTO registrations (" REGISTRATION_COLUMNS ") VALUES"
-		" (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+		" (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
 		" ON CONFLICT (endpoint) DO UPDATE SET location = ?2, address = ?3, socket = ?4, is_secure = ?5,"
 		" identity = ?6, lifetime_s = ?7, version = ?8, binding = ?9, links = ?10, root = ?11,"
-		" is_queue_mode = ?12, registered_ms = ?13",
+		" is_queue_mode = ?12, registered_ms = ?13, is_stream = ?14",
 	[PUT_REGISTRATION_TIMES] =
 		"INSERT OR REPLACE INTO registration_times (id, updated_ms, expires_ms)"
-		" SELECT id, ?14, ?15 FROM registrations WHERE endpoint = ?1",
+		" SELECT id, ?15, ?16 FROM registrations WHERE endpoint = ?1",
 	[TOUCH_REGISTRATION] =
 		"UPDATE registration_times SET updated_ms = ?2, expires_ms = ?3"
 		" WHERE id = (SELECT id FROM registrations WHERE endpoint = ?1)",

@@ -50,7 +50,7 @@ struct registration_row {
 	const char *endpoint, *location;        /* location: the part after /rd/ */
 	const char *address;                    /* "192.0.2.1:5683" or "[2001:db8::1]:5683" */
 	uint8_t socket;                         /* which of the server's sockets it came to */
-	bool is_secure;
+	bool is_secure, is_stream;              /* stream: a connection */
 	const char *identity;                   /* of the security layer, "" without */
 	uint32_t lifetime_s;
 	const char *version, *binding, *links, *root;

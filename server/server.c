@@ -195,6 +195,8 @@ static enum err begin_endpoint(struct server *server, struct fault *fault)
 	const struct endpoint_settings settings = {
 		.coap_listen = config->coap_listen,
 		.coaps_listen = config->coaps_listen,
+		.tcp_listen = config->tcp_listen,
+		.tls_listen = config->tls_listen,
 		.credentials = server->credentials,
 		.oscore_numbers = server->oscore_numbers,
 		.ack_timeout_ms = config->ack_timeout_ms,
@@ -202,6 +204,8 @@ static enum err begin_endpoint(struct server *server, struct fault *fault)
 		.block_size = config->block_size,
 		.max_body_bytes = COAP_MAX_BODY_BYTES,
 		.max_peers = config->max_devices + SPARE_PEERS,
+		.max_connections = config->max_connections,
+		.connection_idle_s = config->connection_idle_s,
 	};
 	const struct endpoint_handlers handlers = registry_handlers(server->registry);
 	enum err err = endpoint_create(server->loop, &settings, &handlers, &server->endpoint, fault);
@@ -248,17 +252,22 @@ static enum err begin_bootstrap_endpoint(struct server *server, struct fault *fa
 	const struct endpoint_settings settings = {
 		.coap_listen = config->bootstrap_listen,
 		.coaps_listen = config->bootstrap_secure_listen,
+		.tcp_listen = config->bootstrap_tcp_listen,
+		.tls_listen = config->bootstrap_tls_listen,
 		.credentials = server->bootstrap_credentials,
 		.ack_timeout_ms = config->ack_timeout_ms,
 		.max_retransmit = config->max_retransmit,
 		.block_size = config->block_size,
 		.max_body_bytes = COAP_MAX_BODY_BYTES,
 		.max_peers = BOOTSTRAP_MAX_AT_ONCE + SPARE_PEERS,
+		.max_connections = config->max_connections,
+		.connection_idle_s = config->connection_idle_s,
 	};
 	const struct endpoint_handlers handlers = bootstrap_handlers(server->bootstrap);
 	enum err err = ERR_NONE;
 
-	if (settings.coap_listen[0] != 0 || settings.coaps_listen[0] != 0)
+	if (settings.coap_listen[0] != 0 || settings.coaps_listen[0] != 0 || settings.tcp_listen[0] != 0 ||
+	    settings.tls_listen[0] != 0)
 		err = endpoint_create(server->loop, &settings, &handlers, &server->bootstrap_endpoint, fault);
 	if (err == ERR_NONE)
 		bootstrap_attach(server->bootstrap, server->bootstrap_endpoint);

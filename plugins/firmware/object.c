@@ -74,7 +74,9 @@ static uint32_t read_protocols(struct lwm2m_records records)
 			protocols |= UINT32_C(1) << number;
 	}
 	/* Without the resource a device that pulls speaks the protocol that it is managed with. [ours] */
-	return has_any ? protocols : 1u << PROTOCOL_COAP | 1u << PROTOCOL_COAPS;
+	return has_any ? protocols
+		       : 1u << PROTOCOL_COAP | 1u << PROTOCOL_COAPS | 1u << PROTOCOL_COAP_TCP |
+				 1u << PROTOCOL_COAP_TLS;
 }
 
 enum err view_read(struct lwm2m_records records, struct view *view, struct fault *fault)

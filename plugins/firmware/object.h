@@ -31,7 +31,7 @@ enum { /* Update Result, where we treat one unlike the others */
        RESULT_DEFERRED = 11,
 };
 
-enum firmware_protocol { PROTOCOL_COAP, PROTOCOL_COAPS };
+enum firmware_protocol { PROTOCOL_COAP, PROTOCOL_COAPS, PROTOCOL_COAP_TCP = 4, PROTOCOL_COAP_TLS };
 
 enum { DELIVERS_BY_PULL, DELIVERS_BY_PUSH, DELIVERS_BY_BOTH };
 

@@ -123,6 +123,28 @@ static bool has_grace(const struct task *task)
 
 /* ---- the delivery ---- */
 
+/* By the begin of an URI; the last one is what is left. */
+static const struct delivery_protocol {
+	const char *prefix;
+	unsigned number; /* /5/0/8 */
+	const char *reason;
+} delivery_protocols[] = {
+	{ "coaps:", PROTOCOL_COAPS, "the device does not fetch packages over CoAPS" },
+	{ "coap+tcp:", PROTOCOL_COAP_TCP, "the device does not fetch packages over CoAP over TCP" },
+	{ "coaps+tcp:", PROTOCOL_COAP_TLS, "the device does not fetch packages over CoAP over TLS" },
+	{ "coap:", PROTOCOL_COAP, "the device does not fetch packages over CoAP" },
+};
+
+static const struct delivery_protocol *protocol_of(const char *uri)
+{
+	const struct delivery_protocol *protocol = delivery_protocols;
+
+	while (protocol->number != PROTOCOL_COAP &&
+	       strncmp(uri, protocol->prefix, strlen(protocol->prefix)) != 0)
+		protocol++;
+	return protocol;
+}
+
 /* Whether the device can fetch, and from where; else the reason. */
 static const char *uri_to_pull(struct task *task, const char **ret_reason)
 {
@@ -137,10 +159,9 @@ static const char *uri_to_pull(struct task *task, const char **ret_reason)
 	if (api->size < offsetof(struct cardea_host_api, serve) + sizeof(api->serve) ||
 	    api->serve(task->out, &uri) != ERR_NONE)
 		return NULL;
-	bool is_secure = strncmp(uri, "coaps:", 6) == 0;
-	*ret_reason = is_secure ? "the device does not fetch packages over CoAPS"
-				: "the device does not fetch packages over CoAP";
-	return view->protocols >> (is_secure ? PROTOCOL_COAPS : PROTOCOL_COAP) & 1 ? uri : NULL;
+	const struct delivery_protocol *protocol = protocol_of(uri);
+	*ret_reason = protocol->reason;
+	return view->protocols >> protocol->number & 1 ? uri : NULL;
 }
 
 static bool choose_delivery(struct task *task, const char **ret_uri)

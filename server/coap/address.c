@@ -1,10 +1,12 @@
 #include "address.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct in6_addr mapped_ipv4(struct in_addr ipv4)
 {
@@ -47,14 +49,22 @@ socklen_t peer_key_to_sockaddr(const struct peer_key *key, sa_family_t family, s
 
 struct peer_key peer_key_of(const struct coap_address *address)
 {
-	struct peer_key key = { .socket = address->socket, .is_secure = address->is_secure };
+	struct peer_key key = {
+		.socket = address->socket,
+		.is_secure = address->is_secure,
+		.is_stream = address->is_stream,
+	};
 	peer_key_from_sockaddr(&address->any, &key);
 	return key;
 }
 
 struct coap_address peer_key_address(const struct peer_key *key)
 {
-	struct coap_address address = { .socket = key->socket, .is_secure = key->is_secure };
+	struct coap_address address = {
+		.socket = key->socket,
+		.is_secure = key->is_secure,
+		.is_stream = key->is_stream,
+	};
 	struct sockaddr_in6 to;
 	bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(&key->ip);
 	socklen_t size = peer_key_to_sockaddr(key, is_ipv4 ? AF_INET : AF_INET6, &to);
@@ -83,6 +93,13 @@ const char *coap_address_print(const struct coap_address *address, char to[stati
 		snprintf(scope, sizeof(scope), "%%%u", key.scope);
 	snprintf(to, COAP_ADDRESS_TEXT_SIZE, "[%s%s]:%u", ip, scope, ntohs(key.port));
 	return to;
+}
+
+const char *coap_address_scheme(const struct coap_address *address)
+{
+	static const char *const schemes[2][2] = { { "coap", "coaps" }, { "coap+tcp", "coaps+tcp" } };
+
+	return schemes[address->is_stream][address->is_secure];
 }
 
 /* A decimal number and nothing else. */
@@ -147,4 +164,36 @@ enum err coap_address_parse(const char *text, struct coap_address *ret_address)
 		address.v4.sin_port = htons((uint16_t)port);
 	*ret_address = address;
 	return ERR_NONE;
+}
+
+/* ---- listening ---- */
+
+bool address_is_any(const struct coap_address *address)
+{
+	return address->any.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr)
+						  : address->v4.sin_addr.s_addr == INADDR_ANY;
+}
+
+socklen_t address_size(const struct coap_address *address)
+{
+	return address->any.sa_family == AF_INET ? sizeof(address->v4) : sizeof(address->v6);
+}
+
+static bool has_ipv6(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return errno != EAFNOSUPPORT;
+	close(fd);
+	return true;
+}
+
+struct coap_address address_to_listen_at(const struct coap_address *listen)
+{
+	struct coap_address address = *listen;
+
+	if (listen->any.sa_family == AF_INET6 && address_is_any(listen) && !has_ipv6())
+		address.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = listen->v6.sin6_port };
+	return address;
 }

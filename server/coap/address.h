@@ -10,7 +10,7 @@ struct peer_key {
 	uint32_t scope;                 /* interface of a link-local address, else 0 */
 	in_port_t port;                 /* network order */
 	uint8_t socket;
-	uint8_t is_secure;
+	uint8_t is_secure : 1, is_stream : 1, unused : 6;       /* a byte */
 };
 _Static_assert(sizeof(struct peer_key) == 24, "peer_key must not have padding");
 
@@ -25,5 +25,10 @@ struct coap_address peer_key_address(const struct peer_key *key);
 /* Between a key and what the system calls take; `family` is the socket's. */
 void peer_key_from_sockaddr(const struct sockaddr *from, struct peer_key *ret_key);
 socklen_t peer_key_to_sockaddr(const struct peer_key *key, sa_family_t family, struct sockaddr_in6 *ret_to);
+
+/* Where a socket binds to listen there: a system without IPv6 has no "[::]", but what is meant by it, everything. */
+struct coap_address address_to_listen_at(const struct coap_address *listen);
+bool address_is_any(const struct coap_address *address);
+socklen_t address_size(const struct coap_address *address);
 
 #endif

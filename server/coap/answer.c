@@ -6,6 +6,8 @@ struct answer *answer_find(struct peer *peer, uint16_t mid)
 {
 	const uint32_t now_s = endpoint_now_s(peer->endpoint);
 
+	if (peer->stream != NULL)
+		return NULL; /* nothing comes twice, and the ids are ours */
 	for (size_t i = 0; i < PEER_ANSWERS; i++) {
 		struct answer *answer = &peer->answers[i];
 		if (answer->at_s != 0 && answer->mid == mid && now_s - answer->at_s < EXCHANGE_LIFETIME_S)

@@ -1,4 +1,4 @@
-/* What a peer's last messages were answered with, for their duplicates (RFC 7252 4.2). */
+/* What a peer's last messages were answered with, for their duplicates (RFC 7252 4.2). A stream has none. */
 #ifndef CARDEA_COAP_ANSWER_H
 #define CARDEA_COAP_ANSWER_H
 

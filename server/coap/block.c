@@ -32,10 +32,8 @@ static size_t bodies_max(const struct endpoint *endpoint)
 								  : BODY_BYTES_MAX;
 }
 
-enum err body_append(struct endpoint *endpoint, struct body *body, struct bytes bytes)
+enum err body_append_up_to(struct endpoint *endpoint, struct body *body, struct bytes bytes, size_t max)
 {
-	const size_t max = endpoint->settings.max_body_bytes;
-
 	if (bytes.len > max || body->len > max - bytes.len)
 		return ERR_LIMIT;
 	if (body->len + bytes.len > body->capacity) {
@@ -55,6 +53,11 @@ enum err body_append(struct endpoint *endpoint, struct body *body, struct bytes 
 		memcpy(body->at + body->len, bytes.at, bytes.len);
 	body->len += bytes.len;
 	return ERR_NONE;
+}
+
+enum err body_append(struct endpoint *endpoint, struct body *body, struct bytes bytes)
+{
+	return body_append_up_to(endpoint, body, bytes, endpoint->settings.max_body_bytes);
 }
 
 void body_clear(struct endpoint *endpoint, struct body *body)
@@ -178,7 +181,7 @@ static uint8_t collect(struct pending *pending, const struct pdu *pdu, struct co
 	const size_t size = block_bytes(block->size_exponent), offset = size * block->number;
 	struct transfer *transfer = transfer_find(peer, pending->key, false);
 
-	if (message->payload.len > size || (block->has_more && message->payload.len != size))
+	if (!block_fits(block, message->payload.len))
 		return COAP_CODE(4, 0);
 	if (pdu->has_size1 && pdu->size1 > endpoint->settings.max_body_bytes)
 		return COAP_CODE(4, 13);
@@ -188,7 +191,7 @@ static uint8_t collect(struct pending *pending, const struct pdu *pdu, struct co
 		transfer = transfer_begin(peer, pending->key, false);
 	if (transfer == NULL)
 		return block->number == 0 ? COAP_CODE(5, 3) : COAP_CODE(4, 8);
-	if (block->has_more && offset + size <= transfer->body.len)
+	if (block->has_more && offset + message->payload.len <= transfer->body.len)
 		return COAP_CODE(2, 31); /* once more */
 	enum err err = ERR_CONFLICT;
 	if (offset == transfer->body.len)
@@ -221,7 +224,7 @@ static void request_block1(struct pending *pending, const struct pdu *pdu, struc
 	struct pdu_block block = pdu->block1;
 
 	own->code = collect(pending, pdu, message);
-	if (block.size_exponent > block_size_exponent(endpoint))
+	if (!block.is_bert && block.size_exponent > block_size_exponent(endpoint))
 		block.size_exponent = block_size_exponent(endpoint);
 	pending->block1 = own_pdu->block1 = block;
 	if (own->code == COAP_CODE(4, 13)) {
@@ -269,10 +272,17 @@ static void offer_echo(const struct peer *peer, struct pdu *pdu)
 
 /* ---- Block2: answers ---- */
 
-/* Where the block that is asked for begins, and how it is sent. */
-static struct pdu_block cut_block(const struct peer *peer, const struct pdu_block *asked, size_t len,
-				  bool is_limited, size_t *ret_offset)
+/* A part of an answer. */
+struct cut {
+	struct pdu_block block;
+	size_t offset, len;
+};
+
+/* The part that is asked for, and how it is sent. */
+static struct cut cut_block(const struct pending *pending, size_t len, bool is_limited)
 {
+	const struct peer *peer = pending->peer;
+	const struct pdu_block *asked = &pending->block2;
 	struct pdu_block block = {
 		.is_present = true,
 		.size_exponent = block_size_exponent(peer->endpoint),
@@ -282,21 +292,33 @@ static struct pdu_block cut_block(const struct peer *peer, const struct pdu_bloc
 		block.size_exponent = UNVERIFIED_SIZE_EXPONENT;
 	if (asked->is_present && asked->size_exponent < block.size_exponent)
 		block.size_exponent = asked->size_exponent;
-	*ret_offset = (size_t)asked->number * block_bytes(asked->size_exponent);
-	block.number = (uint32_t)(*ret_offset / block_bytes(block.size_exponent));
-	block.has_more = *ret_offset + block_bytes(block.size_exponent) < len;
-	return block;
+	const size_t at_once = endpoint_payload_max(peer, &pending->oscore);
+	struct cut cut = {
+		.offset = (size_t)asked->number * block_bytes(asked->size_exponent),
+		.len = block_bytes(block.size_exponent),
+	};
+	if (asked->is_bert && at_once >= block_bytes(BLOCK_SIZE_EXPONENT_MAX) &&
+	    block.size_exponent == BLOCK_SIZE_EXPONENT_MAX) {
+		block.is_bert = true;
+		cut.len = at_once - at_once % block_bytes(BLOCK_SIZE_EXPONENT_MAX);
+	}
+	block.number = (uint32_t)(cut.offset / block_bytes(block.size_exponent));
+	block.has_more = cut.offset + cut.len < len;
+	cut.block = block;
+	return cut;
 }
 
-static void slice(const struct pdu_block *block, struct bytes whole, size_t offset, const uint8_t *etag,
-		  struct pdu *ret_pdu, struct bytes *ret_payload)
+static void slice(const struct cut *cut, struct bytes whole, const uint8_t *etag, struct pdu *ret_pdu,
+		  struct bytes *ret_payload)
 {
+	const struct pdu_block *block = &cut->block;
+
 	ret_pdu->block2 = *block;
 	ret_pdu->etag_len = PDU_ETAG_MAX;
 	memcpy(ret_pdu->etag, etag, PDU_ETAG_MAX);
 	ret_pdu->has_size2 = block->number == 0;
 	ret_pdu->size2 = (uint32_t)whole.len;
-	*ret_payload = bytes_first(bytes_from(whole, offset), block_bytes(block->size_exponent));
+	*ret_payload = bytes_first(bytes_from(whole, cut->offset), cut->len);
 }
 
 static const struct coap_message *refuse_with(uint8_t code, struct bytes *payload,
@@ -322,23 +344,21 @@ const struct coap_message *block_answer(struct pending *pending, const struct co
 	const bool is_short =
 		whole.len <= UNVERIFIED_BYTES && whole.len <= peer->endpoint->settings.block_size;
 	uint8_t digest[SHA256_SIZE];
-	size_t offset;
 	const bool is_lasting = response->etag.len == PDU_ETAG_MAX;
-	struct pdu_block block = cut_block(peer, &pending->block2, whole.len, !is_lasting && !is_trusted(peer),
-					   &offset);
+	const struct cut cut = cut_block(pending, whole.len, !is_lasting && !is_trusted(peer));
 
-	if (offset == 0 && (!block.has_more || (is_short && !pending->block2.is_present)))
+	if (cut.offset == 0 && (!cut.block.has_more || (is_short && !pending->block2.is_present)))
 		return response;
-	if (offset >= whole.len)
+	if (cut.offset >= whole.len)
 		return pending->block2.number == 0 ? response
 						   : refuse_with(COAP_CODE(4, 0), payload, ret_refusal);
 	if (is_lasting) {
-		slice(&block, whole, offset, response->etag.at, pdu, payload);
+		slice(&cut, whole, response->etag.at, pdu, payload);
 		return response;
 	}
 	if (sha256(whole, digest) != ERR_NONE)
 		return refuse_with(COAP_CODE(5, 0), payload, ret_refusal);
-	if (block.has_more) {
+	if (cut.block.has_more) {
 		struct transfer *transfer = transfer_begin(peer, pending->key, true);
 		if (transfer == NULL)
 			return refuse_with(COAP_CODE(5, 3), payload, ret_refusal);
@@ -352,7 +372,7 @@ const struct coap_message *block_answer(struct pending *pending, const struct co
 		transfer->content_format = response->content_format;
 		memcpy(transfer->etag, digest, PDU_ETAG_MAX);
 	}
-	slice(&block, whole, offset, digest, pdu, payload);
+	slice(&cut, whole, digest, pdu, payload);
 	offer_echo(peer, pdu);
 	return response;
 }
@@ -363,7 +383,6 @@ static void request_block2(struct pending *pending, const struct pdu *pdu, struc
 {
 	struct peer *peer = pending->peer;
 	struct transfer *transfer = transfer_find(peer, pending->key, true);
-	size_t offset;
 
 	if (transfer == NULL) {
 		/* To ask the owner again is safe where the method is; it answers with the block that is asked
@@ -371,16 +390,15 @@ static void request_block2(struct pending *pending, const struct pdu *pdu, struc
 		own->code = pdu->code == COAP_GET ? 0 : COAP_CODE(4, 8);
 		return;
 	}
-	struct pdu_block block = cut_block(peer, &pdu->block2, transfer->body.len, !is_trusted(peer), &offset);
-	if (offset >= transfer->body.len) {
+	const struct cut cut = cut_block(pending, transfer->body.len, !is_trusted(peer));
+	if (cut.offset >= transfer->body.len) {
 		own->code = COAP_CODE(4, 0);
 		return;
 	}
 	own->code = transfer->code;
 	own->content_format = transfer->content_format;
-	slice(&block, bytes_of(transfer->body.at, transfer->body.len), offset, transfer->etag, own_pdu,
-	      payload);
-	if (block.has_more)
+	slice(&cut, bytes_of(transfer->body.at, transfer->body.len), transfer->etag, own_pdu, payload);
+	if (cut.block.has_more)
 		transfer_keep(transfer);
 	else
 		loop_start_timer(peer->endpoint->loop, &transfer->idle,

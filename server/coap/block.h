@@ -10,6 +10,8 @@
 
 /* ERR_LIMIT: above max_body_bytes. ERR_UNAVAILABLE: too much is open in all. ERR_NOMEM. */
 MUST_CHECK enum err body_append(struct endpoint *endpoint, struct body *body, struct bytes bytes);
+/* The same with another bound than max_body_bytes. */
+MUST_CHECK enum err body_append_up_to(struct endpoint *endpoint, struct body *body, struct bytes bytes, size_t max);
 void body_clear(struct endpoint *endpoint, struct body *body);
 
 uint64_t block_key(const struct endpoint *endpoint, const struct oscore_binding *binding, const struct pdu *pdu,

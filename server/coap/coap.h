@@ -25,13 +25,16 @@ struct coap_address {
 	};
 	uint8_t socket;                 /* index of the listening socket; answers and requests leave from the same one */
 	bool is_secure;
+	bool is_stream;                 /* a connection: it is reached by that one only */
 };
 
 #define COAP_ADDRESS_TEXT_SIZE 64       /* "[2001:db8::1%12]:5683" */
 
 bool coap_address_equal(const struct coap_address *a, const struct coap_address *b);
 const char *coap_address_print(const struct coap_address *address, char to[static COAP_ADDRESS_TEXT_SIZE]);
-/* Reads what coap_address_print wrote, which is without socket and is_secure: both are 0. ERR_MALFORMED. */
+/* "coap", "coaps", "coap+tcp" or "coaps+tcp": what stands before "://" in its URI. */
+const char *coap_address_scheme(const struct coap_address *address);
+/* Reads what coap_address_print wrote, which is without socket, is_secure and is_stream: they are 0. ERR_MALFORMED. */
 MUST_CHECK enum err coap_address_parse(const char *text, struct coap_address *ret_address);
 
 #define COAP_MAX_SEGMENTS 16
@@ -83,12 +86,14 @@ struct endpoint_handlers {
 	 * endpoint answers RST. May be NULL: such notifications are refused. */
 	bool (*observed)(void *self, const struct coap_address *from, const char *identity, uint64_t token,
 	                 struct coap_message *ret_request);
-	/* A device of this identity has completed a handshake (DTLS) from an address other than the one known here: where
+	/* A device of this identity has completed a handshake (DTLS, TLS) from an address other than the one known here: where
 	 * to reach it from now on. */
 	void (*moved)(void *self, const char *identity, const struct coap_address *to);
-	/* The security context of a device (OSCORE) was made anew, as after a restart: what it observes for us cannot be
-	 * read any more. May be NULL. */
+	/* The security context of a device (OSCORE) was made anew, as after a restart, or it has another connection (TLS):
+	 * what it observes for us is lost. May be NULL. */
 	void (*renewed)(void *self, const char *identity);
+	/* The connection with this device has ended: it cannot be reached until it comes again. May be NULL. */
+	void (*lost)(void *self, const struct coap_address *from, const char *identity);
 	/* A rule of tolerance was applied to a message of this device. May be NULL. */
 	void (*tolerated)(void *self, const struct coap_address *from, const char *identity, enum tolerance rule);
 	void *self;
@@ -96,13 +101,16 @@ struct endpoint_handlers {
 
 struct endpoint_settings {
 	const char *coap_listen, *coaps_listen; /* comma lists of address:port, port 0 for any free one; "" for none */
-	const struct credentials *credentials;  /* borrowed; needed for coaps */
-	const struct certificates *certificates;        /* borrowed; NULL: coaps with pre-shared keys only */
+	const char *tcp_listen, *tls_listen;    /* the same for connections; NULL is none too */
+	const struct credentials *credentials;  /* borrowed; needed for coaps and TLS */
+	const struct certificates *certificates;        /* borrowed; NULL: both with pre-shared keys only */
 	struct oscore_numbers *oscore_numbers;  /* borrowed; NULL: no OSCORE */
 	uint32_t ack_timeout_ms, max_retransmit;        /* RFC 7252 4.8 */
 	uint32_t block_size;                    /* 16 to 1024 */
-	uint32_t max_body_bytes;                /* of a message put together from blocks, else 4.13 */
+	uint32_t max_body_bytes;                /* of a message put together from blocks, else 4.13; of one on a connection */
 	uint32_t max_peers;                     /* more: 5.03 with Max-Age to new ones */
+	uint32_t max_connections;               /* more are closed at once */
+	uint32_t connection_idle_s;             /* silent for so long: it is closed */
 };
 
 /* Binds all sockets or none: ERR_CONFLICT names the one that is taken. */
@@ -147,7 +155,7 @@ void exchange_cancel(struct endpoint *endpoint, uint64_t token);
 
 struct endpoint_counts {
 	uint64_t received, sent, malformed, duplicates, retransmissions, refused;
-	size_t peers, sessions;
+	size_t peers, sessions, connections;
 };
 struct endpoint_counts endpoint_counts(const struct endpoint *endpoint);
 

@@ -10,7 +10,9 @@
 #include "answer.h"
 #include "block.h"
 #include "exchange.h"
+#include "listener.h"
 #include "message.h"
+#include "stream.h"
 
 #define ARENA_BYTES_MAX (1 << 20) /* of one request */
 #define SPARE_LOOKS     16        /* peers that are looked at for one that makes room */
@@ -49,30 +51,46 @@ static void endpoint_truncated(void *self)
 	endpoint->counts.malformed++;
 }
 
-uint8_t *endpoint_begin(struct endpoint *endpoint, const struct route *to, const struct session *session)
+struct room endpoint_begin(struct endpoint *endpoint, const struct route *to, const struct peer *peer,
+			   size_t payload_len)
 {
-	return session != NULL ? endpoint->plaintext : udp_begin(endpoint->sockets[to->key.socket]);
+	if (peer != NULL && peer->stream != NULL)
+		return stream_begin(peer->stream, payload_len);
+	if (peer != NULL && peer->session != NULL)
+		return (struct room){ endpoint->plaintext, UDP_DATAGRAM_MAX };
+	return (struct room){ udp_begin(endpoint->sockets[to->key.socket]), UDP_DATAGRAM_MAX };
 }
 
-void endpoint_end(struct endpoint *endpoint, const struct route *to, struct session *session, size_t len)
+void endpoint_end(struct endpoint *endpoint, const struct route *to, const struct peer *peer, size_t len)
 {
-	if (session != NULL)
-		session_send(session, bytes_of(endpoint->plaintext, len));
+	if (peer != NULL && peer->stream != NULL)
+		stream_finish(peer->stream, len);
+	else if (peer != NULL && peer->session != NULL)
+		session_send(peer->session, bytes_of(endpoint->plaintext, len));
 	else
 		udp_end(endpoint->sockets[to->key.socket], to, len);
 }
 
-void endpoint_send(struct endpoint *endpoint, const struct route *to, struct session *session,
-		   struct bytes message)
+void endpoint_send(struct endpoint *endpoint, const struct route *to, const struct peer *peer,
+		   struct bytes datagram)
 {
-	memcpy(endpoint_begin(endpoint, to, session), message.at, message.len);
-	endpoint_end(endpoint, to, session, message.len);
+	memcpy(endpoint_begin(endpoint, to, peer, datagram.len).at, datagram.at, datagram.len);
+	endpoint_end(endpoint, to, peer, datagram.len);
+}
+
+size_t endpoint_payload_max(const struct peer *peer, const struct oscore_binding *binding)
+{
+	if (peer->stream == NULL || binding->context != 0)
+		return peer->endpoint->settings.block_size;
+	return stream_payload_max(peer->stream);
 }
 
 /* ---- peers ---- */
 
 static uint32_t peer_lifetime_s(const struct peer *peer)
 {
+	if (peer->stream != NULL)
+		return peer->endpoint->settings.connection_idle_s;
 	return peer->session != NULL ? session_idle_s(peer->session) : peer->endpoint->peer_idle_s;
 }
 
@@ -105,7 +123,7 @@ static void make_room(struct endpoint *endpoint)
 		struct peer *peer = slab_next(&endpoint->peers.slab, &endpoint->spare_at);
 
 		endpoint->spare_at = peer != NULL ? endpoint->spare_at + 1 : 0;
-		if (peer == NULL || peer->session != NULL || is_open(peer) ||
+		if (peer == NULL || peer->session != NULL || peer->stream != NULL || is_open(peer) ||
 		    now_s - peer->seen_s < endpoint->peer_spare_s)
 			continue;
 		endpoint_remove_peer(peer);
@@ -140,6 +158,7 @@ void endpoint_remove_peer(struct peer *peer)
 	message_forget(peer);
 	block_forget(peer);
 	dtls_end_session(peer->session);
+	stream_end(peer->stream);
 	loop_stop_timer(peer->endpoint->loop, &peer->idle);
 	peers_remove(&peer->endpoint->peers, peer);
 }
@@ -150,50 +169,84 @@ void endpoint_touch_peer(struct peer *peer, const struct route *from)
 	peer->route.local = from->local;
 }
 
+bool peer_is_reachable(const struct peer *peer)
+{
+	if (peer->route.key.is_stream)
+		return stream_is_open(peer->stream);
+	return !peer->route.key.is_secure || session_is_open(peer->session);
+}
+
 const char *peer_identity(const struct peer *peer)
 {
+	if (peer->stream != NULL)
+		return stream_name(peer->stream);
 	return peer->session != NULL ? session_name(peer->session) : "";
 }
 
 /* ---- sockets ---- */
 
-static enum err open_socket(struct endpoint *endpoint, const char *text, size_t len, bool is_secure,
-			    struct fault *fault)
+static enum err open_datagrams(struct endpoint *endpoint, const struct coap_address *listen,
+			       struct fault *fault)
 {
-	struct udp_settings settings = {
+	const struct udp_settings settings = {
+		.listen = *listen,
 		.receiver = { endpoint_expect, endpoint_receive, endpoint_truncated, endpoint },
 	};
+
+	return udp_open(endpoint->loop, &settings, &endpoint->sockets[listen->socket], fault);
+}
+
+static enum err open_listener(struct endpoint *endpoint, const struct coap_address *listen,
+			      struct fault *fault)
+{
+	return listener_open(endpoint->loop, listen, streams_accept, endpoint->streams,
+			     &endpoint->listeners[listen->socket], fault);
+}
+
+static struct coap_address bound_to(const struct endpoint *endpoint, size_t socket)
+{
+	return endpoint->listeners[socket] != NULL ? listener_bound(endpoint->listeners[socket])
+						   : udp_bound(endpoint->sockets[socket]);
+}
+
+static enum err open_socket(struct endpoint *endpoint, const char *text, size_t len, bool is_stream,
+			    bool is_secure, struct fault *fault)
+{
+	const size_t socket = endpoint->socket_count;
+	struct coap_address address;
 	char listen[COAP_ADDRESS_TEXT_SIZE] = "";
 
-	if (endpoint->socket_count == ENDPOINT_SOCKETS_MAX)
+	if (socket == ENDPOINT_SOCKETS_MAX)
 		return fault_set(fault, ERR_LIMIT, "more than %d addresses to listen at",
 				 ENDPOINT_SOCKETS_MAX);
 	if (len < sizeof(listen))
 		memcpy(listen, text, len);
-	enum err err = coap_address_parse(listen, &settings.listen);
+	enum err err = coap_address_parse(listen, &address);
 	if (err != ERR_NONE)
 		return fault_set(fault, err, "'%.*s' is not an address:port to listen at", (int)len, text);
-	settings.listen.socket = (uint8_t)endpoint->socket_count;
-	settings.listen.is_secure = is_secure;
-
-	struct udp_socket **udp = &endpoint->sockets[endpoint->socket_count];
-	err = udp_open(endpoint->loop, &settings, udp, fault);
+	address.socket = (uint8_t)socket;
+	address.is_secure = is_secure;
+	address.is_stream = is_stream;
+	err = is_stream ? open_listener(endpoint, &address, fault)
+			: open_datagrams(endpoint, &address, fault);
 	if (err != ERR_NONE)
 		return err;
-	struct coap_address bound = udp_bound(*udp);
+	address = bound_to(endpoint, socket);
 	char **name = &endpoint->socket_names[endpoint->socket_count++];
-	if (asprintf(name, "%s://%s", is_secure ? "coaps" : "coap", coap_address_print(&bound, listen)) < 0) {
+	if (asprintf(name, "%s://%s", coap_address_scheme(&address), coap_address_print(&address, listen)) <
+	    0) {
 		*name = NULL;
 		return fault_set(fault, ERR_NOMEM, "no memory for the name of a socket");
 	}
 	return ERR_NONE;
 }
 
-static enum err open_sockets(struct endpoint *endpoint, const char *list, bool is_secure, struct fault *fault)
+static enum err open_sockets(struct endpoint *endpoint, const char *list, bool is_stream, bool is_secure,
+			     struct fault *fault)
 {
-	for (const char *text = list; *text != 0;) {
+	for (const char *text = list; text != NULL && *text != 0;) {
 		size_t len = strcspn(text, ",");
-		enum err err = open_socket(endpoint, text, len, is_secure, fault);
+		enum err err = open_socket(endpoint, text, len, is_stream, is_secure, fault);
 		if (err != ERR_NONE)
 			return err;
 		text += len + (text[len] == ',');
@@ -202,6 +255,11 @@ static enum err open_sockets(struct endpoint *endpoint, const char *list, bool i
 }
 
 /* ---- the whole ---- */
+
+static bool is_given(const char *list)
+{
+	return list != NULL && list[0] != 0;
+}
 
 static enum err check_settings(const struct endpoint_settings *settings, struct fault *fault)
 {
@@ -214,7 +272,8 @@ static enum err check_settings(const struct endpoint_settings *settings, struct 
 	if (settings->ack_timeout_ms == 0 || settings->ack_timeout_ms > 60000 ||
 	    settings->max_retransmit > 10)
 		return fault_set(fault, ERR_MALFORMED, "retransmission: 1 to 60000 ms, at most 10 times");
-	if (settings->coaps_listen[0] != 0 && settings->credentials == NULL)
+	if ((is_given(settings->coaps_listen) || is_given(settings->tls_listen)) &&
+	    settings->credentials == NULL)
 		return fault_set(fault, ERR_MALFORMED, "coaps needs credentials");
 	return ERR_NONE;
 }
@@ -243,19 +302,26 @@ enum err endpoint_create(struct loop *loop, const struct endpoint_settings *sett
 		(void)fault_set(fault, err, "no memory for %u peers", settings->max_peers);
 	if (err == ERR_NONE)
 		err = random_bytes(endpoint->echo_key, sizeof(endpoint->echo_key));
-	if (err == ERR_NONE && settings->coaps_listen[0] != 0)
+	if (err == ERR_NONE && is_given(settings->coaps_listen))
 		err = dtls_create(endpoint, &endpoint->dtls, fault);
+	if (err == ERR_NONE && (is_given(settings->tcp_listen) || is_given(settings->tls_listen)))
+		err = streams_create(endpoint, is_given(settings->tls_listen), &endpoint->streams, fault);
 	if (err == ERR_NONE && settings->oscore_numbers != NULL && settings->credentials != NULL)
 		err = oscore_create(endpoint, &endpoint->oscore);
 	if (err == ERR_NONE)
-		err = open_sockets(endpoint, settings->coap_listen, false, fault);
+		err = open_sockets(endpoint, settings->coap_listen, false, false, fault);
 	if (err == ERR_NONE)
-		err = open_sockets(endpoint, settings->coaps_listen, true, fault);
+		err = open_sockets(endpoint, settings->coaps_listen, false, true, fault);
+	if (err == ERR_NONE)
+		err = open_sockets(endpoint, settings->tcp_listen, true, false, fault);
+	if (err == ERR_NONE)
+		err = open_sockets(endpoint, settings->tls_listen, true, true, fault);
 	if (err != ERR_NONE) {
 		endpoint_free(endpoint);
 		return err;
 	}
 	endpoint->settings.coap_listen = endpoint->settings.coaps_listen = NULL;
+	endpoint->settings.tcp_listen = endpoint->settings.tls_listen = NULL;
 	*ret_endpoint = endpoint;
 	return ERR_NONE;
 }
@@ -271,9 +337,11 @@ void endpoint_free(struct endpoint *endpoint)
 		endpoint_remove_peer(peer);
 	for (size_t i = 0; i < endpoint->socket_count; i++) {
 		udp_close(endpoint->sockets[i]);
+		listener_close(endpoint->listeners[i]);
 		free(endpoint->socket_names[i]);
 	}
 	dtls_free(endpoint->dtls);
+	streams_free(endpoint->streams);
 	oscore_free(endpoint->oscore);
 	slab_end(&endpoint->pendings);
 	peers_end(&endpoint->peers);
@@ -321,7 +389,7 @@ enum err endpoint_local_address(const struct endpoint *endpoint, const struct co
 
 	if (key.socket >= endpoint->socket_count)
 		return ERR_UNAVAILABLE;
-	const struct coap_address bound = udp_bound(endpoint->sockets[key.socket]);
+	const struct coap_address bound = bound_to(endpoint, key.socket);
 	struct peer_key ours = peer_key_of(&bound);
 	const in_port_t port = ours.port;
 
@@ -344,8 +412,9 @@ struct endpoint_counts endpoint_counts(const struct endpoint *endpoint)
 	struct endpoint_counts counts = endpoint->counts;
 
 	for (size_t i = 0; i < endpoint->socket_count; i++)
-		counts.sent += udp_sent(endpoint->sockets[i]);
+		counts.sent += endpoint->sockets[i] != NULL ? udp_sent(endpoint->sockets[i]) : 0;
 	counts.peers = endpoint->peers.slab.used;
 	counts.sessions = endpoint->dtls != NULL ? dtls_session_count(endpoint->dtls) : 0;
+	counts.connections = endpoint->streams != NULL ? streams_count(endpoint->streams) : 0;
 	return counts;
 }

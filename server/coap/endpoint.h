@@ -1,6 +1,7 @@
 /* The endpoint as its parts see it: each layer is a file, and all of them work on one loop's thread.
  *
  *   udp -> (dtls) -> message -> (block) -> handlers          a request of a device, its answer: endpoint_reply
+ *   tcp -> (tls) -> stream -> message
  *                        '----> exchange -> done             an answer of a device to exchange_start
  *
  * Nothing is kept for a sender whose datagram could not be read; a peer begins with a request that could. */
@@ -31,17 +32,25 @@ struct body {
 #define PEER_SPARE_S 45
 #define HANDSHAKES_MAX 4096             /* [ours] under way, each with a proven address; more push out the oldest */
 
+/* Where to build a message. */
+struct room {
+	uint8_t *at;
+	size_t size;
+};
+
 struct endpoint {
 	struct loop *loop;
 	struct endpoint_handlers handlers;
 	struct endpoint_settings settings;      /* its texts are gone after endpoint_create */
-	struct udp_socket *sockets[ENDPOINT_SOCKETS_MAX];
+	struct udp_socket *sockets[ENDPOINT_SOCKETS_MAX];       /* of each socket this or the listener is there */
+	struct listener *listeners[ENDPOINT_SOCKETS_MAX];
 	char *socket_names[ENDPOINT_SOCKETS_MAX];
 	size_t socket_count;
 	struct peers peers;
 	struct slab pendings;                   /* message.c */
 	struct exchange *exchanges;             /* by token: exchange.c */
 	struct dtls *dtls;                      /* NULL without coaps */
+	struct streams *streams;                /* NULL without TCP */
 	struct oscore *oscore;                  /* NULL without */
 	struct arena *arena;                    /* of one request */
 	struct endpoint_counts counts;
@@ -50,6 +59,7 @@ struct endpoint {
 	uint32_t peer_idle_s, peer_spare_s, handshakes_max;     /* as above, and what tests make of them */
 	uint32_t spare_at;                      /* where the last look for a peer that makes room ended */
 	uint8_t echo_key[32];                   /* of the Echo options by which a peer shows that it has its address */
+	uint32_t notification_number;           /* of notifications that come in order: message.c */
 	uint16_t next_mid;                      /* of messages to nobody that we know */
 	bool is_closing;
 	uint8_t plaintext[UDP_DATAGRAM_MAX];    /* the next message of a session */
@@ -61,12 +71,14 @@ uint32_t endpoint_now_s(const struct endpoint *endpoint);
 /* A datagram as it came from the socket: public for the fuzz target. */
 void endpoint_receive(void *endpoint, const struct route *from, struct bytes datagram);
 
-/* Where to build a message of at most UDP_DATAGRAM_MAX bytes; endpoint_end sends it. `session` is NULL without
- * security. */
-uint8_t *endpoint_begin(struct endpoint *endpoint, const struct route *to, const struct session *session);
-void endpoint_end(struct endpoint *endpoint, const struct route *to, struct session *session, size_t len);
-/* Both, for a message that has been built before. */
-void endpoint_send(struct endpoint *endpoint, const struct route *to, struct session *session, struct bytes message);
+/* Where to build a message in the form of a datagram, with a payload of this length; endpoint_end sends it. `peer` is NULL
+ * while there is none. */
+struct room endpoint_begin(struct endpoint *endpoint, const struct route *to, const struct peer *peer, size_t payload_len);
+void endpoint_end(struct endpoint *endpoint, const struct route *to, const struct peer *peer, size_t len);
+/* Both, for a datagram that has been built before. */
+void endpoint_send(struct endpoint *endpoint, const struct route *to, const struct peer *peer, struct bytes datagram);
+/* The longest payload that goes to the peer in one message; a longer one goes in blocks. */
+size_t endpoint_payload_max(const struct peer *peer, const struct oscore_binding *binding);
 
 /* The peer at the other end, from now on kept if it was not. NULL when there are too many. */
 struct peer *endpoint_peer(struct endpoint *endpoint, const struct route *route);
@@ -74,6 +86,8 @@ struct peer *endpoint_peer(struct endpoint *endpoint, const struct route *route)
 void endpoint_remove_peer(struct peer *peer);
 /* It was heard. */
 void endpoint_touch_peer(struct peer *peer, const struct route *from);
+/* Whether messages may be sent to it now. */
+bool peer_is_reachable(const struct peer *peer);
 /* "" without security. */
 const char *peer_identity(const struct peer *peer);
 

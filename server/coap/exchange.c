@@ -8,6 +8,7 @@
 
 #include "block.h"
 #include "exchange_blocks.h"
+#include "stream.h"
 #include "transmission.h"
 
 #define HEAD_BYTES_MAX 1024 /* of a request: its options */
@@ -28,7 +29,7 @@ struct exchange {
 	struct timer timer;                /* ends the wait for an answer */
 	enum err failure;
 	bool is_begun, is_answered;
-	bool is_overdue; /* it was acknowledged, and no answer followed */
+	bool is_overdue;                      /* the device has it, and no answer followed */
 	struct upload upload;                 /* the payload of the request */
 	uint8_t request_tag;                  /* 0: none */
 	uint8_t echo_len, echo[PDU_ECHO_MAX]; /* what the device wants to hear again */
@@ -113,9 +114,9 @@ static void tell(struct exchange *exchange, enum err err, const struct coap_mess
 	const struct endpoint_handlers *handlers = &exchange->endpoint->handlers;
 
 	if (exchange->observed == 0)
-		exchange->done(exchange->self, exchange->id,
-			       &(struct exchange_result){ err, message, exchange->token,
-							  exchange->is_overdue });
+		exchange->done(
+			exchange->self, exchange->id,
+			&(struct exchange_result){ err, message, exchange->token, exchange->is_overdue });
 	else if (err == ERR_NONE)
 		(void)handlers->notification(handlers->self, from, identity, exchange->observed, message);
 }
@@ -174,7 +175,7 @@ static void answer_overdue(void *self)
 {
 	struct exchange *exchange = self;
 
-	exchange->is_overdue = true;
+	exchange->is_overdue = exchange->peer->stream == NULL || stream_is_delivered(exchange->peer->stream);
 	exchange_finish(exchange, ERR_TIMEOUT, NULL);
 }
 
@@ -237,7 +238,7 @@ static enum err exchange_send(struct exchange *exchange)
 	if (is_fetching) {
 		fetch_next(&exchange->fetch, &pdu);
 		message.has_observe = false;
-	} else if (is_safe(pdu.code) && wanted < BLOCK_SIZE_EXPONENT_MAX) {
+	} else if (is_safe(pdu.code) && wanted < BLOCK_SIZE_EXPONENT_MAX && exchange->peer->stream == NULL) {
 		pdu.block2 = (struct pdu_block){ .is_present = true, .size_exponent = wanted };
 	}
 	/* Later blocks of an answer are asked for without the payload, except that FETCH means nothing
@@ -383,7 +384,7 @@ static enum err exchange_create(struct endpoint *endpoint, const struct coap_mes
 
 static struct peer *peer_to(struct endpoint *endpoint, const struct peer_key *key)
 {
-	if (key->is_secure)
+	if (key->is_secure || key->is_stream)
 		return peers_find(&endpoint->peers, key);
 	return endpoint_peer(endpoint, &(struct route){ .key = *key });
 }
@@ -402,8 +403,7 @@ static enum err exchange_queue(struct exchange *exchange, struct peer *peer, con
 	struct endpoint *endpoint = exchange->endpoint;
 	enum err err = ERR_NONE;
 
-	if (peer == NULL || (peer->route.key.is_secure && !session_is_open(peer->session)) ||
-	    peer->exchange_count > EXCHANGE_WAITING_MAX)
+	if (peer == NULL || !peer_is_reachable(peer) || peer->exchange_count > EXCHANGE_WAITING_MAX)
 		err = ERR_UNAVAILABLE;
 	if (err == ERR_NONE)
 		err = exchange_protect(exchange, peer, identity);
@@ -415,6 +415,7 @@ static enum err exchange_queue(struct exchange *exchange, struct peer *peer, con
 	}
 	exchange->wire_token = exchange->token;
 	exchange->peer = peer;
+	exchange->upload.at_once = endpoint_payload_max(peer, &exchange->oscore);
 	exchange->request_tag = peer->broken_uploads;
 	DL_APPEND(peer->exchanges, exchange);
 	peer->exchange_count++;

@@ -6,11 +6,16 @@
 
 /* ---- Block1 ---- */
 
+static bool is_in_blocks(const struct upload *upload)
+{
+	return upload->payload.len > upload->at_once;
+}
+
 struct bytes upload_next(const struct upload *upload, struct pdu *pdu)
 {
 	const uint32_t size = block_bytes(upload->size_exponent);
 
-	if (upload->payload.len <= size)
+	if (!is_in_blocks(upload))
 		return upload->payload;
 	pdu->block1 = (struct pdu_block){
 		.is_present = true,
@@ -27,11 +32,12 @@ enum step upload_step(struct upload *upload, const struct pdu *answer)
 {
 	const struct pdu_block *block = &answer->block1;
 	const size_t size = block_bytes(upload->size_exponent);
-	const bool is_last = upload->sent + size >= upload->payload.len;
+	const bool is_last = !is_in_blocks(upload) || upload->sent + size >= upload->payload.len;
 	const bool asks_smaller = block->is_present && block->size_exponent < upload->size_exponent;
 
 	if (answer->code == COAP_CODE(4, 13) && asks_smaller && upload->sent == 0) {
 		upload->size_exponent = block->size_exponent;
+		upload->at_once = block_bytes(block->size_exponent);
 		return STEP_GO_ON;
 	}
 	if (answer->code >> 5 != 2)
@@ -58,6 +64,7 @@ void fetch_next(const struct fetch *fetch, struct pdu *pdu)
 {
 	pdu->block2 = (struct pdu_block){
 		.is_present = true,
+		.is_bert = fetch->is_bert,
 		.size_exponent = fetch->size_exponent,
 		.number = (uint32_t)(fetch->body.len / block_bytes(fetch->size_exponent)),
 	};
@@ -83,8 +90,7 @@ enum step fetch_step(struct endpoint *endpoint, struct fetch *fetch, bool is_saf
 		fetch->has_observe = message->has_observe;
 		fetch->observe = message->observe;
 	}
-	if (offset != fetch->body.len || message->payload.len > size ||
-	    (block->has_more && message->payload.len != size))
+	if (offset != fetch->body.len || !block_fits(block, message->payload.len))
 		return STEP_BROKEN;
 	*ret_err = body_append(endpoint, &fetch->body, message->payload);
 	if (*ret_err != ERR_NONE)
@@ -92,6 +98,7 @@ enum step fetch_step(struct endpoint *endpoint, struct fetch *fetch, bool is_saf
 	fetch->etag_len = answer->etag_len;
 	memcpy(fetch->etag, answer->etag, answer->etag_len);
 	fetch->size_exponent = block->size_exponent;
+	fetch->is_bert = block->is_bert;
 	return block->has_more ? STEP_GO_ON : STEP_LAST;
 }
 

@@ -11,6 +11,7 @@ enum step { STEP_GO_ON, STEP_LAST, STEP_BROKEN };
 struct upload {
 	struct bytes payload;
 	size_t sent;                    /* as acknowledged by the device */
+	size_t at_once;                 /* so much goes without blocks */
 	uint8_t size_exponent;
 };
 
@@ -21,6 +22,7 @@ enum step upload_step(struct upload *upload, const struct pdu *answer);
 struct fetch {
 	struct body body;               /* what has come */
 	uint8_t size_exponent, restarts;
+	bool is_bert;
 	uint8_t etag_len, etag[PDU_ETAG_MAX];
 	bool has_observe;
 	uint32_t observe;               /* of the first block */

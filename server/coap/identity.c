@@ -23,7 +23,7 @@ static const struct identities *identities_of(SSL *ssl)
 
 #define KEPT_ISSUED 'i' /* beside the kinds of credentials */
 
-static bool keep(SSL *ssl, uint8_t kind, struct bytes head, const char *identity)
+static bool keep(SSL_SESSION *session, uint8_t kind, struct bytes head, const char *identity)
 {
 	uint8_t kept[KEPT_MAX];
 	const size_t len = strlen(identity) + 1;
@@ -33,7 +33,7 @@ static bool keep(SSL *ssl, uint8_t kind, struct bytes head, const char *identity
 	kept[0] = kind;
 	memcpy(kept + 1, head.at, head.len);
 	memcpy(kept + 1 + head.len, identity, len);
-	return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), kept, 1 + head.len + len) == 1;
+	return SSL_SESSION_set1_ticket_appdata(session, kept, 1 + head.len + len) == 1;
 }
 
 static struct bytes kept_by(SSL_SESSION *session)
@@ -87,10 +87,46 @@ static unsigned find_key(SSL *ssl, const char *identity, unsigned char *key_at, 
 	if (identity == NULL ||
 	    credentials_find_psk(identities->credentials, identity, &endpoint, &key) != ERR_NONE ||
 	    key->len > max_bytes || key_print(identities, key, print) != ERR_NONE ||
-	    !keep(ssl, CREDENTIAL_KIND_PSK, bytes_of(print, PRINT_BYTES), identity))
+	    !keep(SSL_get_session(ssl), CREDENTIAL_KIND_PSK, bytes_of(print, PRINT_BYTES), identity))
 		return 0;
 	memcpy(key_at, key->at, key->len);
 	return (unsigned)key->len;
+}
+
+/* TLS 1.3 knows a pre-shared key as a session that was never made (RFC 8446 4.2.11): of the suite that all
+ * have, whose hash is the SHA-256 that keys without a hash of their own are for. NULL without memory. */
+static SSL_SESSION *session_of_key(SSL *ssl, const struct identities *identities, const char *identity,
+				   const struct secret *key)
+{
+	static const unsigned char aes_128_gcm_sha256[] = { 0x13, 0x01 };
+	SSL_SESSION *session = SSL_SESSION_new();
+	uint8_t print[SHA256_SIZE];
+
+	if (session != NULL && SSL_SESSION_set1_master_key(session, key->at, key->len) == 1 &&
+	    SSL_SESSION_set_cipher(session, SSL_CIPHER_find(ssl, aes_128_gcm_sha256)) == 1 &&
+	    SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) == 1 &&
+	    key_print(identities, key, print) == ERR_NONE &&
+	    keep(session, CREDENTIAL_KIND_PSK, bytes_of(print, PRINT_BYTES), identity))
+		return session;
+	SSL_SESSION_free(session);
+	return NULL;
+}
+
+/* Tickets are asked for here too: whoever is not known may be one of them. */
+static int find_session(SSL *ssl, const unsigned char *identity, size_t len, SSL_SESSION **ret_session)
+{
+	const struct identities *identities = identities_of(ssl);
+	char name[CREDENTIAL_NAME_SIZE] = "";
+	const char *endpoint;
+	const struct secret *key;
+
+	*ret_session = NULL;
+	if (len >= sizeof(name) || memchr(identity, 0, len) != NULL)
+		return 1;
+	memcpy(name, identity, len);
+	if (credentials_find_psk(identities->credentials, name, &endpoint, &key) == ERR_NONE)
+		*ret_session = session_of_key(ssl, identities, name, key);
+	return 1;
 }
 
 /* ---- certificates ---- */
@@ -137,7 +173,7 @@ static bool keep_certificate(SSL *ssl, const struct certificate *certificate, ui
 
 	for (size_t i = 0; i < sizeof(expires); i++)
 		expires[i] = (uint8_t)((uint64_t)certificate->expires_s >> 8 * (7 - i));
-	return keep(ssl, kind, bytes_of(expires, sizeof(expires)), identity);
+	return keep(SSL_get_session(ssl), kind, bytes_of(expires, sizeof(expires)), identity);
 }
 
 /* NULL, or what is wrong with it; *ret_error becomes the alert. */
@@ -227,6 +263,7 @@ enum err identities_begin(const struct credentials *credentials, const struct ce
 	ret_identities->loop = loop;
 	SSL_CTX_set_app_data(ssl, ret_identities);
 	SSL_CTX_set_psk_server_callback(ssl, find_key);
+	SSL_CTX_set_psk_find_session_callback(ssl, find_session);
 	SSL_CTX_set_cert_verify_callback(ssl, verify_certificate, ret_identities);
 	return (certificates == NULL || certificates_use(certificates, ssl)) &&
 			       SSL_CTX_set_session_id_context(ssl, name, sizeof(name) - 1) == 1 &&

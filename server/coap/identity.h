@@ -24,7 +24,7 @@ struct identities {
 	uint8_t print_key[32];
 };
 
-/* For a server's context of (D)TLS 1.2: suites and tickets are the caller's, application data and the callbacks for keys,
+/* For a server's context of (D)TLS 1.2 or TLS 1.3: suites and tickets are the caller's, application data and the callbacks for keys,
  * certificates and tickets are set here. `certificates` NULL: pre-shared keys only. *ret_identities stays where it is. */
 MUST_CHECK enum err identities_begin(const struct credentials *credentials, const struct certificates *certificates,
                                      const struct loop *loop, SSL_CTX *ssl, struct identities *ret_identities);

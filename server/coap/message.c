@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "block.h"
 #include "exchange.h"
+#include "stream.h"
 #include "transmission.h"
 
 /* ---- sending ---- */
@@ -15,26 +16,27 @@ static enum err send_once(struct endpoint *endpoint, const struct route *to, str
 			  struct oscore_binding *binding, const struct pdu *pdu,
 			  const struct coap_message *message, struct bytes payload)
 {
-	struct session *session = peer != NULL ? peer->session : NULL;
-	uint8_t *at = endpoint_begin(endpoint, to, session);
+	const struct room room = endpoint_begin(endpoint, to, peer, payload.len);
 	size_t len;
-	enum err err = oscore_write(endpoint, binding, pdu, message, payload, at, UDP_DATAGRAM_MAX, &len);
+	enum err err = oscore_write(endpoint, binding, pdu, message, payload, room.at, room.size, &len);
 
 	if (err != ERR_NONE)
 		return err;
 	/* The bytes are there only until the next message is built. */
 	if (pdu->type == PDU_ACK && peer != NULL)
-		answer_store(peer, pdu->mid, bytes_of(at, len));
-	endpoint_end(endpoint, to, session, len);
+		answer_store(peer, pdu->mid, bytes_of(room.at, len));
+	endpoint_end(endpoint, to, peer, len);
 	return ERR_NONE;
 }
 
-/* An empty ACK or RST. */
+/* An empty ACK or RST, which streams do without. */
 static void send_empty(struct endpoint *endpoint, const struct route *to, struct peer *peer,
 		       enum pdu_type type, uint16_t mid)
 {
 	const struct pdu pdu = { .type = type, .mid = mid };
 
+	if (peer != NULL && peer->stream != NULL)
+		return;
 	(void)send_once(endpoint, to, peer, NULL, &pdu, NULL, bytes_of(NULL, 0));
 }
 
@@ -71,6 +73,8 @@ static void pending_close(struct pending *pending)
 	DL_DELETE(peer->pendings, pending);
 	peer->pending_count--;
 	slab_give(&peer->endpoint->pendings, pending->handle);
+	if (peer->stream != NULL)
+		stream_go_on(peer->stream);
 }
 
 /* The owner takes its time: the device need not repeat (RFC 7252 5.2.2). */
@@ -153,8 +157,8 @@ void endpoint_reply(struct endpoint *endpoint, uint64_t reply, const struct coap
 
 	if (pending == NULL)
 		return; /* the peer has gone */
-	if (pending->block2.is_present || payload.len > endpoint->settings.block_size ||
-	    !pending->peer->is_verified)
+	if (pending->block2.is_present || !pending->peer->is_verified ||
+	    payload.len > endpoint_payload_max(pending->peer, &pending->oscore))
 		response = block_answer(pending, response, &pdu, &payload, &cut);
 	pdu.block1 = pending->block1;
 	pending_answer(pending, &pdu, response, payload);
@@ -196,7 +200,7 @@ static void answer_again(struct endpoint *endpoint, const struct route *from, st
 {
 	endpoint->counts.duplicates++;
 	if (answer->len > 0)
-		endpoint_send(endpoint, from, peer->session, answer_bytes(answer));
+		endpoint_send(endpoint, from, peer, answer_bytes(answer));
 }
 
 /* What a request that came with OSCORE is to us, once it is open: the peer's address and observations. */
@@ -308,8 +312,8 @@ static bool open_answer(struct peer *peer, struct bytes datagram, struct pdu *pd
 	return pdu->code >> 5 == 4 || pdu->code >> 5 == 5;
 }
 
-/* Some devices acknowledge first and then put the answer into another ACK instead of a message of its own (RFC 7252
- * 5.2.2): its token says what it answers. */
+/* Some devices acknowledge first and then put the answer into another ACK instead of a message of its own
+ * (RFC 7252 5.2.2): its token says what it answers. */
 static void late_answer_arrived(struct peer *peer, struct bytes datagram, struct pdu *pdu,
 				enum pdu_verdict verdict, struct coap_message *message)
 {
@@ -441,6 +445,19 @@ static void response_arrived(struct endpoint *endpoint, const struct route *from
 
 /* ---- the way in ---- */
 
+/* A request or a response that could be read. */
+static void offer_arrived(struct endpoint *endpoint, const struct route *from, struct peer *peer,
+			  struct bytes datagram, struct pdu *pdu, enum pdu_verdict verdict,
+			  struct coap_message *message)
+{
+	if (verdict == PDU_GOOD && pdu->has_oscore && endpoint->oscore == NULL)
+		verdict = PDU_BAD_OPTION;
+	if (pdu_is_request(pdu))
+		request_arrived(endpoint, from, peer, datagram, pdu, verdict, message);
+	else
+		response_arrived(endpoint, from, peer, datagram, pdu, verdict, message);
+}
+
 void message_receive(struct endpoint *endpoint, const struct route *from, struct peer *peer,
 		     struct bytes datagram)
 {
@@ -449,17 +466,12 @@ void message_receive(struct endpoint *endpoint, const struct route *from, struct
 	enum pdu_verdict verdict = pdu_read(datagram, &pdu, &message);
 	const bool is_offer = pdu.type == PDU_CON || pdu.type == PDU_NON;
 
-	if (verdict == PDU_GOOD && pdu.has_oscore && endpoint->oscore == NULL)
-		verdict = PDU_BAD_OPTION;
-
 	if (verdict == PDU_IGNORE || verdict == PDU_FORMAT_ERROR) {
 		endpoint->counts.malformed++;
 		if (verdict == PDU_FORMAT_ERROR && pdu.type == PDU_CON)
 			send_empty(endpoint, from, peer, PDU_RST, pdu.mid);
-	} else if (is_offer && pdu_is_request(&pdu)) {
-		request_arrived(endpoint, from, peer, datagram, &pdu, verdict, &message);
-	} else if (is_offer && pdu_is_response(&pdu)) {
-		response_arrived(endpoint, from, peer, datagram, &pdu, verdict, &message);
+	} else if (is_offer && (pdu_is_request(&pdu) || pdu_is_response(&pdu))) {
+		offer_arrived(endpoint, from, peer, datagram, &pdu, verdict, &message);
 	} else if (pdu.type == PDU_CON) {
 		send_empty(endpoint, from, peer, PDU_RST, pdu.mid); /* a ping (RFC 7252 4.3) */
 	} else if (pdu.type == PDU_ACK && peer != NULL && !pdu_is_request(&pdu)) {
@@ -469,6 +481,44 @@ void message_receive(struct endpoint *endpoint, const struct route *from, struct
 		endpoint_touch_peer(peer, from);
 		reset_arrived(peer, &pdu);
 	}
+}
+
+/* OSCORE protects datagrams (RFC 8613 4.1 knows no other form): the message as one. Empty: it is too long. */
+static struct bytes datagram_of(const struct frame *frame, uint8_t to[static UDP_DATAGRAM_MAX])
+{
+	const struct pdu head = { .type = PDU_NON, .code = 0 };
+	const size_t len = PDU_HEADER_SIZE + frame->token.len + frame->rest.len;
+
+	if (len > UDP_DATAGRAM_MAX)
+		return bytes_of(NULL, 0);
+	(void)pdu_write(&head, NULL, bytes_of(NULL, 0), to, PDU_HEADER_SIZE);
+	to[0] |= (uint8_t)frame->token.len;
+	to[1] = frame->code;
+	memcpy(to + PDU_HEADER_SIZE, frame->token.at, frame->token.len);
+	memcpy(to + PDU_HEADER_SIZE + frame->token.len, frame->rest.at, frame->rest.len);
+	return bytes_of(to, len);
+}
+
+bool message_receive_frame(struct peer *peer, const struct frame *frame)
+{
+	struct endpoint *endpoint = peer->endpoint;
+	struct pdu pdu;
+	struct coap_message message;
+	enum pdu_verdict verdict = pdu_read_frame(frame, &pdu, &message);
+	uint8_t at[UDP_DATAGRAM_MAX];
+	struct bytes datagram = { 0 };
+
+	if (verdict == PDU_GOOD && pdu.has_oscore)
+		datagram = datagram_of(frame, at);
+	if (verdict == PDU_FORMAT_ERROR || (pdu.has_oscore && datagram.len == 0)) {
+		endpoint->counts.malformed++;
+		return false;
+	}
+	/* Notifications come in order and without a number that means anything (RFC 8323 7.1). */
+	if (message.has_observe && pdu_is_response(&pdu))
+		message.observe = ++endpoint->notification_number & 0xFFFFFF;
+	offer_arrived(endpoint, &peer->route, peer, datagram, &pdu, verdict, &message);
+	return true;
 }
 
 void message_forget(struct peer *peer)

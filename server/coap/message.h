@@ -25,6 +25,9 @@ struct pending {
 /* A message in the clear, from a peer (NULL: not known so far). */
 void message_receive(struct endpoint *endpoint, const struct route *from, struct peer *peer, struct bytes datagram);
 
+/* A message of a connection. False: it cannot be read, and nothing behind it can be. */
+bool message_receive_frame(struct peer *peer, const struct frame *frame);
+
 /* Forgets transmissions, remembered answers and open requests of a peer that goes. */
 void message_forget(struct peer *peer);
 /* True while something of the peer is open here. */

@@ -4,6 +4,7 @@
 
 #define VERSION          1
 #define PAYLOAD_MARKER   0xFF
+#define BERT_EXPONENT    7 /* RFC 8323 6 */
 #define BLOCK_NUMBER_MAX ((UINT32_C(1) << 20) - 1)
 
 /* ---- reading ---- */
@@ -11,6 +12,7 @@
 struct target {
 	struct pdu *pdu;
 	struct coap_message *message;
+	bool is_stream;
 };
 
 static bool store_opaque(struct bytes value, uint8_t *at, uint8_t *ret_len)
@@ -89,27 +91,29 @@ static bool store_accept(struct target *to, struct bytes value)
 	return true;
 }
 
-static bool store_block(struct pdu_block *block, struct bytes value)
+static bool store_block(const struct target *to, struct pdu_block *block, struct bytes value)
 {
 	uint32_t bits = uint_of(value);
+	const bool is_bert = (bits & 7) == BERT_EXPONENT;
+
 	*block = (struct pdu_block){
 		.is_present = true,
 		.has_more = (bits & 8) != 0,
-		.size_exponent = bits & 7,
+		.is_bert = is_bert,
+		.size_exponent = is_bert ? BLOCK_SIZE_EXPONENT_MAX : bits & 7,
 		.number = bits >> 4,
 	};
-	return block->size_exponent <=
-	       BLOCK_SIZE_EXPONENT_MAX; /* 7 is for reliable transports (RFC 8323 6) */
+	return to->is_stream || !is_bert;
 }
 
 static bool store_block1(struct target *to, struct bytes value)
 {
-	return store_block(&to->pdu->block1, value);
+	return store_block(to, &to->pdu->block1, value);
 }
 
 static bool store_block2(struct target *to, struct bytes value)
 {
-	return store_block(&to->pdu->block2, value);
+	return store_block(to, &to->pdu->block2, value);
 }
 
 static bool store_size1(struct target *to, struct bytes value)
@@ -216,10 +220,36 @@ static enum pdu_verdict read_options(struct reader *r, struct target *to)
 	return verdict;
 }
 
+/* Behind the token. */
+static enum pdu_verdict read_content(struct reader *r, struct target *to)
+{
+	struct coap_message *ret_message = to->message;
+
+	if (!pdu_is_request(to->pdu) && !pdu_is_response(to->pdu))
+		return PDU_FORMAT_ERROR; /* a reserved class */
+
+	/* Not all of it: the arrays are large, and their counts say what is in them. */
+	ret_message->code = to->pdu->code;
+	ret_message->path_count = ret_message->query_count = 0;
+	ret_message->content_format = ret_message->accept = COAP_NO_FORMAT;
+	ret_message->has_observe = ret_message->has_max_age = false;
+	ret_message->observe = ret_message->max_age_s = 0;
+	ret_message->payload = bytes_of(NULL, 0);
+
+	enum pdu_verdict verdict = read_options(r, to);
+	if (verdict != PDU_FORMAT_ERROR && reader_left(r) > 0) {
+		(void)read_u8(r); /* the marker */
+		ret_message->payload = read_rest(r);
+		if (ret_message->payload.len == 0)
+			return PDU_FORMAT_ERROR;
+	}
+	return verdict;
+}
+
 enum pdu_verdict pdu_read(struct bytes datagram, struct pdu *ret_pdu, struct coap_message *ret_message)
 {
 	struct reader r = reader_of(datagram);
-	struct target to = { ret_pdu, ret_message };
+	struct target to = { .pdu = ret_pdu, .message = ret_message };
 	bool is_ours;
 
 	memset(ret_pdu, 0, sizeof(*ret_pdu));
@@ -229,25 +259,23 @@ enum pdu_verdict pdu_read(struct bytes datagram, struct pdu *ret_pdu, struct coa
 		return PDU_IGNORE;
 	if (ret_pdu->code == 0)
 		return reader_done(&r) && ret_pdu->token_len == 0 ? PDU_GOOD : PDU_FORMAT_ERROR;
-	if (!pdu_is_request(ret_pdu) && !pdu_is_response(ret_pdu))
-		return PDU_FORMAT_ERROR; /* a reserved class */
+	return read_content(&r, &to);
+}
 
-	/* Not all of it: the arrays are large, and their counts say what is in them. */
-	ret_message->code = ret_pdu->code;
-	ret_message->path_count = ret_message->query_count = 0;
-	ret_message->content_format = ret_message->accept = COAP_NO_FORMAT;
-	ret_message->has_observe = ret_message->has_max_age = false;
-	ret_message->observe = ret_message->max_age_s = 0;
-	ret_message->payload = bytes_of(NULL, 0);
+enum pdu_verdict pdu_read_frame(const struct frame *frame, struct pdu *ret_pdu,
+				struct coap_message *ret_message)
+{
+	struct reader r = reader_of(frame->rest);
+	struct target to = { .pdu = ret_pdu, .message = ret_message, .is_stream = true };
 
-	enum pdu_verdict verdict = read_options(&r, &to);
-	if (verdict != PDU_FORMAT_ERROR && reader_left(&r) > 0) {
-		(void)read_u8(&r); /* the marker */
-		ret_message->payload = read_rest(&r);
-		if (ret_message->payload.len == 0)
-			return PDU_FORMAT_ERROR;
-	}
-	return verdict;
+	*ret_pdu = (struct pdu){
+		.type = PDU_NON,
+		.code = frame->code,
+		.token_len = (uint8_t)frame->token.len,
+	};
+	if (frame->token.len > 0)
+		memcpy(ret_pdu->token, frame->token.at, frame->token.len);
+	return read_content(&r, &to);
 }
 
 /* ---- writing ---- */
@@ -287,7 +315,8 @@ static void write_block(struct writer *w, uint16_t number, const struct pdu_bloc
 	if (block->number > BLOCK_NUMBER_MAX)
 		w->is_full = true;
 	write_uint(w, block->is_present, number,
-		   block->number << 4 | (block->has_more ? 8u : 0u) | block->size_exponent);
+		   block->number << 4 | (block->has_more ? 8u : 0u) |
+			   (block->is_bert ? BERT_EXPONENT : block->size_exponent));
 }
 
 static void write_options(struct writer *w, const struct pdu *pdu, const struct coap_message *message)

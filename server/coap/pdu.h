@@ -6,6 +6,7 @@
 #define CARDEA_COAP_PDU_H
 
 #include "coap.h"
+#include "frame.h"
 
 enum pdu_type { PDU_CON, PDU_NON, PDU_ACK, PDU_RST };
 
@@ -21,6 +22,7 @@ enum pdu_type { PDU_CON, PDU_NON, PDU_ACK, PDU_RST };
 /* RFC 7959 2.2 */
 struct pdu_block {
 	bool is_present, has_more;
+	bool is_bert;                   /* any number of blocks of 1024 bytes in one message (RFC 8323 6): streams only */
 	uint8_t size_exponent;          /* 0 to BLOCK_SIZE_EXPONENT_MAX: 16 to 1024 bytes */
 	uint32_t number;
 };
@@ -28,6 +30,15 @@ struct pdu_block {
 static inline uint32_t block_bytes(uint8_t size_exponent)
 {
 	return UINT32_C(16) << size_exponent;
+}
+/* Whether a payload of this length may come with the block option. */
+static inline bool block_fits(const struct pdu_block *block, size_t len)
+{
+	const size_t size = block_bytes(block->size_exponent);
+
+	if (block->is_bert)
+		return !block->has_more || (len > 0 && len % size == 0);
+	return block->has_more ? len == size : len <= size;
 }
 
 /* What is not in struct coap_message: the business of the layers in this folder. */
@@ -63,6 +74,10 @@ static inline bool pdu_is_response(const struct pdu *pdu)
 /* type, code, mid and token are valid unless the verdict is PDU_IGNORE; the rest, and *ret_message, only when it is
  * PDU_GOOD. The message points into the datagram. */
 enum pdu_verdict pdu_read(struct bytes datagram, struct pdu *ret_pdu, struct coap_message *ret_message);
+
+/* The same for a whole message of a stream (RFC 8323 3.2), which becomes one of type NON with message id 0. Whatever is
+ * wrong with it is a format error. */
+enum pdu_verdict pdu_read_frame(const struct frame *frame, struct pdu *ret_pdu, struct coap_message *ret_message);
 
 /* Writes `pdu` with the options of `message` (NULL: none of its own) and `payload`. The type, code and message id are
  * the pdu's. 0 when it does not fit in `size`. */

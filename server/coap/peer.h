@@ -15,6 +15,7 @@ struct endpoint;
 struct exchange;
 struct pending;
 struct session;
+struct stream;
 struct transmission;
 
 #define PEER_ANSWERS 4          /* remembered per peer: a device has one request under way, rarely two */
@@ -36,7 +37,8 @@ struct peer {
 	struct route route;
 	uint64_t handle;
 	struct endpoint *endpoint;
-	struct session *session;                /* dtls.c; NULL without security */
+	struct session *session;                /* dtls.c; NULL without DTLS */
+	struct stream *stream;                  /* stream.c; NULL: it speaks in datagrams */
 
 	struct answer answers[PEER_ANSWERS];
 	struct pending *pendings;               /* its requests without an answer: message.c */

@@ -63,8 +63,7 @@ static void transmission_due(void *self)
 	transmission->timeout_ms *= 2;
 	endpoint->counts.retransmissions++;
 	loop_start_timer(endpoint->loop, &transmission->timer, transmission->timeout_ms);
-	endpoint_send(endpoint, &peer->route, peer->session,
-		      bytes_of(transmission->bytes, transmission->len));
+	endpoint_send(endpoint, &peer->route, peer, bytes_of(transmission->bytes, transmission->len));
 }
 
 enum err transmission_begin(struct peer *peer, struct pdu *pdu, const struct coap_message *message,
@@ -77,15 +76,21 @@ enum err transmission_begin(struct peer *peer, struct pdu *pdu, const struct coa
 
 	if (err != ERR_NONE)
 		return err;
-	if (peer->route.key.is_secure && !session_is_open(peer->session))
+	if (!peer_is_reachable(peer))
 		return ERR_UNAVAILABLE;
 	pdu->type = PDU_CON;
 	pdu->mid = peer->next_mid++;
-	uint8_t *at = endpoint_begin(endpoint, &peer->route, peer->session);
+	const struct room room = endpoint_begin(endpoint, &peer->route, peer, payload.len);
 	size_t len;
-	err = oscore_write(endpoint, binding, pdu, message, payload, at, UDP_DATAGRAM_MAX, &len);
+	err = oscore_write(endpoint, binding, pdu, message, payload, room.at, room.size, &len);
 	if (err != ERR_NONE)
 		return err;
+	if (peer->stream != NULL) { /* which delivers it, or breaks */
+		endpoint_end(endpoint, &peer->route, peer, len);
+		exchange_acknowledged(exchange);
+		*ret_transmission = NULL;
+		return ERR_NONE;
+	}
 	struct transmission *transmission = malloc(sizeof(*transmission) + len);
 	if (transmission == NULL)
 		return ERR_NOMEM;
@@ -97,10 +102,10 @@ enum err transmission_begin(struct peer *peer, struct pdu *pdu, const struct coa
 		.mid = pdu->mid,
 		.len = len,
 	};
-	memcpy(transmission->bytes, at, len);
+	memcpy(transmission->bytes, room.at, len);
 	DL_APPEND(peer->transmissions, transmission);
 	loop_start_timer(endpoint->loop, &transmission->timer, timeout_ms);
-	endpoint_end(endpoint, &peer->route, peer->session, len);
+	endpoint_end(endpoint, &peer->route, peer, len);
 	*ret_transmission = transmission;
 	return ERR_NONE;
 }

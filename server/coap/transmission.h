@@ -16,7 +16,7 @@ struct transmission {
 	uint8_t bytes[];
 };
 
-/* Sends a confirmable message. The exchange (NULL: it is an answer) hears of its end by exchange_failed, unless whoever
+/* Sends a confirmable message, or to a stream one that is as good as acknowledged: *ret_transmission is NULL then. The exchange (NULL: it is an answer) hears of its end by exchange_failed, unless whoever
  * hears of it first stops it. Sets pdu->type and pdu->mid. ERR_NOMEM; ERR_LIMIT when the options are too long for a
  * datagram; ERR_UNAVAILABLE without a session or, with OSCORE, a context. */
 MUST_CHECK enum err transmission_begin(struct peer *peer, struct pdu *pdu, const struct coap_message *message,

@@ -254,38 +254,11 @@ static enum err open_and_bind(struct udp_socket *udp, socklen_t size)
 	return ERR_NONE;
 }
 
-/* A system without IPv6 has no "[::]", but what is meant by it: everything. */
-static struct coap_address without_ipv6(const struct coap_address *listen)
-{
-	struct coap_address address = { .socket = listen->socket, .is_secure = listen->is_secure };
-
-	address.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = listen->v6.sin6_port };
-	return address;
-}
-
-static bool has_ipv6(void)
-{
-	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return errno != EAFNOSUPPORT;
-	close(fd);
-	return true;
-}
-
-static bool is_any_ipv6(const struct coap_address *address)
-{
-	return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
-}
-
 enum err udp_open(struct loop *loop, const struct udp_settings *settings, struct udp_socket **ret_socket,
 		  struct fault *fault)
 {
-	const struct coap_address ipv4 = without_ipv6(&settings->listen);
-	const bool has_fallen_back = is_any_ipv6(&settings->listen) && !has_ipv6();
-	const struct coap_address *listen = has_fallen_back ? &ipv4 : &settings->listen;
-	const bool is_ipv4 = listen->any.sa_family == AF_INET;
-	const socklen_t size = is_ipv4 ? sizeof(listen->v4) : sizeof(listen->v6);
+	const struct coap_address address = address_to_listen_at(&settings->listen), *listen = &address;
+	const socklen_t size = address_size(listen);
 	char text[COAP_ADDRESS_TEXT_SIZE];
 
 	struct udp_socket *udp = calloc(1, sizeof(*udp));
@@ -296,7 +269,7 @@ enum err udp_open(struct loop *loop, const struct udp_settings *settings, struct
 	udp->bound = *listen;
 	udp->fd = -1;
 	udp->family = listen->any.sa_family;
-	udp->is_wildcard = is_any_ipv6(listen) || (is_ipv4 && listen->v4.sin_addr.s_addr == INADDR_ANY);
+	udp->is_wildcard = address_is_any(listen);
 	point_slots(udp);
 
 	enum err err = probe_port(listen, size);

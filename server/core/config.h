@@ -14,8 +14,10 @@ struct config {
 	char *data_dir;                 /* database, lock */
 	char *coap_listen;              /* comma list of address:port, "[::]:5683" serves IPv4 too; empty: none */
 	char *coaps_listen;
+	char *tcp_listen, *tls_listen;  /* the same for connections */
 	char *bootstrap_listen;         /* the same for the bootstrap server, which is off while both are empty */
 	char *bootstrap_secure_listen;
+	char *bootstrap_tcp_listen, *bootstrap_tls_listen;
 	char *public_host;              /* what devices reach us by, in URIs; empty: the address that each speaks to */
 	char *http_listen;              /* address:port of REST */
 	char *http_tls_cert, *http_tls_key;
@@ -26,6 +28,8 @@ struct config {
 	char *profiles;                 /* JSON object: lists of objects by profile id */
 	char *log_level;
 	uint32_t max_devices;
+	uint32_t max_connections;       /* over TCP and TLS */
+	uint32_t connection_idle_s;     /* silent for so long: it is closed */
 	uint32_t max_body_bytes;        /* of a REST request other than a package */
 	uint32_t max_package_bytes;
 	uint32_t job_timeout_s;

@@ -130,6 +130,7 @@ struct registration_row device_row(const struct device *device, char address[sta
 		.address = coap_address_print(&device->address, address),
 		.socket = device->address.socket,
 		.is_secure = device->address.is_secure,
+		.is_stream = device->address.is_stream,
 		.identity = device->identity,
 		.lifetime_s = device->lifetime_s,
 		.version = device->version,

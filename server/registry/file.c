@@ -123,8 +123,8 @@ enum err file_uri(const struct registry *registry, const char *name, const char 
 	enum err err = host_and_port(registry, device, arena, &where);
 	if (err != ERR_NONE)
 		return err;
-	uri = arena_printf(arena, "%s://%s/" FOLDER "/%s", device->address.is_secure ? "coaps" : "coap",
-			   where, name);
+	uri = arena_printf(arena, "%s://%s/" FOLDER "/%s", coap_address_scheme(&device->address), where,
+			   name);
 	if (uri == NULL)
 		return ERR_NOMEM;
 	if (strlen(uri) > URI_MAX)

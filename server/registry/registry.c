@@ -18,8 +18,8 @@
 #include "registration.h"
 #include "reply.h"
 #include "restore.h"
-#include "settings.h"
 #include "routes.h"
+#include "settings.h"
 #include "state.h"
 #include "tolerated.h"
 
@@ -331,6 +331,18 @@ static void renewed(void *self, const char *identity)
 		observation_renew(registry, entry);
 }
 
+/* Its observations went with the connection; they are asked for when it comes again. */
+static void lost(void *self, const struct coap_address *from, const char *identity)
+{
+	struct registry *registry = self;
+	struct device_entry *entry = registry_entry_from(registry, from, identity);
+
+	if (entry == NULL || !coap_address_equal(&entry->device.address, from))
+		return;
+	log_info("device.unreachable", "endpoint=%s reason=the connection has ended", entry->device.endpoint);
+	awake_end(registry, entry);
+}
+
 static void message_tolerated(void *self, const struct coap_address *from, const char *identity,
 			      enum tolerance rule)
 {
@@ -349,6 +361,7 @@ struct endpoint_handlers registry_handlers(struct registry *registry)
 		.observed = observation_observed,
 		.moved = moved,
 		.renewed = renewed,
+		.lost = lost,
 		.tolerated = message_tolerated,
 		.self = registry,
 	};

@@ -45,6 +45,7 @@ static enum err load_change(struct arena *arena, const struct registration_row *
 		return fault_set(fault, err, "address %s", row->address);
 	before.address.socket = row->socket;
 	before.address.is_secure = row->is_secure;
+	before.address.is_stream = row->is_stream;
 	err = load_description(arena, row, &description, fault);
 	if (err == ERR_NONE)
 		err = change_prepare(&description, &before, ret_change);
@@ -83,7 +84,8 @@ static bool restore_registration(void *self, const struct registration_row *row)
 		return true;
 	}
 	entry->is_acknowledged = true;
-	entry->device.is_awake = !row->is_queue_mode && !row->is_secure; /* no session outlives a restart */
+	/* No session and no connection outlives a restart. */
+	entry->device.is_awake = !row->is_queue_mode && !row->is_secure && !row->is_stream;
 	load_times(entry);
 	return true;
 }

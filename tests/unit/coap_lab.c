@@ -118,6 +118,8 @@ struct endpoint_settings lab_settings(void)
 		.block_size = 64,
 		.max_body_bytes = 32768,
 		.max_peers = 64,
+		.max_connections = 8,
+		.connection_idle_s = 3600,
 	};
 }
 
@@ -129,6 +131,15 @@ static void on_renewed(void *self, const char *identity)
 	snprintf(lab->renewed.identity, sizeof(lab->renewed.identity), "%s", identity);
 }
 
+static void on_lost(void *self, const struct coap_address *from, const char *identity)
+{
+	struct lab *lab = self;
+
+	lab->lost.count++;
+	lab->lost.from = *from;
+	snprintf(lab->lost.identity, sizeof(lab->lost.identity), "%s", identity);
+}
+
 static void open_endpoint(struct lab *lab)
 {
 	const struct endpoint_handlers handlers = {
@@ -137,6 +148,7 @@ static void open_endpoint(struct lab *lab)
 		.observed = on_observed,
 		.moved = on_moved,
 		.renewed = on_renewed,
+		.lost = on_lost,
 		.self = lab,
 	};
 	struct fault fault = { 0 };

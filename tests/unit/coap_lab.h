@@ -50,7 +50,7 @@ struct lab {
 	struct oscore_numbers *oscore_numbers;
 	struct endpoint_settings settings;
 	struct coap_address server;             /* the first socket */
-	struct lab_seen request, notification, moved, renewed;
+	struct lab_seen request, notification, moved, renewed, lost;
 	struct lab_result result;
 	struct coap_message answer;             /* what a request gets at once ... */
 	bool is_silent;                         /* ... unless this is set */

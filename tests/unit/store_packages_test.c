@@ -218,7 +218,7 @@ static void uploads_leave_room_for_devices(void **state)
 	}
 	free(content);
 	assert_int_equal(err, ERR_UNAVAILABLE);
-	struct registration_row row = { "dev-1", "a", "192.0.2.1:1", 0, false, "", 60, "1.1", "U",
+	struct registration_row row = { "dev-1", "a", "192.0.2.1:1", 0, false, false, "", 60, "1.1", "U",
 					"",      "",  false,         1, 2,     3 };
 	assert_int_equal(store_put_registration(bench->store, &row, bench_done(bench)), ERR_NONE);
 	bench_wait(bench, queued + 1);

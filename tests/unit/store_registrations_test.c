@@ -15,6 +15,7 @@ static struct registration_row registration(const char *endpoint)
 		.address = "[2001:db8::1]:5683",
 		.socket = 3,
 		.is_secure = true,
+		.is_stream = true,
 		.identity = "sensor-7",
 		.lifetime_s = 4000000000u,
 		.version = "1.1",
@@ -75,6 +76,7 @@ static void keeps_every_member(void **state)
 	assert_string_equal(seen.address, row.address);
 	assert_int_equal(seen.row.socket, 3);
 	assert_true(seen.row.is_secure);
+	assert_true(seen.row.is_stream);
 	assert_true(seen.row.is_queue_mode);
 	assert_int_equal(seen.row.lifetime_s, 4000000000u);
 	assert_int_equal(seen.row.registered_ms, 1000);
