@@ -40,6 +40,7 @@ static const struct kind {
 	{ CREDENTIAL_PSK,           offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_PSK,    read_psk,    put_psk },
 	{ CREDENTIAL_BOOTSTRAP_PSK, offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_PSK,    read_psk,    put_psk },
 	{ CREDENTIAL_OSCORE,        offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_OSCORE, read_oscore, put_oscore },
+	{ CREDENTIAL_BOOTSTRAP_OSCORE, offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_OSCORE, read_oscore, put_oscore },
 };
 /* clang-format on */
 
@@ -53,7 +54,8 @@ static const struct kind *kind_of(const char *name, struct fault *fault)
 			return &kinds[i];
 	}
 	fault_set(fault, ERR_MALFORMED,
-		  "kind: must be " CREDENTIAL_PSK ", " CREDENTIAL_BOOTSTRAP_PSK " or " CREDENTIAL_OSCORE);
+		  "kind: must be " CREDENTIAL_PSK ", " CREDENTIAL_BOOTSTRAP_PSK ", " CREDENTIAL_OSCORE
+		  " or " CREDENTIAL_BOOTSTRAP_OSCORE);
 	return NULL;
 }
 

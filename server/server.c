@@ -156,6 +156,9 @@ static enum err begin_credentials(struct server *server, struct fault *fault)
 	if (err == ERR_NONE)
 		err = credentials_load(server->store, server->vault, CREDENTIAL_BOOTSTRAP_PSK,
 				       server->bootstrap_credentials, fault);
+	if (err == ERR_NONE)
+		err = credentials_load(server->store, server->vault, CREDENTIAL_BOOTSTRAP_OSCORE,
+				       server->bootstrap_credentials, fault);
 	return err;
 }
 
@@ -255,6 +258,7 @@ static enum err begin_bootstrap_endpoint(struct server *server, struct fault *fa
 		.tcp_listen = config->bootstrap_tcp_listen,
 		.tls_listen = config->bootstrap_tls_listen,
 		.credentials = server->bootstrap_credentials,
+		.oscore_numbers = server->oscore_numbers,
 		.ack_timeout_ms = config->ack_timeout_ms,
 		.max_retransmit = config->max_retransmit,
 		.block_size = config->block_size,

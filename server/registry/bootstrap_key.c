@@ -63,7 +63,7 @@ enum err bootstrap_session_prepare(struct bootstrap_session *session, struct fau
 	enum err err;
 
 	if (!session->is_secure && has_secrets(&session->configuration))
-		return fault_set(fault, ERR_DENIED, "the configuration has keys: come over DTLS");
+		return fault_set(fault, ERR_DENIED, "the configuration has keys: come over DTLS or with OSCORE");
 	err = bootstrap_configuration_check_key(&session->configuration,
 						credentials_key(credentials, session->endpoint), fault);
 	return err == ERR_NONE && bootstrap_wants_key(&session->configuration) ? generate(session) : err;

@@ -86,8 +86,9 @@ static enum err read_request(const struct bootstrap *bootstrap, const struct coa
 	if (err != ERR_NONE)
 		return err;
 	session->endpoint = (const char *)endpoint.at;
+	session->identity = request->identity;
 	session->address = *request->from;
-	session->is_secure = request->from->is_secure;
+	session->is_secure = request->from->is_secure || request->identity[0] != 0; /* DTLS or OSCORE */
 	session->reply = request->reply;
 	session->format = COAP_NO_FORMAT;
 	if (!session->is_secure && credentials_has(bootstrap->parts.bootstrap_credentials, session->endpoint))

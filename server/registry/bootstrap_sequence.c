@@ -307,9 +307,10 @@ static enum err send_step(struct bootstrap_session *session, struct fault *fault
 
 	if (err == ERR_NONE)
 		err = kinds[step->kind].compose(session, step, &message, fault);
-	return err == ERR_NONE ? exchange_start(bootstrap->endpoint, &session->address, "", &message, 0,
-						answered, bootstrap, session->number, &session->token)
-			       : err;
+	return err == ERR_NONE
+		       ? exchange_start(bootstrap->endpoint, &session->address, session->identity, &message,
+					0, answered, bootstrap, session->number, &session->token)
+		       : err;
 }
 
 /* Does the step at hand. */

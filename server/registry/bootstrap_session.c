@@ -118,6 +118,7 @@ static enum err copy_session(struct bootstrap *bootstrap, const struct bootstrap
 	session->arena = arena;
 	session->number = ++bootstrap->last_number;
 	session->endpoint = arena_strdup(arena, asked->endpoint);
+	session->identity = asked->identity[0] == 0 ? "" : session->endpoint;
 	session->started_ms = loop_wall_ms(bootstrap->parts.loop);
 	session->reads = builder_in(arena);
 	session->deadline = timer_of(deadline_passed, session);

@@ -22,6 +22,7 @@ struct bootstrap_session {
 	uint64_t number;    /* what completions hold: the session may be gone by then */
 	struct arena *arena; /* of all that follows; wiped at the end */
 	const char *endpoint;
+	const char *identity; /* of its credential, by which it is spoken to: the endpoint, or "" */
 	struct coap_address address;
 	bool is_secure;
 	uint64_t reply;  /* to the request that began it; answered once is_answered */

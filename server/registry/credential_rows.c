@@ -115,11 +115,11 @@ static enum err load_one(const struct vault *vault, struct arena *arena, const s
 	enum err err;
 
 	if (strcmp(row->kind, CREDENTIAL_PSK) != 0 && strcmp(row->kind, CREDENTIAL_BOOTSTRAP_PSK) != 0 &&
-	    strcmp(row->kind, CREDENTIAL_OSCORE) != 0)
+	    strcmp(row->kind, CREDENTIAL_OSCORE) != 0 && strcmp(row->kind, CREDENTIAL_BOOTSTRAP_OSCORE) != 0)
 		return ERR_UNSUPPORTED;
 	if (strcmp(row->kind, kind) != 0)
 		return ERR_NONE;
-	if (strcmp(kind, CREDENTIAL_OSCORE) == 0)
+	if (strcmp(kind, CREDENTIAL_OSCORE) == 0 || strcmp(kind, CREDENTIAL_BOOTSTRAP_OSCORE) == 0)
 		return load_oscore(vault, arena, row, credentials);
 	err = credential_open(vault, arena, row, &key);
 	if (err != ERR_NONE)

@@ -13,6 +13,7 @@ struct vault;
 #define CREDENTIAL_PSK           "psk"
 #define CREDENTIAL_BOOTSTRAP_PSK "bootstrap-psk"
 #define CREDENTIAL_OSCORE        "oscore"        /* for this LwM2M server */
+#define CREDENTIAL_BOOTSTRAP_OSCORE "bootstrap-oscore"
 
 /* Seals the key of a row whose other members are set. In the arena. */
 MUST_CHECK enum err credential_seal(const struct vault *vault, struct arena *arena, const struct credential_row *row,

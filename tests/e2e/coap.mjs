@@ -66,7 +66,7 @@ export function decode(bytes) {
 	return message;
 }
 
-function formatBytes(format) {
+export function formatBytes(format) {
 	return Buffer.from(format > 255 ? [format >> 8, format & 255] : format > 0 ? [format] : []);
 }
 

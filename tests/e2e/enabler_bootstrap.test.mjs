@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { Device, labTest } from './lab.mjs';
 import { Seen } from './enabler.mjs';
 import { CoapClient, methods, options, pathOf } from './coap.mjs';
+import { OscoreDevice } from './oscore_device.mjs';
 import { kinds, readTlv, tlv } from './scripted_device.mjs';
 
 const listening = { server: { 'bootstrap-listen': '127.0.0.1:0', 'bootstrap-secure-listen': '127.0.0.1:0' } };
@@ -25,12 +26,15 @@ function account(lab, more = {}) {
 // Configuration 13: the account of the bootstrap server is /0/1, object 1 has no instance. What it keeps of an instance is the
 // TLV that was written.
 class BootstrapDevice {
-	static async open(lab, endpoint) {
-		const device = new BootstrapDevice();
-		Object.assign(device, { endpoint, requests: [], finish: codes.changed,
+	constructor(endpoint) {
+		Object.assign(this, { endpoint, requests: [], finish: codes.changed,
 			objects: { 0: { 1: tlv(kinds.resource, 0, Buffer.from('coap://bootstrap')) }, 1: {}, 2: {}, 3: { 0: Buffer.alloc(0) } } });
+	}
+
+	static async open(lab, endpoint) {
+		const device = new BootstrapDevice(endpoint);
 		device.client = await CoapClient.open(bootstrapUri(lab, 'coap'));
-		device.client.serve((request) => device.#answer(request));
+		device.client.serve((request) => device.answer(request));
 		return device;
 	}
 
@@ -49,7 +53,7 @@ class BootstrapDevice {
 		return links.join();
 	}
 
-	#answer(request) {
+	answer(request) {
 		const path = pathOf(request), [object, instance] = path.split('/').filter(Boolean).map(Number);
 		const value = (wanted) => request.options.find(([one]) => one === wanted)?.[1];
 		this.requests.push(`${Object.keys(methods)[request.code - 1]} ${path}`);
@@ -273,6 +277,47 @@ async function getInBlocks(client, request) {
 	}
 	return Buffer.concat(blocks);
 }
+
+const context = () => ({ recipientIdHex: randomBytes(2).toString('hex'), senderIdHex: randomBytes(2).toString('hex'),
+	masterSecretHex: randomBytes(16).toString('hex'), masterSaltHex: randomBytes(8).toString('hex') });
+const base64 = (digits) => Buffer.from(digits, 'hex').toString('base64');
+
+// Configuration 23: a context with the bootstrap server, which writes another one, for the LwM2M server (configuration 24).
+labTest('1.2-int-11 client initiated bootstrap over OSCORE', listening, async (lab) => {
+	const [ofBootstrap, ofServer] = [context(), context()];
+	await lab.rest.put('/credentials/d', { kind: 'bootstrap-oscore', ...ofBootstrap });
+	await lab.rest.put('/credentials/d', { kind: 'oscore', ...ofServer });
+	const { servers: [server] } = account(lab);
+	await lab.rest.put('/bootstrap/d', { delete: [], read: ['/'],
+		servers: [{ ...server, security: { mode: 'nosec', resources: { 17: '21:1' } } }],
+		objects: [{ path: '/21/1', resources: { 0: base64(ofServer.masterSecretHex), 1: base64(ofServer.recipientIdHex),
+			2: base64(ofServer.senderIdHex), 5: base64(ofServer.masterSaltHex) } }] });
+	const events = await lab.rest.events();
+	const device = new BootstrapDevice('d');
+	device.objects[21] = { 0: Buffer.alloc(0) };
+	const line = new OscoreDevice(ofBootstrap);
+	await line.connect(bootstrapUri(lab, 'coap'));
+	assert.equal((await line.ask(methods.POST, [[options.uriPath, 'bs'], [options.uriQuery, 'ep=d']])).codeText, '2.04');
+	while (device.requests.at(-1) !== 'POST /bs')
+		await line.serve((request) => device.answer(request));
+	const { data: { read } } = await events.find('bootstrap.finished', ({ endpoint }) => endpoint === 'd');
+	assert.deepEqual(device.requests, ['GET /', 'PUT /0/0', 'PUT /1/0', 'PUT /21/1', 'GET /', 'POST /bs']);
+	for (const link of ['</0/0>;ssid=1', '</0/1>', '</1/0>;ssid=1', '</3/0>', '</21/0>', '</21/1>'])
+		assert.ok(read[0].links.split(',').includes(link), `${link} in ${read[0].links}`);
+	assertConfiguration1(device, lab);
+	assert.equal(device.resource(0, 0, 17).toString('hex'), '00150001');
+
+	// With what was written it registers.
+	const [masterSecretHex, recipientIdHex, senderIdHex, masterSaltHex] = [0, 1, 2, 5].map((id) => device.resource(21, 1, id).toString('hex'));
+	const registering = new OscoreDevice({ masterSecretHex, recipientIdHex, senderIdHex, masterSaltHex });
+	await registering.connect(lab.server.coap);
+	assert.equal((await registering.register('d')).codeText, '2.01');
+
+	// Without the context nobody gets what it protects.
+	const thief = await CoapClient.open(bootstrapUri(lab, 'coap'));
+	assert.equal((await thief.request(methods.POST, { path: 'bs', query: ['ep=d'] })).codeText, '4.00');
+	[line.socket, registering.socket, thief, events].forEach((open) => open.close());
+});
 
 labTest('1.2-int-12 bootstrap-pack-request', listening, async (lab) => {
 	await lab.rest.put('/bootstrap/d', account(lab));

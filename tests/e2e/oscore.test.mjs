@@ -1,81 +1,14 @@
 // A device that protects its messages by OSCORE, over UDP in the clear.
 import assert from 'node:assert/strict';
-import dgram from 'node:dgram';
 import { randomBytes } from 'node:crypto';
-import { decode, encode, methods, options, types } from './coap.mjs';
+import { methods, options, types } from './coap.mjs';
 import { labTest } from './lab.mjs';
-import { OscoreContext, oscoreOption } from './oscore.mjs';
+import { OscoreDevice } from './oscore_device.mjs';
 
 const echoOption = 252;
 const endpoint = 'urn:dev:oscore';
 
-class OscoreDevice {
-	constructor(credential) {
-		this.context = new OscoreContext({ ...credential, senderIdHex: credential.recipientIdHex,
-			recipientIdHex: credential.senderIdHex });
-		this.nextId = 1;
-		this.waiting = [];
-		this.received = [];
-	}
-
-	async connect(uri) {
-		this.socket?.close();
-		const { port, hostname } = new URL(uri.replace(/^coap/, 'http'));
-		this.socket = dgram.createSocket(hostname.includes(':') ? 'udp6' : 'udp4');
-		this.socket.on('message', (bytes) => {
-			const message = decode(bytes);
-			if (message.type === types.ACK && message.id === this.lastAcknowledged)
-				return; // the answer to a copy
-			if (message.type === types.ACK)
-				this.lastAcknowledged = message.id;
-			const waiting = this.waiting.shift();
-			if (waiting)
-				waiting(message);
-			else
-				this.received.push(message);
-		});
-		this.socket.on('error', () => {}); // the server restarts
-		await new Promise((resolve) => this.socket.connect(Number(port), hostname.replace(/^\[|\]$/g, ''), resolve));
-	}
-
-	next() {
-		const first = this.received.shift();
-		return first ? Promise.resolve(first) : new Promise((resolve) => this.waiting.push(resolve));
-	}
-
-	send(message) {
-		this.socket.send(encode(message));
-	}
-
-	// Answers the opened answer.
-	async ask(code, list, payload = '') {
-		const message = { type: types.CON, code, id: this.nextId++, token: randomBytes(4), options: list, payload };
-		const { iv, message: sealed } = this.context.request(message);
-		this.send(sealed);
-		const again = setInterval(() => this.send(sealed), 500);
-		try {
-			return this.context.openAnswer(await this.next(), iv);
-		} finally {
-			clearInterval(again);
-		}
-	}
-
-	register() {
-		return this.ask(methods.POST, [[options.uriPath, 'rd'], [options.contentFormat, Buffer.from([40])],
-			[options.uriQuery, `ep=${endpoint}`], [options.uriQuery, 'lt=300'], [options.uriQuery, 'lwm2m=1.1'],
-			[options.uriQuery, 'b=U']], '</1/0>,</3/0>');
-	}
-
-	// The next request of the server, answered with a text.
-	async serve(text) {
-		const sealed = await this.next();
-		assert.ok(sealed.options.some(([number]) => number === oscoreOption), 'nothing comes in the clear');
-		const { iv, message } = this.context.openRequest(sealed);
-		this.send(this.context.answer({ type: types.ACK, code: (2 << 5) | 5, id: message.id, token: message.token,
-			options: [[options.contentFormat, Buffer.alloc(0)]], payload: Buffer.from(text) }, iv));
-		return message;
-	}
-}
+const serve = (device, text) => device.serve(() => ({ code: (2 << 5) | 5, format: 0, payload: text }));
 
 async function oscoreDevice(lab, more = {}) {
 	const credential = { recipientIdHex: 'A1', senderIdHex: '', masterSecretHex: randomBytes(16).toString('hex'),
@@ -89,10 +22,10 @@ async function oscoreDevice(lab, more = {}) {
 labTest('it registers and is read, also with an ID context', {}, async (lab) => {
 	for (const more of [{}, { idContextHex: '37CBF3210017A2D3' }]) {
 		const device = await oscoreDevice(lab, more);
-		assert.equal((await device.register()).codeText, '2.01');
+		assert.equal((await device.register(endpoint)).codeText, '2.01');
 		const seen = await lab.rest.get(`/devices/${endpoint}`);
 		assert.equal(seen.endpoint, endpoint);
-		const [request, answer] = await Promise.all([device.serve('Cardea'),
+		const [request, answer] = await Promise.all([serve(device, 'Cardea'),
 			lab.rest.get(`/devices/${endpoint}/lwm2m/3/0/0`)]);
 		assert.equal(request.code, methods.GET);
 		assert.equal(JSON.stringify(answer).includes('Cardea'), true);
@@ -110,13 +43,13 @@ labTest('its name is not taken without the key', {}, async (lab) => {
 		payload: '</3/0>' });
 	assert.equal((await device.next()).codeText, '4.03');
 	device.context.senderKey[0] ^= 1;
-	await assert.rejects(device.register(), /4\.00 in the clear: Decryption failed/);
+	await assert.rejects(device.register(endpoint), /4\.00 in the clear: Decryption failed/);
 	device.socket.close();
 });
 
 labTest('after a restart it shows that it is there, and goes on', {}, async (lab) => {
 	const device = await oscoreDevice(lab);
-	const registered = await device.register();
+	const registered = await device.register(endpoint);
 	const location = registered.options.filter(([number]) => number === options.locationPath).map(([, value]) => [options.uriPath, value]);
 	await lab.server.restart();
 	await device.connect(lab.server.coap);
@@ -124,7 +57,7 @@ labTest('after a restart it shows that it is there, and goes on', {}, async (lab
 	assert.equal(challenge.codeText, '4.01');
 	const echo = challenge.options.find(([number]) => number === echoOption);
 	assert.equal((await device.ask(methods.POST, [...location, echo])).codeText, '2.04');
-	await Promise.all([device.serve('again'), lab.rest.get(`/devices/${endpoint}/lwm2m/3/0/0`)]);
+	await Promise.all([serve(device, 'again'), lab.rest.get(`/devices/${endpoint}/lwm2m/3/0/0`)]);
 	device.socket.close();
 });
 
