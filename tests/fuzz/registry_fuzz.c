@@ -15,29 +15,42 @@
 #include "store.h"
 
 struct lab {
-	struct loop *loop;
 	struct store *store;
-	struct model *model;
 	struct events *events;
 	struct credentials *credentials;
 	struct registry *registry;
 	struct arena *arena;
 };
 
+/* What takes long to make and what no message changes, or what is taken back: made once. */
+static struct {
+	struct loop *loop;
+	struct store *store;
+	struct model *model;
+} kept;
+
+static void kept_open(void)
+{
+	if (kept.loop != NULL)
+		return;
+	log_set_level(LOG_ERROR);
+	require(loop_create(&kept.loop) == ERR_NONE);
+	require(store_open("", STORE_INLINE, kept.loop, &kept.store, NULL) == ERR_NONE);
+	require(model_create(&kept.model) == ERR_NONE);
+}
+
 static void lab_open(struct lab *lab)
 {
 	struct registry_parts parts = { .max_devices = 3, .awake_ms = 1000 };
 
-	require(loop_create(&lab->loop) == ERR_NONE);
-	require(store_open("", STORE_INLINE, lab->loop, &lab->store, NULL) == ERR_NONE);
-	require(model_create(&lab->model) == ERR_NONE);
+	lab->store = kept.store;
 	require(events_create(1, &lab->events) == ERR_NONE);
 	require(credentials_create(&lab->credentials) == ERR_NONE);
 	lab->arena = arena_create(0);
 	require(lab->arena != NULL);
-	parts.loop = lab->loop;
-	parts.store = lab->store;
-	parts.model = lab->model;
+	parts.loop = kept.loop;
+	parts.store = kept.store;
+	parts.model = kept.model;
 	parts.events = lab->events;
 	parts.credentials = lab->credentials;
 	require(registry_create(&parts, &lab->registry) == ERR_NONE);
@@ -49,9 +62,6 @@ static void lab_close(struct lab *lab)
 	arena_free(lab->arena);
 	credentials_free(lab->credentials);
 	events_free(lab->events);
-	model_free(lab->model);
-	store_close(lab->store);
-	loop_free(lab->loop);
 }
 
 static void receive(struct lab *lab, struct bytes datagram)
@@ -114,12 +124,33 @@ static void compare_with_store(const struct lab *lab)
 	require(count == rows.count);
 }
 
+static bool count_row(void *self, const struct registration_row *row)
+{
+	size_t *count = self;
+
+	(*count)++;
+	return true;
+}
+
+/* The next input begins with what the first began with. */
+static void empty_store(const struct lab *lab)
+{
+	size_t count = 0;
+
+	for (const struct device *device = registry_next(lab->registry, ""); device != NULL;
+	     device = registry_next(lab->registry, device->endpoint))
+		require(store_remove_registration(lab->store, device->endpoint, (struct store_done){ 0 }) ==
+			ERR_NONE);
+	require(store_read_registrations(lab->store, count_row, &count) == ERR_NONE);
+	require(count == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {
 	struct reader r = reader_of(bytes_of(at, len));
 	struct lab lab = { 0 };
 
-	log_set_level(LOG_ERROR);
+	kept_open();
 	lab_open(&lab);
 	while (reader_left(&r) > 0 && !r.bad) {
 		struct bytes datagram = read_bytes(&r, read_u16(&r));
@@ -128,6 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 			receive(&lab, datagram);
 	}
 	compare_with_store(&lab);
+	empty_store(&lab);
 	lab_close(&lab);
 	return 0;
 }
