@@ -1,48 +1,19 @@
 #include "records_json.h"
 
-#include <inttypes.h>
-
+#include "json_fields.h"
 #include "json_text.h"
 #include "path.h"
 #include "value.h"
 
+/* As in the JSON that devices speak, but for what says here by its type what it is. */
 static void build_value(struct builder *b, const struct lwm2m_value *value)
 {
-	switch (value->type) {
-	case LWM2M_STRING:
-	case LWM2M_CORELNK:
-		build_json_string(b, value->bytes);
-		return;
-	case LWM2M_INTEGER:
-	case LWM2M_TIME:
-		build_printf(b, "%" PRId64, value->integer);
-		return;
-	case LWM2M_UNSIGNED:
-		build_printf(b, "%" PRIu64, value->whole);
-		return;
-	case LWM2M_FLOAT:
+	if (value->type == LWM2M_FLOAT)
 		build_json_real(b, value->real);
-		return;
-	case LWM2M_BOOLEAN:
-		build_text(b, value->boolean ? "true" : "false");
-		return;
-	case LWM2M_OPAQUE: {
-		char *base64 = bytes_to_base64(b->arena, value->bytes);
-
-		if (base64 == NULL)
-			b->bad = true;
-		else
-			build_printf(b, "\"%s\"", base64);
-		return;
-	}
-	case LWM2M_OBJLNK:
-		build_printf(b, "\"%u:%u\"", value->link.object, value->link.instance);
-		return;
-	case LWM2M_NONE:
-	case LWM2M_NULL:
-		break;
-	}
-	build_text(b, "null");
+	else if (value->type == LWM2M_OPAQUE)
+		json_build_text_data(b, value);
+	else
+		json_build_value(b, value);
 }
 
 static void build_record(struct builder *b, const struct model *model, const struct lwm2m_record *record)
