@@ -34,7 +34,7 @@ struct kept {
 	bool has_begun; /* something was asked of the device that changes it */
 	bool is_observing, cannot_observe;
 	bool is_reset;                            /* since the last delivery */
-	bool severity_written, max_defer_written; /* or, or not wanted */
+	bool severity_written, max_defer_written; /* to a device that has them, when the order says them */
 
 	/* the delivery under way; `asked`: it may have arrived, `answered`: it has */
 	enum delivery delivery;
