@@ -54,9 +54,7 @@ enum err store_read_waiting_deferreds(struct store *store,
 	static const struct query query = { READ_WAITING_DEFERREDS, NULL, &deferred_columns };
 	struct deferred_row row;
 	struct cursor cursor;
-	enum err err = cursor_open(store_readers(store), &query, NULL, &cursor);
-	if (err)
-		return err;
+	cursor_open(store_readers(store), &query, NULL, &cursor);
 	while (cursor_next(&cursor, NULL, &row) && each(self, &row))
 		;
 	return cursor_close(&cursor);
@@ -90,9 +88,7 @@ enum err store_read_device_settings(struct store *store,
 	static const struct query query = { READ_DEVICE_SETTINGS, NULL, &settings_columns };
 	struct device_settings_row row;
 	struct cursor cursor;
-	enum err err = cursor_open(store_readers(store), &query, NULL, &cursor);
-	if (err)
-		return err;
+	cursor_open(store_readers(store), &query, NULL, &cursor);
 	while (cursor_next(&cursor, NULL, &row) && each(self, &row))
 		;
 	return cursor_close(&cursor);

@@ -74,22 +74,18 @@ static void give_back(struct readers *readers, struct connection *connection)
 		connection_close(connection);
 }
 
-enum err cursor_open(struct readers *readers, const struct query *query, const void *parameters,
-		     struct cursor *ret_cursor)
+void cursor_open(struct readers *readers, const struct query *query, const void *parameters,
+		 struct cursor *ret_cursor)
 {
 	struct cursor cursor = { .readers = readers, .query = query };
-	enum err err = borrow(readers, &cursor.connection);
-	if (err)
-		return err;
-	cursor.statement = cursor.connection.statements[query->statement];
-	if (query->parameters)
-		err = connection_error(columns_bind(query->parameters, parameters, cursor.statement));
-	if (err) {
-		give_back(readers, &cursor.connection);
-		return err;
+	cursor.err = borrow(readers, &cursor.connection);
+	if (!cursor.err) {
+		cursor.statement = cursor.connection.statements[query->statement];
+		if (query->parameters)
+			cursor.err = connection_error(
+				columns_bind(query->parameters, parameters, cursor.statement));
 	}
 	*ret_cursor = cursor;
-	return ERR_NONE;
 }
 
 bool cursor_next(struct cursor *cursor, struct arena *arena, void *ret_row)
@@ -106,8 +102,10 @@ bool cursor_next(struct cursor *cursor, struct arena *arena, void *ret_row)
 
 enum err cursor_close(struct cursor *cursor)
 {
-	sqlite3_reset(cursor->statement); /* ends the read: the WAL could not start over otherwise */
-	give_back(cursor->readers, &cursor->connection);
+	if (cursor->statement) {
+		sqlite3_reset(cursor->statement); /* ends the read: the WAL could not start over otherwise */
+		give_back(cursor->readers, &cursor->connection);
+	}
 	return cursor->err;
 }
 
@@ -115,14 +113,12 @@ enum err query_one(struct readers *readers, const struct query *query, const voi
 		   struct arena *arena, void *ret_row)
 {
 	struct cursor cursor;
-	enum err err = cursor_open(readers, query, parameters, &cursor);
-	if (err)
-		return err;
+	cursor_open(readers, query, parameters, &cursor);
 	void *row = arena_alloc(arena, query->columns->row_size);
 	if (row == NULL)
 		cursor.err = ERR_NOMEM;
 	bool is_found = cursor_next(&cursor, arena, row);
-	err = cursor_close(&cursor);
+	enum err err = cursor_close(&cursor);
 	if (!err && !is_found)
 		err = ERR_NOT_FOUND;
 	if (!err)
@@ -155,9 +151,7 @@ enum err query_all(struct readers *readers, const struct query *query, const voi
 		   struct arena *arena, void *ret_rows, size_t *ret_count)
 {
 	struct cursor cursor;
-	enum err err = cursor_open(readers, query, parameters, &cursor);
-	if (err)
-		return err;
+	cursor_open(readers, query, parameters, &cursor);
 	struct rows rows = { 0 };
 	bool is_more = true;
 	while (is_more) {
@@ -167,7 +161,7 @@ enum err query_all(struct readers *readers, const struct query *query, const voi
 		is_more = cursor_next(&cursor, arena, row);
 		rows.count += is_more;
 	}
-	err = cursor_close(&cursor);
+	enum err err = cursor_close(&cursor);
 	if (!err) {
 		*(void **)ret_rows = rows.at;
 		*ret_count = rows.count;
@@ -186,11 +180,9 @@ enum err query_number(struct readers *readers, enum statement statement, uint64_
 	const struct query query = { statement, NULL, &number_columns };
 	struct number_row row = { 0 };
 	struct cursor cursor;
-	enum err err = cursor_open(readers, &query, NULL, &cursor);
-	if (err)
-		return err;
+	cursor_open(readers, &query, NULL, &cursor);
 	cursor_next(&cursor, NULL, &row);
-	err = cursor_close(&cursor);
+	enum err err = cursor_close(&cursor);
 	if (!err)
 		*ret_number = row.number;
 	return err;

@@ -33,9 +33,10 @@ struct cursor {
 	enum err err;
 };
 
-MUST_CHECK enum err cursor_open(struct readers *readers, const struct query *query, const void *parameters,
-				struct cursor *ret_cursor);
-/* False after the last row, and when it fails: cursor_close tells. */
+/* The first failure sticks, and is asked once: by cursor_close, which is always called. */
+void cursor_open(struct readers *readers, const struct query *query, const void *parameters,
+		 struct cursor *ret_cursor);
+/* False after the last row, and when anything has failed. */
 bool cursor_next(struct cursor *cursor, struct arena *arena, void *ret_row);
 MUST_CHECK enum err cursor_close(struct cursor *cursor);
 

@@ -94,9 +94,7 @@ enum err store_read_registrations(struct store *store,
 	static const struct query query = { READ_REGISTRATIONS, NULL, &registration_columns };
 	struct registration_row row;
 	struct cursor cursor;
-	enum err err = cursor_open(store_readers(store), &query, NULL, &cursor);
-	if (err)
-		return err;
+	cursor_open(store_readers(store), &query, NULL, &cursor);
 	while (cursor_next(&cursor, NULL, &row) && each(self, &row))
 		;
 	return cursor_close(&cursor);
@@ -128,9 +126,7 @@ enum err store_read_observations(struct store *store,
 	static const struct query query = { READ_OBSERVATIONS, NULL, &observation_columns };
 	struct observation_row row;
 	struct cursor cursor;
-	enum err err = cursor_open(store_readers(store), &query, NULL, &cursor);
-	if (err)
-		return err;
+	cursor_open(store_readers(store), &query, NULL, &cursor);
 	while (cursor_next(&cursor, NULL, &row) && each(self, &row))
 		;
 	return cursor_close(&cursor);
