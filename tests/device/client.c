@@ -6,9 +6,9 @@
 #include "account.h"
 #include "log.h"
 #include "misbehave.h"
+#include "retry.h"
 
 #define RETRY_DOUBLINGS_MAX 6
-#define REGISTRATIONS_TRIED 5 /* in vain, before a bootstrap */
 
 /* ---- for the registrations ---- */
 
@@ -42,6 +42,25 @@ void client_wake(struct client *client)
 		return;
 	client->is_asleep = false;
 	switch_radio(client, true);
+}
+
+/* It is registered, or not wanted for the time being. */
+static bool is_done(const struct registration *registration)
+{
+	return registration->state != REGISTRATION_RESTING && registration->state != REGISTRATION_REGISTERING;
+}
+
+bool client_lets_begin(const struct client *client, const struct registration *registration)
+{
+	for (size_t i = 0; i < client->registration_count; i++) {
+		const struct registration *other = client->registrations[i];
+
+		if (is_done(other) || !retry_comes_first(client->device, other->server, registration->server))
+			continue;
+		if (other->failures == 0 || retry_blocks_others(client->device, other->server))
+			return false;
+	}
+	return true;
 }
 
 void client_begin_request(struct client *client)
@@ -367,7 +386,7 @@ static int64_t step_bootstrap(struct client *client, int64_t now_ms)
 	return has_no_hurry(client) ? -1 : client->due_ms;
 }
 
-/* A server that could not be reached for a while (/1/x/16), when no other is there either. */
+/* A server that could not be reached for a while, when no other is there either. */
 static bool needs_bootstrap(const struct client *client)
 {
 	bool is_needed = false;
@@ -375,10 +394,11 @@ static bool needs_bootstrap(const struct client *client)
 	for (size_t i = 0; i < client->registration_count; i++) {
 		const struct registration *registration = client->registrations[i];
 
-		if (registration->failures == 0)
+		if (is_done(registration))
 			return false;
-		is_needed |= registration->state == REGISTRATION_RESTING &&
-			     registration->failures >= REGISTRATIONS_TRIED;
+		is_needed |=
+			registration->state == REGISTRATION_RESTING && registration->failures > 0 &&
+			retry_wants_bootstrap(client->device, registration->server, registration->failures);
 	}
 	return is_needed && account_has_bootstrap(client->device);
 }
@@ -389,8 +409,13 @@ static int64_t step_registrations(struct client *client, int64_t now_ms)
 	size_t left = 0;
 
 	for (size_t i = 0; i < client->registration_count; i++) {
-		sooner(&next_ms, registration_step(client->registrations[i], now_ms));
-		left += client->registrations[i]->state != REGISTRATION_GONE;
+		struct registration *registration = client->registrations[i];
+		enum registration_state before = registration->state;
+
+		sooner(&next_ms, registration_step(registration, now_ms));
+		if (registration->state != before) /* others may have waited for it */
+			client_soon(client);
+		left += registration->state != REGISTRATION_GONE;
 	}
 	if (left == 0)
 		advance(client, ENDED);

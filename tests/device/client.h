@@ -68,6 +68,9 @@ void client_wake(struct client *client);
 /* Before a Register or Update: the card is read. True when the accounts are others now: all begins anew. */
 bool client_card_has_changed(struct client *client);
 
+/* Whether those that come before it have been tried, and none of them blocks it. */
+bool client_lets_begin(const struct client *client, const struct registration *registration);
+
 /* Around what a request of a server does. */
 void client_begin_request(struct client *client);
 void client_end_request(struct client *client, const struct request *request, struct arena *arena,

@@ -9,10 +9,10 @@
 #include "misbehave.h"
 #include "register.h"
 #include "report.h"
+#include "retry.h"
 
-#define RETRY_DOUBLINGS_MAX 6
-#define LEAVE_WITHIN_MS     5000
-#define STEP_BYTES_MAX      (1 << 20)
+#define LEAVE_WITHIN_MS 5000
+#define STEP_BYTES_MAX  (1 << 20)
 
 /* Whatever is done in the name of a server begins with this. */
 static struct device *serve(struct registration *registration)
@@ -153,15 +153,13 @@ typedef enum registration_state (*action)(struct registration *registration);
 
 static enum registration_state rest(struct registration *registration)
 {
-	const struct options *options = registration->client->device->options;
-	uint32_t doublings =
-		registration->failures < RETRY_DOUBLINGS_MAX ? registration->failures : RETRY_DOUBLINGS_MAX;
+	struct client *client = registration->client;
 
 	registration->failures++;
-	registration->due_ms =
-		client_now_ms(registration->client) + ((int64_t)options->retry_ms << doublings);
+	registration->due_ms = client_now_ms(client) +
+			       retry_delay_ms(client->device, registration->server, registration->failures);
 	drop_line(registration);
-	return registration->client->is_ending ? REGISTRATION_GONE : REGISTRATION_RESTING;
+	return client->is_ending ? REGISTRATION_GONE : REGISTRATION_RESTING;
 }
 
 /* The account is none any more. */
@@ -368,12 +366,21 @@ bool registration_waits(const struct registration *registration)
 	       registration->state == REGISTRATION_UPDATING || registration->state == REGISTRATION_REPORTING;
 }
 
+/* For one that comes first. */
+static bool has_to_wait(const struct registration *registration)
+{
+	return registration->state == REGISTRATION_RESTING &&
+	       !client_lets_begin(registration->client, registration);
+}
+
 int64_t registration_step(struct registration *registration, int64_t now_ms)
 {
 	take_answer(registration);
 	if (registration->client->is_ending)
 		advance(registration, ENDING);
 	grant_wishes(registration);
+	if (has_to_wait(registration))
+		return -1;
 	if (!registration_waits(registration) && registration->due_ms >= 0 && registration->due_ms <= now_ms)
 		advance(registration, DUE);
 	if (registration->is_lost)
@@ -459,7 +466,7 @@ enum err registration_create(struct client *client, struct server *server,
 		return ERR_NOMEM;
 	registration->client = client;
 	registration->server = server;
-	registration->due_ms = client_now_ms(client);
+	registration->due_ms = client_now_ms(client) + retry_initial_delay_ms(client->device, server);
 	*ret_registration = registration;
 	return ERR_NONE;
 }

@@ -1,21 +1,25 @@
 // A device with accounts of two servers: both see it, each may do what object 2 gives it, and each has a registration of
 // its own.
 import assert from 'node:assert/strict';
-import { Server, labTest } from './lab.mjs';
+import { Device, Server, labTest } from './lab.mjs';
 
 const listening = { server: { 'bootstrap-listen': '127.0.0.1:0' } };
 const denied = { status: 403, code: 'device-error', detail: /4\.01/ };
 
-// The first server is the bootstrap server too. `acl` and `resources` go into what it writes.
-async function twoServers(lab, acl, resources = {}) {
-	const second = new Server(lab, {}, 'second');
-	await second.start();
+// The first server is the bootstrap server too. `acl` and `resources` of each server go into what it writes.
+async function write(lab, second, acl, ofFirst = {}, ofSecond = {}) {
 	const security = { mode: 'nosec' };
 	await lab.rest.put('/bootstrap/d', { acl, servers: [
-		{ shortServerId: 101, uri: lab.server.coap, lifetime: 300, security, resources },
-		{ shortServerId: 102, uri: second.coap, lifetime: 400, security }] });
+		{ shortServerId: 101, uri: lab.server.coap, lifetime: 300, security, resources: ofFirst },
+		{ shortServerId: 102, uri: second.coap, lifetime: 400, security, resources: ofSecond }] });
 	const [, bootstrap] = /^bootstrap (coap:\S+)$/.exec(lab.server.process.lines.find((line) => /^bootstrap coap:/.test(line)));
-	const device = await lab.device('d', { bootstrap, 'se-count': 0 });
+	return { bootstrap, 'se-count': 0 };
+}
+
+async function twoServers(lab, acl, ofFirst, ofSecond) {
+	const second = new Server(lab, {}, 'second');
+	await second.start();
+	const device = await lab.device('d', await write(lab, second, acl, ofFirst, ofSecond));
 	for (const id of [101, 102])
 		await device.process.line(new RegExp(`^registered .* server=${id}$`));
 	return { first: lab.server, second, device };
@@ -32,6 +36,12 @@ const acl = [
 ];
 
 const at = (path) => `/devices/d/lwm2m/${path}`;
+
+// Where the next line of this kind is.
+async function indexOf(device, pattern, from) {
+	const { input } = await device.process.line(pattern, from);
+	return device.process.lines.indexOf(input, from);
+}
 
 // What comes out of the process from now on.
 function next(device, pattern) {
@@ -143,4 +153,33 @@ labTest('one that is gone leaves the other', listening, async (lab) => {
 	await device.stop();
 	await first.rest.refuse('GET', '/devices/d', {}, { status: 404, code: 'not-found', detail: /d/ });
 	await second.rest.refuse('GET', '/devices/d', {}, { status: 404, code: 'not-found', detail: /d/ });
+});
+
+const registrations = (device) => device.process.lines.map((line) => /^registered .* server=(\d+)$/.exec(line)?.[1]).filter(Boolean);
+
+labTest('they are registered with in their order', listening, async (lab) => {
+	const { device } = await twoServers(lab, acl, { 13: 2 }, { 13: 1 });
+	assert.deepEqual(registrations(device), ['102', '101']);
+});
+
+labTest('one that blocks is waited for, one that does not is not', listening, async (lab) => {
+	const second = new Server(lab, {}, 'second');
+	await second.start();
+	await second.stop();
+	// Without a bootstrap on failure the device goes on trying.
+	const device = new Device(lab, 'd', await write(lab, second, acl, { 13: 2 }, { 13: 1, 15: true, 16: false, 17: 2 }));
+	device.launch();
+	for (let lost = 0, at = 0; lost < 4; lost++, at++)
+		at = await indexOf(device, /line\.lost .* server=102/, at);
+	assert.deepEqual(registrations(device), []);
+	await second.start();
+	await device.process.line(/^registered .* server=101$/);
+	assert.deepEqual(registrations(device), ['102', '101']);
+	assert.equal(device.process.lines.filter((line) => /^bootstrapped /.test(line)).length, 1);
+
+	await second.stop();
+	const free = new Device(lab, 'd', { ...await write(lab, second, acl, { 13: 2 }, { 13: 1 }), state: `${lab.folder}/free` });
+	await device.stop();
+	await free.start();
+	assert.deepEqual(registrations(free), ['101']);
 });
