@@ -7,6 +7,8 @@ enum {
 	IDENTITY = 3,
 	KEY = 5,
 	SECURITY_SERVER_ID = 10,
+	HOLD_OFF = 11,
+	ACCOUNT_TIMEOUT = 12,
 	SERVER_SERVER_ID = 0,
 };
 
@@ -59,7 +61,8 @@ bool account_is_of_bootstrap(const struct device *device, uint16_t security_inst
 
 bool account_of_bootstrap_is_fixed(const struct device *device)
 {
-	return device->options->bootstrap != NULL && !smartcard_is_applied(device);
+	return device->options->bootstrap != NULL && !smartcard_is_applied(device) &&
+	       value_of(device, 0, 0, IS_BOOTSTRAP) == NULL;
 }
 
 /* ---- checking ---- */
@@ -234,7 +237,58 @@ bool account_has_bootstrap(const struct device *device)
 {
 	struct account account;
 
-	return device->options->bootstrap != NULL || account_find_bootstrap(device, &account) == ERR_NONE;
+	return account_find_bootstrap(device, &account) == ERR_NONE;
+}
+
+static uint32_t seconds_of(const struct device *device, uint16_t resource)
+{
+	uint16_t instance = account_instance_of_bootstrap(device);
+
+	return account_is_of_bootstrap(device, instance)
+		       ? (uint32_t)device_stored_integer(device, RESOURCE_PATH(0, instance, resource), 0)
+		       : 0;
+}
+
+uint32_t account_hold_off_s(const struct device *device)
+{
+	return seconds_of(device, HOLD_OFF);
+}
+
+uint32_t account_timeout_s(const struct device *device)
+{
+	return seconds_of(device, ACCOUNT_TIMEOUT);
+}
+
+enum err account_fill_bootstrap(struct device *device, const char *psk_identity, struct bytes psk_key)
+{
+	const struct options *options = device->options;
+	const bool is_secure = psk_key.len > 0;
+	const struct bytes identity = is_secure ? bytes_of_text(psk_identity) : bytes_of(NULL, 0);
+	const struct record records[] = {
+		{ RESOURCE_PATH(0, 0, IS_BOOTSTRAP), BOOLEAN_VALUE(true) },
+		{ RESOURCE_PATH(0, 0, MODE), INTEGER_VALUE(is_secure ? SECURITY_PSK : SECURITY_NOSEC) },
+		{ RESOURCE_PATH(0, 0, IDENTITY), OPAQUE_VALUE(identity) },
+		{ RESOURCE_PATH(0, 0, KEY), OPAQUE_VALUE(psk_key) },
+		{ RESOURCE_PATH(0, 0, HOLD_OFF), INTEGER_VALUE(options->hold_off_s) },
+		{ RESOURCE_PATH(0, 0, ACCOUNT_TIMEOUT), INTEGER_VALUE(options->bootstrap_timeout_s) },
+	};
+	uint16_t ids[INSTANCES_MAX];
+	enum err err = ERR_NONE;
+
+	if (options->bootstrap == NULL || instances_with_values(device, 0, ids) > 0)
+		return ERR_NONE;
+	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]) && err == ERR_NONE; i++)
+		err = values_set(&device->values, records[i].path, records[i].value);
+	return err == ERR_NONE ? account_move_bootstrap(device) : err;
+}
+
+enum err account_move_bootstrap(struct device *device)
+{
+	const char *uri = device->options->bootstrap;
+
+	return uri != NULL && !smartcard_is_applied(device) && account_is_of_bootstrap(device, 0)
+		       ? values_set(&device->values, RESOURCE_PATH(0, 0, URI), STRING_VALUE(uri))
+		       : ERR_NONE;
 }
 
 size_t accounts_find(const struct device *device, struct account ret_accounts[SERVERS_MAX])

@@ -36,12 +36,21 @@ bool account_is_of_command_line(const struct device *device);
 
 /* ---- the bootstrap server ---- */
 
-/* Its account as a card has it. ERR_NOT_FOUND: none does, so that the one of the command line counts, if there is one. */
+/* Gives the device the account that the command line says, if it says one, as /0/0, when it has no account at all. ERR_NOMEM. */
+MUST_CHECK enum err account_fill_bootstrap(struct device *device, const char *psk_identity, struct bytes psk_key);
+/* Where the device was switched on again: its server may be elsewhere now, while the rest of the account is what the
+ * bootstrap server may have made of it. ERR_NOMEM. */
+MUST_CHECK enum err account_move_bootstrap(struct device *device);
+
+/* ERR_NOT_FOUND: there is none. */
 MUST_CHECK enum err account_find_bootstrap(const struct device *device, struct account *ret_account);
-bool account_has_bootstrap(const struct device *device); /* of the card, or of the command line */
+bool account_has_bootstrap(const struct device *device);
+/* /0/x/11 and 12 of it; 0 without: not to be waited for, not to end. */
+uint32_t account_hold_off_s(const struct device *device);
+uint32_t account_timeout_s(const struct device *device);
 uint16_t account_instance_of_bootstrap(const struct device *device); /* of object 0 */
 bool account_is_of_bootstrap(const struct device *device, uint16_t security_instance);
-/* It is of the command line, and stays as it is: /0/0, without values. */
+/* It is of the command line, and not filled in: /0/0, which then is not written. */
 bool account_of_bootstrap_is_fixed(const struct device *device);
 
 #endif

@@ -330,6 +330,14 @@ enum err bootstrap_write_object(struct device *device, const struct object *obje
 			 code & 0x1F);
 }
 
+void bootstrap_remove_account(struct device *device)
+{
+	uint16_t instance = account_instance_of_bootstrap(device);
+
+	if (account_is_of_bootstrap(device, instance))
+		remove_below(device, INSTANCE_PATH(0, instance));
+}
+
 void bootstrap_remove_all(struct device *device)
 {
 	for (size_t i = 0; i < object_count(); i++)

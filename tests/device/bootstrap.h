@@ -35,6 +35,8 @@ void bootstrap_dispatch(struct bootstrap *bootstrap, struct device *device, cons
 /* Writes instances of an object, in TLV, as a bootstrap server would; nothing is saved yet. ERR_MALFORMED with the reason. */
 MUST_CHECK enum err bootstrap_write_object(struct device *device, const struct object *object, struct bytes instances,
 					   struct arena *arena, struct fault *fault);
+/* The account of the bootstrap server. */
+void bootstrap_remove_account(struct device *device);
 /* As a Delete of everything, and with it any account of a bootstrap server. */
 void bootstrap_remove_all(struct device *device);
 

@@ -178,6 +178,7 @@ enum event {
 	REFUSED,  /* anything else */
 	LOST,     /* no answer, or the line broke */
 	TOLD,     /* to bootstrap anew */
+	NEEDED,   /* a bootstrap, as no server is there */
 	FINISHED, /* the bootstrap server has */
 	ENDING,   /* the device wants to leave for good */
 	ENDED,    /* no registration is left */
@@ -203,28 +204,27 @@ static enum client_state rest(struct client *client)
 	return CLIENT_RESTING;
 }
 
-/* The bootstrap server of a card, or else that of the command line. */
+/* As its account says. */
 static enum err find_bootstrap_server(struct client *client, struct line_settings *ret_settings)
 {
 	struct line_settings settings = client->line_settings;
 	struct fault fault = { .kind = ERR_NONE };
 	struct account account;
-	enum err err = ERR_NONE;
+	enum err err = account_find_bootstrap(client->device, &account);
 
-	if (!account_has_bootstrap(client->device))
-		return ERR_NOT_FOUND;
-	if (account_find_bootstrap(client->device, &account) == ERR_NONE) {
-		place_clear(&client->place);
-		err = place_find(account.uri, &client->place, &fault);
-		settings.server = client->place.address;
-		settings.is_secure = client->place.is_secure;
-		settings.host = client->place.host;
-		settings.psk_identity = account.psk_identity;
-		settings.psk_key = account.psk_key;
-	}
-	if (err == ERR_NONE)
-		*ret_settings = settings;
-	return err;
+	if (err != ERR_NONE)
+		return err;
+	place_clear(&client->place);
+	err = place_find(account.uri, &client->place, &fault);
+	if (err != ERR_NONE)
+		return err;
+	settings.server = client->place.address;
+	settings.is_secure = client->place.is_secure;
+	settings.host = client->place.host;
+	settings.psk_identity = account.psk_identity;
+	settings.psk_key = account.psk_key;
+	*ret_settings = settings;
+	return ERR_NONE;
 }
 
 /* The line is open. */
@@ -255,15 +255,34 @@ static enum client_state ask(struct client *client)
 	return err == ERR_NONE ? ask_for_requests(client) : rest(client);
 }
 
+/* The hold off time comes before a bootstrap that the device begins by itself, and before the first attempt
+ * only. */
+static enum client_state ask_in_time(struct client *client)
+{
+	uint32_t hold_off_s = account_hold_off_s(client->device);
+
+	if (hold_off_s == 0 || client->has_held_off)
+		return ask(client);
+	client->has_held_off = true;
+	client->due_ms = client_now_ms(client) + (int64_t)hold_off_s * 1000;
+	download_end(client);
+	end_registrations(client);
+	servers_forget(client->device);
+	log_info("bootstrap.held_off", "endpoint=%s seconds=%u", client->device->endpoint, hold_off_s);
+	return CLIENT_HOLDING;
+}
+
 /* With the servers there are, or without any by way of a bootstrap. */
 static enum client_state begin(struct client *client)
 {
 	drop_line(client);
 	smartcard_check(client->device);
-	if (servers_find(client->device) != ERR_NONE)
+	if (account_fill_bootstrap(client->device, client->line_settings.psk_identity,
+				   client->line_settings.psk_key) != ERR_NONE ||
+	    servers_find(client->device) != ERR_NONE)
 		return rest(client);
 	if (client->device->servers.count == 0)
-		return ask(client);
+		return ask_in_time(client);
 	if (begin_registrations(client) != ERR_NONE) {
 		end_registrations(client);
 		return rest(client);
@@ -285,6 +304,14 @@ static enum client_state abandon(struct client *client)
 	return rest(client);
 }
 
+/* The account of the bootstrap server ends so long after its work is done (/0/x/12). */
+static void plan_purge(struct client *client)
+{
+	uint32_t timeout_s = account_timeout_s(client->device);
+
+	client->purge_ms = timeout_s == 0 ? -1 : client_now_ms(client) + (int64_t)timeout_s * 1000;
+}
+
 /* The line stays for a while: a Finish whose answer is lost comes again, and is answered again. */
 static enum client_state bootstrapped(struct client *client)
 {
@@ -295,6 +322,8 @@ static enum client_state bootstrapped(struct client *client)
 	printf("bootstrapped endpoint=%s\n", client->device->endpoint);
 	fflush(stdout);
 	client->failures = 0;
+	client->has_held_off = false;
+	plan_purge(client);
 	client->due_ms = client_now_ms(client) + ack_timeout_ms * 3 / 2; /* RFC 7252, 4.8 */
 	return CLIENT_SETTLING;
 }
@@ -313,7 +342,10 @@ static const struct transition {
 	action then;            /* answers the state that it ends in */
 } transitions[] = {
 	{ CLIENT_WORKING,       TOLD,     ask          },
+	{ CLIENT_WORKING,       NEEDED,   ask_in_time  },
 	{ CLIENT_WORKING,       ENDED,    gone         },
+	{ CLIENT_HOLDING,       DUE,      ask          },
+	{ CLIENT_HOLDING,       ENDING,   gone         },
 	{ CLIENT_RESTING,       DUE,      begin        },
 	{ CLIENT_RESTING,       ENDING,   gone         },
 	{ CLIENT_FETCHING,      ENDING,   gone         },
@@ -371,6 +403,15 @@ static bool has_no_hurry(const struct client *client)
 	       client->state == CLIENT_ASKING;
 }
 
+static void purge(struct client *client)
+{
+	client->purge_ms = -1;
+	bootstrap_remove_account(client->device);
+	if (device_save(client->device) != ERR_NONE)
+		log_error("bootstrap.not_saved", "endpoint=%s", client->device->endpoint);
+	log_info("bootstrap.account_ended", "endpoint=%s", client->device->endpoint);
+}
+
 /* Of the bootstrap; answers when it wants to go on. */
 static int64_t step_bootstrap(struct client *client, int64_t now_ms)
 {
@@ -420,7 +461,7 @@ static int64_t step_registrations(struct client *client, int64_t now_ms)
 	if (left == 0)
 		advance(client, ENDED);
 	else if (needs_bootstrap(client))
-		advance(client, TOLD);
+		advance(client, NEEDED);
 	return next_ms;
 }
 
@@ -512,6 +553,9 @@ static int64_t work(struct client *client, int64_t now_ms)
 	sooner(&next_ms, live(client, now_ms));
 	if (client->state != CLIENT_WORKING)
 		return next_ms;
+	if (client->purge_ms >= 0 && client->purge_ms <= now_ms)
+		purge(client);
+	sooner(&next_ms, client->purge_ms);
 	if (!client->is_asleep) {
 		sooner(&next_ms, download_step(client, now_ms));
 		for (size_t i = 0; i < client->registration_count; i++)
@@ -571,6 +615,11 @@ enum err client_create(struct loop *loop, struct soon_list *soon_list, struct tr
 	client->timer = timer_of(step, client);
 	client->soon = soon_of(step, client);
 	client->soon_list = soon_list;
+	if (account_move_bootstrap(client->device) != ERR_NONE) {
+		client_free(client);
+		return ERR_NOMEM;
+	}
+	plan_purge(client); /* after a restart it begins anew */
 	client_soon(client);
 	*ret_client = client;
 	return ERR_NONE;

@@ -13,6 +13,7 @@
 
 enum client_state {
 	CLIENT_WORKING,       /* the registrations go their way */
+	CLIENT_HOLDING,       /* until due: a bootstrap is needed, but not yet */
 	CLIENT_FETCHING,      /* a Bootstrap-Pack */
 	CLIENT_ASKING,        /* the bootstrap server, for a bootstrap */
 	CLIENT_BOOTSTRAPPING, /* until due: it writes what it likes */
@@ -30,7 +31,7 @@ struct client {
 	size_t registration_count;
 	struct bootstrap bootstrap;
 	struct uplink uplink; /* to the bootstrap server */
-	struct place place;   /* of one that a card told us */
+	struct place place;   /* of it */
 	struct download download;
 
 	enum client_state state;
@@ -39,6 +40,8 @@ struct client {
 	uint8_t answer_code; /* of the bootstrap server; 0: none yet */
 	int64_t due_ms;      /* what is next outside of CLIENT_WORKING */
 	uint32_t failures;   /* of bootstraps, in a row */
+	bool has_held_off;   /* before the bootstrap that is to come */
+	int64_t purge_ms;    /* when the account of the bootstrap server ends; -1: never */
 	int64_t heard_ms;    /* last datagram worth staying awake for */
 	int64_t live_ms;
 	bool is_asleep;

@@ -1,6 +1,7 @@
 /* Object 0, LwM2M Security 1.1. It holds keys: outside of bootstrap every operation on it is refused (4.01).
- * The account that the command line gives is its instance 0, which has no values here: that of the bootstrap
- * server, or else of the one server. A bootstrap server writes the others; a smartcard brings all of them. */
+ * The server of the command line is its instance 0: the bootstrap server, whose account a bootstrap server may change, or
+ * the one server to register with, which has no values here. A bootstrap server writes the others; a smartcard brings all
+ * of them. */
 #include "device.h"
 
 /* clang-format off */
@@ -12,6 +13,8 @@ static const struct resource resources[] = {
 	{ 4,  KIND_OPAQUE,  0, STORED, 0, 2048 },       /* server public key */
 	{ 5,  KIND_OPAQUE,  0, STORED, 0, 64 },         /* secret key */
 	{ 10, KIND_INTEGER, 0, STORED, 1, 65534 },      /* short server id */
+	{ 11, KIND_INTEGER, 0, STORED, 0, 4294967295 }, /* client hold off time */
+	{ 12, KIND_INTEGER, 0, STORED, 0, 4294967295 }, /* bootstrap server account timeout */
 };
 /* clang-format on */
 
@@ -20,7 +23,7 @@ static size_t instances(const struct device *device, uint16_t ret_ids[INSTANCES_
 	uint16_t written[INSTANCES_MAX];
 	size_t count = instances_with_values(device, 0, written), all = 0;
 
-	if (!smartcard_is_applied(device))
+	if (!smartcard_is_applied(device) && (count == 0 || written[0] != 0))
 		ret_ids[all++] = 0;
 	for (size_t i = 0; i < count && all < INSTANCES_MAX; i++)
 		ret_ids[all++] = written[i];

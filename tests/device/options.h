@@ -20,6 +20,7 @@ struct options {
 	struct secret psk_key;
 	const char *bootstrap, *bootstrap_identity; /* NULL: the server of the command line is for good */
 	struct secret bootstrap_key;
+	uint32_t hold_off_s, bootstrap_timeout_s;
 	bool wants_pack;      /* before a bootstrap request by request */
 	bool reads_smartcard; /* before anything else */
 	const char *smartcard_pin; /* as the device's owner knows it; NULL: does not */

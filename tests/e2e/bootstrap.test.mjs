@@ -156,6 +156,22 @@ labTest('a 1.2 device gets all of it in one pack, and request by request when th
 	events.close();
 });
 
+labTest('a device holds off, and forgets its bootstrap server when that has done its work', listening, async (lab) => {
+	await lab.rest.put('/bootstrap', generated(lab));
+	const device = await lab.device('patient', { ...await bootstrapCredential(lab, 'patient'), 'hold-off': 1, 'bootstrap-timeout': 1 });
+	const { lines } = device.process;
+	const at = (expression) => lines.findIndex((line) => expression.test(line));
+	assert.ok(at(/bootstrap\.held_off .*seconds=1/) >= 0 && at(/bootstrap\.held_off/) < at(/^bootstrapped /));
+	await device.process.line(/bootstrap\.account_ended/);
+	// There is nobody left to ask, also after the power was gone; what was written stays.
+	const nobody = { status: 405, code: 'device-error', detail: /4\.05/ };
+	await lab.rest.refuse('POST', '/bootstrap/patient/start', {}, nobody);
+	await device.kill();
+	await device.start();
+	assert.ok(!device.process.lines.some((line) => /held_off|^bootstrapped /.test(line)));
+	await lab.rest.refuse('POST', '/bootstrap/patient/start', {}, nobody);
+});
+
 labTest('what is wrong is said by its name', listening, async (lab) => {
 	const server = { shortServerId: 1, uri: 'coap://x', security: { mode: 'nosec' } };
 	const rows = [

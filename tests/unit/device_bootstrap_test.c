@@ -219,6 +219,32 @@ static void reads_servers_and_no_keys(void **state)
 	assert_int_equal(get(desk, "/3/0", FORMAT_TLV), METHOD_NOT_ALLOWED);
 }
 
+static void the_bootstrap_server_may_change_its_own_account(void **state)
+{
+	struct desk *desk = *state;
+	struct account account;
+
+	assert_int_equal(account_fill_bootstrap(desk->device, "", bytes_of(NULL, 0)), ERR_NONE);
+	write_account(desk);
+	assert_int_equal(plain(desk, METHOD_DELETE, "/0/0"), BAD_REQUEST);
+	assert_int_equal(plain(desk, METHOD_DELETE, "/0"), DELETED);
+	assert_int_equal(put(desk, "/0/0/0", FORMAT_TEXT, "636F6170733A2F2F62"), CHANGED); /* coaps://b */
+	assert_int_equal(put(desk, "/0/0/2", FORMAT_TEXT, "30"), CHANGED);
+	assert_int_equal(put(desk, "/0/1", FORMAT_TLV, SECURITY_TLV), CHANGED);
+	expect_inconsistent(desk, "/0/0: identity or key is empty");
+	assert_int_equal(put(desk, "/0/0/3", FORMAT_OPAQUE, "6E6577"), CHANGED);
+	assert_int_equal(put(desk, "/0/0/5", FORMAT_OPAQUE, "000102030405060708090A0B0C0D0E0F"), CHANGED);
+	assert_int_equal(plain(desk, METHOD_POST, "/bs"), CHANGED);
+	assert_int_equal(account_find_bootstrap(desk->device, &account), ERR_NONE);
+	assert_string_equal(account.uri, "coaps://b");
+	assert_string_equal(account.psk_identity, "new");
+	assert_int_equal(account.psk_key.len, 16);
+	/* What the command line says comes once. */
+	assert_int_equal(account_fill_bootstrap(desk->device, "old", bytes_of("key", 3)), ERR_NONE);
+	assert_int_equal(account_find_bootstrap(desk->device, &account), ERR_NONE);
+	assert_string_equal(account.psk_identity, "new");
+}
+
 /* A Write replaces the instance, and may come twice. */
 static void a_write_that_is_repeated_writes_the_same(void **state)
 {
@@ -296,6 +322,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(discover_tells_whose_an_instance_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(delete_leaves_the_account_of_the_bootstrap_server, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(the_bootstrap_server_may_change_its_own_account, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(reads_servers_and_no_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_write_that_is_repeated_writes_the_same, set_up, tear_down),
