@@ -10,7 +10,7 @@ cd "${1:-$(dirname "$0")/..}" || exit 1
 # Third-party headers, as an expression, and the files that may include them; the first row that fits decides.
 third_party='
 coap3/.*                        server/coap/.*|tests/.*
-openssl/x509\.h                 server/base/crypto_x509\.c|server/coap/.*|tests/.*
+openssl/x509(v3)?\.h            server/base/crypto_x509\.c|server/coap/.*|tests/.*
 openssl/(ssl|bio|err|x509.*)\.h server/coap/.*|tests/.*
 openssl/.*                      server/base/crypto(_[a-z0-9]+)?\.[ch]|server/coap/.*|tests/.*
 sqlite3\.h                      db/.*|tests/(unit|bench)/store.*

@@ -76,7 +76,7 @@ bool batch_add_change(struct batch *batch, const struct command *plain, unsigned
 
 size_t batch_max_data(const struct batch *batch)
 {
-	const struct scp03_session *session = &batch->task->session;
+	const struct session *session = &batch->task->session;
 	size_t size = scp03_max_data(session->level, session->mac_size);
 	size_t room = batch->task->kept.max_request_bytes;
 	struct command command = { .has_le = true };
@@ -164,7 +164,7 @@ static void trace(struct task *task, const char *layer, const char *direction, c
 
 static bool is_hidden(const struct batch *batch)
 {
-	return (batch->task->kept.level & SCP03_C_DEC) != 0;
+	return (batch->task->kept.level & LEVEL_C_DEC) != 0;
 }
 
 bool batch_is_readable_secret(const struct batch *batch)

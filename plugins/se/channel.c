@@ -137,7 +137,7 @@ void channel_restore(struct task *task)
 
 void channel_wipe(struct task *task)
 {
-	scp03_session_wipe(&task->session);
+	session_wipe(&task->session);
 	wipe(&task->keys, sizeof(task->keys));
 }
 
@@ -239,7 +239,7 @@ void channel_take_opening(struct task *task, const struct response *response)
 	check_pseudo_random(task, &opening);
 	choose_level(task, opening.i);
 	kept->opening = response->data;
-	kept->mark = (struct scp03_mark){ 0 };
+	kept->mark = (struct session_mark){ 0 };
 	kept->channel = CHANNEL_VERIFIED;
 }
 

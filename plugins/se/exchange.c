@@ -70,7 +70,7 @@ void lose_channel(struct task *task)
  * least of all. */
 static bool is_incomplete(const struct task *task, uint16_t sw)
 {
-	return sw == SW_CUT || (sw >> 8 == 0x61 && (task->session.level & SCP03_R_MAC) != 0);
+	return sw == SW_CUT || (sw >> 8 == 0x61 && (task->session.level & LEVEL_R_MAC) != 0);
 }
 
 /* Whoever refused a change, the card or somebody before it: whether the card has counted the command is not

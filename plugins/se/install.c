@@ -73,8 +73,7 @@ static enum err read_privileges(struct task *task, struct order *order, struct f
 	json_t *names = json_object_get(task->params, "privileges"), *name;
 	size_t i;
 
-	json_array_foreach(names, i, name)
-	{
+	json_array_foreach (names, i, name) {
 		if (!json_is_string(name) ||
 		    privilege_add(json_string_value(name), &order->privileges) != ERR_NONE)
 			return fault_set(fault, ERR_MALFORMED, "privileges: %s does not exist",

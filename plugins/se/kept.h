@@ -71,7 +71,7 @@ struct kept {
 	uint8_t level;
 	bool is_s16;
 	struct bytes host_challenge, opening;
-	struct scp03_mark mark; /* before the script in flight */
+	struct session_mark mark; /* before the script in flight */
 
 	/* the operation */
 	uint8_t stage;

@@ -1,5 +1,5 @@
-/* GPCS 2.3.1: B.6 key check values, 11.8 PUT KEY, 11.11.4 STORE DATA of keys, E.4.1 SCP02 session keys; key
- * diversification as the common personalization schemes have it */
+/* GPCS 2.3.1: B.6 key check values, 11.8 PUT KEY, 11.11.4 STORE DATA of keys; key diversification as the
+ * common personalization schemes have it */
 #include "keys.h"
 
 #include <cardea/tlv.h>
@@ -202,20 +202,4 @@ enum err store_data_key_dgis(struct arena *arena, const struct dgi_key_order *or
 		build_dgi(&b, DGI_KEY_VALUE, bytes_of(block, size));
 	}
 	return builder_bytes(&b, ret_data);
-}
-
-enum err scp02_session_key(const struct secret *base, enum scp02_constant constant, uint16_t sequence,
-			   struct secret *ret_key)
-{
-	static const uint8_t icv[DES_BLOCK] = { 0 };
-	const uint8_t derivation[2 * DES_BLOCK] = { (uint8_t)(constant >> 8), (uint8_t)constant,
-						    (uint8_t)(sequence >> 8), (uint8_t)sequence };
-	struct secret key = { .len = 2 * DES_BLOCK };
-	enum err err =
-		des3_cbc_encrypt(secret_bytes(base), icv, bytes_of(derivation, sizeof(derivation)), key.at);
-
-	if (err == ERR_NONE)
-		*ret_key = key;
-	secret_wipe(&key);
-	return err;
 }

@@ -39,14 +39,4 @@ struct dgi_key_order {
 MUST_CHECK enum err store_data_key_dgis(struct arena *arena, const struct dgi_key_order *order,
 					struct bytes *ret_data);
 
-/* SCP02 session key: 3DES-CBC of the constant and the sequence counter (GPCS E.4.1). */
-enum scp02_constant {
-	SCP02_C_MAC = 0x0101,
-	SCP02_R_MAC = 0x0102,
-	SCP02_DEK = 0x0181,
-	SCP02_ENC = 0x0182,
-};
-MUST_CHECK enum err scp02_session_key(const struct secret *base, enum scp02_constant constant,
-				      uint16_t sequence, struct secret *ret_key);
-
 #endif

@@ -3,8 +3,6 @@
 #include "scp03.h"
 
 #define COUNTER_SIZE 3
-#define CLA_SECURE   0x04 /* b3: GlobalPlatform secure messaging */
-#define CLA_FURTHER  0x40 /* b7: channels 4 to 19 */
 
 enum err scp03_derive(struct bytes key, uint8_t constant, uint16_t bits, struct bytes context,
 		      uint8_t *ret_at)
@@ -80,11 +78,11 @@ enum err scp03_opening_parse(struct bytes data, struct scp03_opening *ret_openin
 
 static const uint8_t levels[] = {
 	0,
-	SCP03_C_MAC,
-	SCP03_C_MAC | SCP03_C_DEC,
-	SCP03_C_MAC | SCP03_R_MAC,
-	SCP03_C_MAC | SCP03_C_DEC | SCP03_R_MAC,
-	SCP03_C_MAC | SCP03_C_DEC | SCP03_R_MAC | SCP03_R_ENC,
+	LEVEL_C_MAC,
+	LEVEL_C_MAC | LEVEL_C_DEC,
+	LEVEL_C_MAC | LEVEL_R_MAC,
+	LEVEL_C_MAC | LEVEL_C_DEC | LEVEL_R_MAC,
+	LEVEL_C_MAC | LEVEL_C_DEC | LEVEL_R_MAC | LEVEL_R_ENC,
 };
 
 bool scp03_level_is_possible(uint8_t level, uint8_t i)
@@ -93,9 +91,9 @@ bool scp03_level_is_possible(uint8_t level, uint8_t i)
 
 	for (size_t n = 0; n < sizeof(levels); n++)
 		exists = exists || levels[n] == level;
-	if ((level & SCP03_R_MAC) != 0 && (i & SCP03_I_R_MAC) == 0)
+	if ((level & LEVEL_R_MAC) != 0 && (i & SCP03_I_R_MAC) == 0)
 		return false;
-	if ((level & SCP03_R_ENC) != 0 && (i & SCP03_I_R_ENC) == 0)
+	if ((level & LEVEL_R_ENC) != 0 && (i & SCP03_I_R_ENC) == 0)
 		return false;
 	return exists;
 }
@@ -107,16 +105,16 @@ uint8_t scp03_highest_level(uint8_t i)
 	/* C-MAC with R-MAC ranks below C-DEC with R-MAC, which the same cards can do */
 	while (n > 0 && !scp03_level_is_possible(levels[n], i))
 		n--;
-	return levels[n] == (SCP03_C_MAC | SCP03_R_MAC) ? SCP03_C_MAC | SCP03_C_DEC : levels[n];
+	return levels[n] == (LEVEL_C_MAC | LEVEL_R_MAC) ? LEVEL_C_MAC | LEVEL_C_DEC : levels[n];
 }
 
 enum err scp03_session_derive(const struct secret *key_enc, const struct secret *key_mac,
 			      struct bytes host_challenge, const struct scp03_opening *opening,
-			      struct scp03_session *ret_session)
+			      struct session *ret_session)
 {
 	uint8_t context_at[2 * SCP03_MAX_CHALLENGE];
 	size_t size = opening->card_challenge.len;
-	struct scp03_session s = { .mac_size = (uint8_t)size };
+	struct session s = { .mac_size = (uint8_t)size };
 
 	if (host_challenge.len != size || (size != 8 && size != 16))
 		return ERR_MALFORMED;
@@ -145,15 +143,15 @@ enum err scp03_session_derive(const struct secret *key_enc, const struct secret 
 				   derivations[i].bits, context, derivations[i].at);
 	if (err == ERR_NONE)
 		*ret_session = s;
-	scp03_session_wipe(&s);
+	session_wipe(&s);
 	return err;
 }
 
 enum err scp03_session_open(const struct secret *key_enc, const struct secret *key_mac,
 			    struct bytes host_challenge, const struct scp03_opening *opening,
-			    struct scp03_session *ret_session, struct fault *fault)
+			    struct session *ret_session, struct fault *fault)
 {
-	struct scp03_session s;
+	struct session s;
 	enum err err = scp03_session_derive(key_enc, key_mac, host_challenge, opening, &s);
 
 	if (err != ERR_NONE)
@@ -166,14 +164,8 @@ enum err scp03_session_open(const struct secret *key_enc, const struct secret *k
 			opening->key_version);
 	else
 		*ret_session = s;
-	scp03_session_wipe(&s);
+	session_wipe(&s);
 	return err;
-}
-
-void scp03_session_wipe(struct scp03_session *session)
-{
-	if (session != NULL)
-		wipe(session, sizeof(*session));
 }
 
 enum err scp03_pseudo_random_challenge(const struct secret *key_enc, struct bytes sequence_counter,
@@ -194,9 +186,9 @@ enum err scp03_pseudo_random_challenge(const struct secret *key_enc, struct byte
 
 size_t scp03_wrapped_data_size(uint8_t level, size_t mac_size, size_t data_size)
 {
-	if ((level & SCP03_C_DEC) != 0 && data_size > 0)
+	if ((level & LEVEL_C_DEC) != 0 && data_size > 0)
 		data_size += AES_BLOCK - data_size % AES_BLOCK;
-	return data_size + ((level & SCP03_C_MAC) != 0 ? mac_size : 0);
+	return data_size + ((level & LEVEL_C_MAC) != 0 ? mac_size : 0);
 }
 
 size_t scp03_max_data(uint8_t level, size_t mac_size)
@@ -208,28 +200,7 @@ size_t scp03_max_data(uint8_t level, size_t mac_size)
 	return size;
 }
 
-void build_padded(struct builder *b, struct bytes data, size_t block)
-{
-	build_bytes(b, data);
-	build_u8(b, 0x80);
-	build_zeros(b, block - 1 - data.len % block);
-}
-
-/* The class under the MAC has secure messaging on and no channel; the class that is sent keeps its channel.
- */
-static uint8_t class_for_mac(uint8_t cla)
-{
-	return (cla & 0x80) | CLA_SECURE;
-}
-
-static uint8_t class_for_card(uint8_t cla)
-{
-	if ((cla & CLA_FURTHER) != 0)
-		return cla | 0x20;
-	return (uint8_t)((cla & 0x83) | CLA_SECURE);
-}
-
-static enum err append_mac(struct scp03_session *s, struct command *command, struct arena *arena)
+static enum err append_mac(struct session *s, struct command *command, struct arena *arena)
 {
 	size_t size = command->data.len + s->mac_size;
 	uint8_t *at = arena_alloc(arena, size);
@@ -254,7 +225,7 @@ static enum err append_mac(struct scp03_session *s, struct command *command, str
 	return ERR_NONE;
 }
 
-enum err scp03_authenticate(struct scp03_session *session, uint8_t level, struct arena *arena,
+enum err scp03_authenticate(struct session *session, uint8_t level, struct arena *arena,
 			    struct command *ret_command)
 {
 	struct command command = {
@@ -264,7 +235,7 @@ enum err scp03_authenticate(struct scp03_session *session, uint8_t level, struct
 		.data = bytes_of(session->host_cryptogram, session->mac_size),
 	};
 
-	session->mark = (struct scp03_mark){ 0 };
+	session->mark = (struct session_mark){ 0 };
 	enum err err = append_mac(session, &command, arena);
 	if (err != ERR_NONE)
 		return err;
@@ -274,7 +245,7 @@ enum err scp03_authenticate(struct scp03_session *session, uint8_t level, struct
 }
 
 /* The counter, encrypted; the first bit tells answers from commands. */
-static enum err make_icv(const struct scp03_session *s, uint32_t counter, bool is_answer,
+static enum err make_icv(const struct session *s, uint32_t counter, bool is_answer,
 			 uint8_t ret_icv[AES_BLOCK])
 {
 	uint8_t block[AES_BLOCK] = { is_answer ? 0x80 : 0 };
@@ -284,7 +255,7 @@ static enum err make_icv(const struct scp03_session *s, uint32_t counter, bool i
 	return aes_ecb_encrypt(secret_bytes(&s->enc), bytes_of(block, AES_BLOCK), ret_icv);
 }
 
-static enum err encrypt_data(const struct scp03_session *s, struct bytes *data, struct arena *arena)
+static enum err encrypt_data(const struct session *s, struct bytes *data, struct arena *arena)
 {
 	struct builder b = builder_in(arena);
 	struct bytes padded;
@@ -304,25 +275,25 @@ static enum err encrypt_data(const struct scp03_session *s, struct bytes *data, 
 	return err;
 }
 
-enum err scp03_wrap(struct scp03_session *session, const struct command *plain, struct arena *arena,
+enum err scp03_wrap(struct session *session, const struct command *plain, struct arena *arena,
 		    struct command *ret_wrapped)
 {
 	struct command command = *plain;
-	struct scp03_session next = *session;
+	struct session next = *session;
 	enum err err = ERR_NONE;
 
 	if (scp03_wrapped_data_size(session->level, session->mac_size, plain->data.len) > APDU_MAX_DATA)
 		return ERR_LIMIT;
 	next.mark.counter++;
-	if ((session->level & SCP03_C_DEC) != 0 && command.data.len > 0)
+	if ((session->level & LEVEL_C_DEC) != 0 && command.data.len > 0)
 		err = encrypt_data(&next, &command.data, arena);
-	if (err == ERR_NONE && (session->level & SCP03_C_MAC) != 0)
+	if (err == ERR_NONE && (session->level & LEVEL_C_MAC) != 0)
 		err = append_mac(&next, &command, arena);
 	if (err == ERR_NONE) {
 		session->mark = next.mark;
 		*ret_wrapped = command;
 	}
-	scp03_session_wipe(&next);
+	session_wipe(&next);
 	return err;
 }
 
@@ -348,7 +319,7 @@ static enum err remove_padding(struct bytes *data, struct fault *fault)
 	return ERR_NONE;
 }
 
-static enum err decrypt_data(const struct scp03_session *s, const struct scp03_mark *mark, struct bytes *data,
+static enum err decrypt_data(const struct session *s, const struct session_mark *mark, struct bytes *data,
 			     struct arena *arena, struct fault *fault)
 {
 	uint8_t icv[AES_BLOCK];
@@ -368,14 +339,14 @@ static enum err decrypt_data(const struct scp03_session *s, const struct scp03_m
 	return remove_padding(data, fault);
 }
 
-enum err scp03_unwrap(const struct scp03_session *session, const struct scp03_mark *mark,
+enum err scp03_unwrap(const struct session *session, const struct session_mark *mark,
 		      const struct response *wrapped, struct arena *arena, struct response *ret_plain,
 		      struct fault *fault)
 {
 	struct response plain = *wrapped;
 	uint8_t mac[AES_BLOCK];
 
-	if ((session->level & SCP03_R_MAC) == 0 || !answer_is_protected(wrapped->sw)) {
+	if ((session->level & LEVEL_R_MAC) == 0 || !answer_is_protected(wrapped->sw)) {
 		*ret_plain = plain;
 		return ERR_NONE;
 	}
@@ -392,7 +363,7 @@ enum err scp03_unwrap(const struct scp03_session *session, const struct scp03_ma
 				       bytes_from(wrapped->data, plain.data.len)))
 		return fault_set(fault, ERR_DENIED, "the R-MAC of the answer %04X does not verify",
 				 wrapped->sw);
-	if ((session->level & SCP03_R_ENC) != 0 && plain.data.len > 0)
+	if ((session->level & LEVEL_R_ENC) != 0 && plain.data.len > 0)
 		err = decrypt_data(session, mark, &plain.data, arena, fault);
 	if (err == ERR_NONE)
 		*ret_plain = plain;

@@ -1,25 +1,13 @@
 /* Secure Channel Protocol '03', the host's side (GPC Amendment D): AES-128, 192 and 256, S8 and S16, random
  * and pseudo-random card challenge.
- *
- * A session is small and has no pointers: it can be rebuilt from the static keys, the two challenges, and the
- * chaining value and counter that a mark holds. */
+ */
 #ifndef SE_SCP03_H
 #define SE_SCP03_H
 
-#include <cardea/crypto.h>
-
-#include "apdu.h"
+#include "session.h"
 
 #define SCP03_MAX_CHALLENGE   16
 #define SCP03_DIVERSIFICATION 10
-
-/* Security levels: P1 of EXTERNAL AUTHENTICATE. */
-enum {
-	SCP03_C_MAC = 0x01,
-	SCP03_C_DEC = 0x02,
-	SCP03_R_MAC = 0x10,
-	SCP03_R_ENC = 0x20,
-};
 
 /* Bits of the i parameter. */
 enum {
@@ -47,20 +35,6 @@ struct scp03_opening {
 	struct bytes sequence_counter;                /* 3 bytes, or empty with a random challenge */
 };
 
-/* Where the two chains stand after one command; what an answer is checked against. */
-struct scp03_mark {
-	uint8_t chaining[AES_BLOCK];
-	uint32_t counter;
-};
-
-struct scp03_session {
-	struct secret enc, mac, rmac;
-	uint8_t level;    /* 0 until EXTERNAL AUTHENTICATE was built */
-	uint8_t mac_size; /* 8 or 16 */
-	uint8_t card_cryptogram[AES_BLOCK], host_cryptogram[AES_BLOCK]; /* the first mac_size bytes */
-	struct scp03_mark mark;
-};
-
 /* NIST SP 800-108 in counter mode with CMAC; `bits` is a multiple of 8 (ERR_UNSUPPORTED). Writes bits / 8
  * bytes. */
 MUST_CHECK enum err scp03_derive(struct bytes key, uint8_t constant, uint16_t bits, struct bytes context,
@@ -78,19 +52,18 @@ bool scp03_level_is_possible(uint8_t level, uint8_t i);
 /* Derives session keys and cryptograms. Does not yet judge the card. */
 MUST_CHECK enum err scp03_session_derive(const struct secret *key_enc, const struct secret *key_mac,
 					 struct bytes host_challenge, const struct scp03_opening *opening,
-					 struct scp03_session *ret_session);
+					 struct session *ret_session);
 /* As scp03_session_derive; ERR_DENIED when the card's cryptogram does not verify. */
 MUST_CHECK enum err scp03_session_open(const struct secret *key_enc, const struct secret *key_mac,
 				       struct bytes host_challenge, const struct scp03_opening *opening,
-				       struct scp03_session *ret_session, struct fault *fault);
-void scp03_session_wipe(struct scp03_session *session); /* accepts NULL */
+				       struct session *ret_session, struct fault *fault);
 
 /* The challenge that a card with the pseudo-random option gives for this counter to the application `aid`. */
 MUST_CHECK enum err scp03_pseudo_random_challenge(const struct secret *key_enc, struct bytes sequence_counter,
 						  struct bytes aid, size_t size, uint8_t *ret_at);
 
 /* EXTERNAL AUTHENTICATE, which starts the MAC chain and puts the session at `level`. */
-MUST_CHECK enum err scp03_authenticate(struct scp03_session *session, uint8_t level, struct arena *arena,
+MUST_CHECK enum err scp03_authenticate(struct session *session, uint8_t level, struct arena *arena,
 				       struct command *ret_command);
 
 /* The longest plain data field that still fits a short command once wrapped. */
@@ -100,16 +73,13 @@ size_t scp03_wrapped_data_size(uint8_t level, size_t mac_size, size_t data_size)
 
 /* Encrypts and MACs as the level says, and moves the chains. ERR_LIMIT when it does not fit a short command.
  */
-MUST_CHECK enum err scp03_wrap(struct scp03_session *session, const struct command *plain,
+MUST_CHECK enum err scp03_wrap(struct session *session, const struct command *plain,
 			       struct arena *arena, struct command *ret_wrapped);
 
 /* Checks and decrypts the answer to the command that left `mark`. ERR_DENIED: the R-MAC or padding is wrong,
  * the session must not be used any more. */
-MUST_CHECK enum err scp03_unwrap(const struct scp03_session *session, const struct scp03_mark *mark,
+MUST_CHECK enum err scp03_unwrap(const struct session *session, const struct session_mark *mark,
 				 const struct response *wrapped, struct arena *arena,
 				 struct response *ret_plain, struct fault *fault);
-
-/* Adds 80 and zeros up to a multiple of `block` bytes. */
-void build_padded(struct builder *b, struct bytes data, size_t block);
 
 #endif

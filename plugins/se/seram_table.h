@@ -84,6 +84,10 @@ const char *seram_se_type_text(int64_t type);
 
 /* [restated] Any version of the protocol family is spoken to. */
 #define SERAM_PROTOCOL_FAMILY "globalplatform-remote-admin/"
+/* [restated] Media types of scripts and their responses, and the version that is sent; any is taken. */
+#define SERAM_SCRIPT_TYPE   "application/vnd.globalplatform.card-content-mgt"
+#define SERAM_RESPONSE_TYPE "application/vnd.globalplatform.card-content-mgt-response"
+#define SERAM_TYPE_VERSION  ";version=1.0"
 /* [restated] Targeted application: RID (5 bytes), PIX (the rest), in upper-case hexadecimal. */
 #define SERAM_TARGET_FORMAT "//aid/%s/%s"
 #define SERAM_RID_SIZE      5

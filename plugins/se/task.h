@@ -35,7 +35,7 @@ struct query {
 /* One command of the script, in the clear and as it goes to the card. */
 struct planned {
 	struct command plain, wrapped;
-	struct scp03_mark mark; /* after it */
+	struct session_mark mark; /* after it */
 	unsigned what;          /* the operation's: which query, which act */
 	bool is_last;           /* of its script */
 	bool is_change;         /* of the card: must not run twice without looking */
@@ -84,7 +84,7 @@ struct task {
 
 	struct kept kept;
 	struct key_set keys;          /* static, of the open or opening channel; wiped */
-	struct scp03_session session; /* wiped */
+	struct session session; /* wiped */
 	enum err broken;              /* the first failure of ours: memory, a limit of the host */
 };
 

@@ -5,6 +5,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "crypto_pkey.h"
 
@@ -62,8 +63,13 @@ enum err x509_read(struct bytes der, struct ec_certificate *ret_certificate, str
 	else if (!read_time(X509_get0_notBefore(x509), &certificate.not_before_s) ||
 		 !read_time(X509_get0_notAfter(x509), &certificate.not_after_s))
 		err = fault_set(fault, ERR_MALFORMED, "the certificate's validity is no time");
-	else
+	if (err == ERR_NONE) {
+		/* all bits are set when the certificate does not say */
+		const uint32_t usage = X509_get_key_usage(x509);
+		certificate.may_sign = usage != UINT32_MAX && (usage & KU_KEY_CERT_SIGN) != 0;
+		certificate.may_agree = usage != UINT32_MAX && (usage & KU_KEY_AGREEMENT) != 0;
 		*ret_certificate = certificate;
+	}
 	X509_free(x509);
 	return err;
 }

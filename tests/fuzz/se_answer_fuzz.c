@@ -6,7 +6,7 @@ static void fuzz_opening(struct bytes data, struct arena *arena)
 {
 	struct secret key = { .len = 16 };
 	struct scp03_opening opening;
-	struct scp03_session session;
+	struct session session;
 	const uint8_t challenge[SCP03_MAX_CHALLENGE] = { 0 };
 
 	if (scp03_opening_parse(data, &opening, NULL) != ERR_NONE)
@@ -25,7 +25,7 @@ static void fuzz_answer(struct bytes data, struct arena *arena)
 	if (response_parse(data, &response, NULL) != ERR_NONE)
 		return;
 	for (size_t i = 0; i < sizeof(levels); i++) {
-		struct scp03_session session = { .level = levels[i], .mac_size = 8 };
+		struct session session = { .level = levels[i], .mac_size = 8 };
 		session.enc.len = session.mac.len = session.rmac.len = 16;
 		if (scp03_unwrap(&session, &session.mark, &response, arena, &plain, NULL) == ERR_NONE)
 			require(plain.data.len <= response.data.len);

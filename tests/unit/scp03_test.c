@@ -29,7 +29,7 @@ static struct bytes hex(const char *text)
 /* Answer, keys and challenge of a real card, at level 33. */
 static const char answer_hex[] = "A1A012430585513120853003709CE033FA78E6B10DDC2DBE8974C8B0DE00082A";
 
-static void open_session(struct scp03_session *session, struct command *ret_authenticate)
+static void open_session(struct session *session, struct command *ret_authenticate)
 {
 	struct secret enc, mac;
 	struct scp03_opening opening;
@@ -42,7 +42,7 @@ static void open_session(struct scp03_session *session, struct command *ret_auth
 	assert_int_equal(scp03_authenticate(session, 0x33, arena, ret_authenticate), ERR_NONE);
 }
 
-static void wrap(struct scp03_session *session, const char *text)
+static void wrap(struct session *session, const char *text)
 {
 	struct command command, wrapped;
 
@@ -50,7 +50,7 @@ static void wrap(struct scp03_session *session, const char *text)
 	assert_int_equal(scp03_wrap(session, &command, arena, &wrapped), ERR_NONE);
 }
 
-static enum err unwrap(const struct scp03_session *session, struct bytes bytes, struct response *ret_plain)
+static enum err unwrap(const struct session *session, struct bytes bytes, struct response *ret_plain)
 {
 	struct response response;
 	struct fault fault = { 0 };
@@ -67,7 +67,7 @@ static const char first_answer[] =
 
 static void a_good_answer_is_decrypted(void **state)
 {
-	struct scp03_session session;
+	struct session session;
 	struct command authenticate;
 	struct response plain;
 
@@ -82,7 +82,7 @@ static void one_wrong_bit_in_an_answer_is_denied(void **state)
 	struct bytes good = hex(first_answer);
 
 	for (size_t i = 0; i < good.len; i++) {
-		struct scp03_session session;
+		struct session session;
 		struct command authenticate;
 		struct response plain;
 		struct bytes bad;
@@ -98,7 +98,7 @@ static void one_wrong_bit_in_an_answer_is_denied(void **state)
 
 static void an_answer_without_mac_is_denied(void **state)
 {
-	struct scp03_session session;
+	struct session session;
 	struct command authenticate;
 	struct response plain;
 
@@ -111,13 +111,13 @@ static void an_answer_without_mac_is_denied(void **state)
 
 static void an_error_comes_bare_and_moves_no_chain(void **state)
 {
-	struct scp03_session session;
+	struct session session;
 	struct command authenticate;
 	struct response plain;
 
 	open_session(&session, &authenticate);
 	wrap(&session, "80F22000024F00");
-	struct scp03_mark before = session.mark;
+	struct session_mark before = session.mark;
 	assert_int_equal(unwrap(&session, hex("6A88"), &plain), ERR_NONE);
 	assert_int_equal(plain.sw, 0x6A88);
 	assert_memory_equal(&before, &session.mark, sizeof(before));
@@ -125,7 +125,7 @@ static void an_error_comes_bare_and_moves_no_chain(void **state)
 
 static void an_answer_to_another_command_is_denied(void **state)
 {
-	struct scp03_session session;
+	struct session session;
 	struct command authenticate;
 	struct response plain;
 
@@ -139,7 +139,7 @@ static void a_wrong_card_cryptogram_is_denied(void **state)
 {
 	struct secret enc, mac;
 	struct scp03_opening opening;
-	struct scp03_session session;
+	struct session session;
 	struct fault fault = { 0 };
 	const char *wrong = "A1A012430585513120853003709CE033FA78E6B10DDC2DBE8974C8B0DF00082A";
 
@@ -195,11 +195,11 @@ static void the_largest_data_still_fit_a_short_command(void **state)
 static void longer_data_are_refused_and_move_no_chain(void **state)
 {
 	static const uint8_t data[255] = { 0 };
-	struct scp03_session session;
+	struct session session;
 	struct command authenticate, wrapped;
 
 	open_session(&session, &authenticate);
-	struct scp03_mark before = session.mark;
+	struct session_mark before = session.mark;
 	const struct command command = { .cla = 0x80, .ins = 0xE8, .data = bytes_of(data, 240) };
 	assert_int_equal(scp03_wrap(&session, &command, arena, &wrapped), ERR_LIMIT);
 	assert_memory_equal(&before, &session.mark, sizeof(before));
@@ -207,7 +207,7 @@ static void longer_data_are_refused_and_move_no_chain(void **state)
 
 static void the_channel_is_sent_but_not_under_the_mac(void **state)
 {
-	struct scp03_session on_0, on_2, on_5;
+	struct session on_0, on_2, on_5;
 	struct command authenticate, wrapped_0, wrapped_2, wrapped_5;
 
 	open_session(&on_0, &authenticate);

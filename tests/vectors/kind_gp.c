@@ -8,6 +8,7 @@
 #include "gp.h"
 #include "gp_commands.h"
 #include "keys.h"
+#include "scp02.h"
 #include "scp03.h"
 
 static bool hex_of(struct vector *v, const json_t *value, struct bytes *ret_bytes)

@@ -82,8 +82,7 @@ static bool is_link(const struct link *link, const json_t *expected)
 	if (!bytes_equal_text(link->target, json_string_value(json_object_get(expected, "uri"))) ||
 	    link->attribute_count != json_object_size(attributes))
 		return false;
-	json_object_foreach(attributes, name, value)
-	{
+	json_object_foreach (attributes, name, value) {
 		const struct link_attribute *attribute = link_attribute(link, name);
 
 		if (attribute == NULL || !is_attribute(attribute, value))
@@ -243,8 +242,7 @@ static enum verdict compare_registration(struct vector *v, const struct register
 	json_t *expected;
 	const char *name;
 
-	json_object_foreach(json_object_get(v->own, "expect"), name, expected)
-	{
+	json_object_foreach (json_object_get(v->own, "expect"), name, expected) {
 		size_t i = 0;
 
 		while (i < REGISTRATION_ROWS && strcmp(registration_rows[i].member, name) != 0)

@@ -1,5 +1,5 @@
 /* Secure elements: SCP03, scripts of TS 102 226. */
-#include "kinds.h"
+#include "kind_se.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,23 +7,21 @@
 #include "scp03.h"
 #include "script.h"
 
-/* A vector that its own author could not confirm is a hint and no judge. */
-static bool is_confirmed(const struct vector *v)
+bool is_confirmed(const struct vector *v)
 {
 	const json_t *verified = json_object_get(v->own, "verified");
 
 	return verified == NULL || json_is_true(verified);
 }
 
-static bool secret_member(struct vector *v, const char *member, struct secret *ret_secret)
+bool secret_member(struct vector *v, const char *member, struct secret *ret_secret)
 {
 	struct bytes bytes;
 
 	return vector_hex(v, member, &bytes) && secret_from(bytes, ret_secret) == ERR_NONE;
 }
 
-/* Compares a member that may be absent. */
-static enum verdict compare_member(struct vector *v, const char *member, struct bytes actual)
+enum verdict compare_member(struct vector *v, const char *member, struct bytes actual)
 {
 	struct bytes expected;
 
@@ -74,7 +72,7 @@ static struct bytes secret_of(const struct secret *secret)
 }
 
 static enum verdict check_opening(struct vector *v, const struct scp03_opening *opening,
-				  const struct scp03_session *session)
+				  const struct session *session)
 {
 	const struct {
 		const char *member;
@@ -116,7 +114,7 @@ static enum verdict check_pseudo_random(struct vector *v, const struct secret *e
 			      opening->card_challenge);
 }
 
-static struct bytes apdu_of(struct vector *v, const struct command *command)
+struct bytes apdu_of(struct vector *v, const struct command *command)
 {
 	struct builder b = builder_in(v->arena);
 	struct bytes apdu = { 0 };
@@ -125,7 +123,7 @@ static struct bytes apdu_of(struct vector *v, const struct command *command)
 	return builder_bytes(&b, &apdu) == ERR_NONE ? apdu : bytes_of(NULL, 0);
 }
 
-static bool hex_of(struct vector *v, const json_t *object, const char *member, struct bytes *ret_bytes)
+bool member_hex(struct vector *v, const json_t *object, const char *member, struct bytes *ret_bytes)
 {
 	const json_t *value = json_object_get(object, member);
 
@@ -133,14 +131,14 @@ static bool hex_of(struct vector *v, const json_t *object, const char *member, s
 	       bytes_from_hex(v->arena, json_string_value(value), ret_bytes) == ERR_NONE;
 }
 
-static enum verdict check_answer(struct vector *v, const json_t *row, const struct scp03_session *session)
+static enum verdict check_answer(struct vector *v, const json_t *row, const struct session *session)
 {
 	struct bytes wrapped, expected, actual;
 	struct response response, plain;
 	struct fault fault = { 0 };
 	struct builder b = builder_in(v->arena);
 
-	if (!hex_of(v, row, "wrapped_rapdu", &wrapped) || !hex_of(v, row, "plain_rapdu", &expected))
+	if (!member_hex(v, row, "wrapped_rapdu", &wrapped) || !member_hex(v, row, "plain_rapdu", &expected))
 		return PASSED;
 	if (response_parse(wrapped, &response, &fault) != ERR_NONE ||
 	    scp03_unwrap(session, &session->mark, &response, v->arena, &plain, &fault) != ERR_NONE)
@@ -152,13 +150,13 @@ static enum verdict check_answer(struct vector *v, const json_t *row, const stru
 	return vector_compare(v, "plain_rapdu", actual, expected);
 }
 
-static enum verdict check_command(struct vector *v, const json_t *row, struct scp03_session *session)
+static enum verdict check_command(struct vector *v, const json_t *row, struct session *session)
 {
 	struct bytes plain, expected;
 	struct command command, wrapped;
 	struct fault fault = { 0 };
 
-	if (!hex_of(v, row, "plain_capdu", &plain) || !hex_of(v, row, "wrapped_capdu", &expected))
+	if (!member_hex(v, row, "plain_capdu", &plain) || !member_hex(v, row, "wrapped_capdu", &expected))
 		return vector_fail(v, "a command is missing");
 	if (command_parse(plain, &command, &fault) != ERR_NONE)
 		return vector_fail(v, "command refused: %s", fault.text);
@@ -174,7 +172,7 @@ static enum verdict check_command(struct vector *v, const json_t *row, struct sc
 	return verdict == PASSED ? check_answer(v, row, session) : verdict;
 }
 
-static enum verdict check_commands(struct vector *v, struct scp03_session *session)
+static enum verdict check_commands(struct vector *v, struct session *session)
 {
 	const json_t *rows = json_object_get(v->own, "commands"), *row;
 	struct bytes level;
@@ -185,8 +183,7 @@ static enum verdict check_commands(struct vector *v, struct scp03_session *sessi
 	    scp03_authenticate(session, level.at[0], v->arena, &authenticate) != ERR_NONE)
 		return vector_fail(v, "EXTERNAL AUTHENTICATE cannot be built");
 	enum verdict verdict = compare_member(v, "ext_auth_capdu", apdu_of(v, &authenticate));
-	json_array_foreach(rows, i, row)
-	{
+	json_array_foreach (rows, i, row) {
 		if (verdict == PASSED)
 			verdict = check_command(v, row, session);
 	}
@@ -198,7 +195,7 @@ enum verdict check_scp03_session(struct vector *v)
 	struct secret enc, mac;
 	struct bytes challenge, answer;
 	struct scp03_opening opening;
-	struct scp03_session session;
+	struct session session;
 	struct fault fault = { 0 };
 
 	if (!is_confirmed(v))
@@ -258,7 +255,8 @@ static enum verdict check_responses(struct vector *v, const struct script_respon
 		const json_t *row = json_array_get(expected, i);
 		const struct response *actual = &response->responses[i];
 		struct bytes data, sw;
-		if (!hex_of(v, row, "r_apdu_data", &data) || !hex_of(v, row, "sw", &sw) || sw.len != 2)
+		if (!member_hex(v, row, "r_apdu_data", &data) || !member_hex(v, row, "sw", &sw) ||
+		    sw.len != 2)
 			return vector_fail(v, "an expected response has no data or sw");
 		enum verdict verdict = vector_compare(v, "r_apdu_data", actual->data, data);
 		if (verdict != PASSED)

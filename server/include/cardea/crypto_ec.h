@@ -63,6 +63,7 @@ struct ec_certificate {
 	enum ec_curve curve;
 	struct ec_point public;
 	int64_t not_before_s, not_after_s; /* since 1970 */
+	bool may_sign, may_agree;          /* others' certificates; keys. Both false when it does not say */
 };
 
 /* ERR_MALFORMED for what is no certificate in DER; ERR_UNSUPPORTED for one of another kind of key. */

@@ -1,0 +1,142 @@
+/* SCP02 on the host's side: what must be refused. What must come out is in tests/vectors. */
+#include "scp02.h"
+
+#include "se_test.h"
+
+static struct arena *arena;
+
+static int open_arena(void **state)
+{
+	arena = arena_create(1 << 20);
+	return arena == NULL;
+}
+
+static int close_arena(void **state)
+{
+	arena_free(arena);
+	return 0;
+}
+
+static struct bytes hex(const char *text)
+{
+	struct bytes bytes;
+
+	assert_int_equal(bytes_from_hex(arena, text, &bytes), ERR_NONE);
+	return bytes;
+}
+
+/* The answer of a real card to this challenge, under the key that everybody knows. */
+static const char answer_hex[] = "000074746E6E6E626262010206A15086BBEE58F467149061DA4B6EAE";
+static const char challenge_hex[] = "EBAA9E53C696281B";
+
+static struct key_set known_keys(void)
+{
+	struct key_set keys;
+
+	assert_int_equal(secret_from(hex("404142434445464748494A4B4C4D4E4F"), &keys.enc), ERR_NONE);
+	keys.mac = keys.dek = keys.enc;
+	return keys;
+}
+
+static enum err open_with(struct bytes answer, const char *challenge, struct session *ret_session)
+{
+	const struct key_set keys = known_keys();
+	struct scp02_opening opening;
+	struct fault fault = { 0 };
+	enum err err = scp02_opening_parse(answer, &opening, &fault);
+
+	if (err == ERR_NONE)
+		err = scp02_session_open(&keys, hex(challenge), &opening, ret_session, &fault);
+	assert_true((err == ERR_NONE) == (fault.text[0] == '\0'));
+	return err;
+}
+
+static void opens_with_the_right_cryptogram_only(void **state)
+{
+	struct session session = { .level = 7 };
+
+	(void)state;
+	for (size_t bit = 12 * 8; bit < 28 * 8; bit++) {
+		struct bytes answer = hex(answer_hex);
+		((uint8_t *)(uintptr_t)answer.at)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(open_with(answer, challenge_hex, &session), ERR_DENIED);
+		assert_int_equal(session.level, 7);
+	}
+	assert_int_equal(open_with(hex(answer_hex), "EBAA9E53C696281C", &session), ERR_DENIED);
+	assert_int_equal(open_with(hex(answer_hex), challenge_hex, &session), ERR_NONE);
+}
+
+static void refuses_answers_of_another_length_or_protocol(void **state)
+{
+	struct scp02_opening opening;
+	struct bytes answer = hex(answer_hex);
+
+	(void)state;
+	for (size_t len = 0; len < answer.len; len++)
+		assert_int_equal(scp02_opening_parse(bytes_first(answer, len), &opening, NULL),
+				 ERR_MALFORMED);
+	assert_int_equal(
+		scp02_opening_parse(hex("000074746E6E6E626262010206A15086BBEE58F467149061DA4B6EAE00"),
+				    &opening, NULL),
+		ERR_MALFORMED);
+	((uint8_t *)(uintptr_t)answer.at)[11] = 3;
+	assert_int_equal(scp02_opening_parse(answer, &opening, NULL), ERR_UNSUPPORTED);
+}
+
+static void refuses_keys_that_are_not_of_two_parts(void **state)
+{
+	struct key_set keys = known_keys();
+	struct scp02_opening opening;
+	struct session session;
+
+	(void)state;
+	keys.mac.len = 24;
+	assert_int_equal(scp02_opening_parse(hex(answer_hex), &opening, NULL), ERR_NONE);
+	assert_int_equal(scp02_session_open(&keys, hex(challenge_hex), &opening, &session, NULL),
+			 ERR_MALFORMED);
+}
+
+static void a_command_that_does_not_fit_leaves_the_chain(void **state)
+{
+	static const uint8_t zeros[255];
+	struct session session, before;
+	struct command command = { .cla = 0x80, .ins = INS_LOAD, .data = bytes_of(zeros, 240) }, wrapped;
+
+	(void)state;
+	assert_int_equal(open_with(hex(answer_hex), challenge_hex, &session), ERR_NONE);
+	assert_int_equal(scp02_authenticate(&session, LEVEL_C_MAC | LEVEL_C_DEC, arena, &wrapped), ERR_NONE);
+	before = session;
+	assert_int_equal(scp02_wrap(&session, &command, arena, &wrapped), ERR_LIMIT);
+	assert_memory_equal(&session, &before, sizeof(session));
+	command.data.len = 239;
+	assert_int_equal(scp02_wrap(&session, &command, arena, &wrapped), ERR_NONE);
+	assert_int_equal(wrapped.data.len, 248);
+}
+
+static void speaks_explicit_initiation_with_an_encrypted_icv(void **state)
+{
+	(void)state;
+	assert_true(scp02_option_is_spoken(0x15));
+	assert_true(scp02_option_is_spoken(0x55));
+	assert_false(scp02_option_is_spoken(0x1A));
+	assert_false(scp02_option_is_spoken(0x05));
+	assert_false(scp02_option_is_spoken(0x14));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(opens_with_the_right_cryptogram_only, open_arena,
+						close_arena),
+		cmocka_unit_test_setup_teardown(refuses_answers_of_another_length_or_protocol, open_arena,
+						close_arena),
+		cmocka_unit_test_setup_teardown(refuses_keys_that_are_not_of_two_parts, open_arena,
+						close_arena),
+		cmocka_unit_test_setup_teardown(a_command_that_does_not_fit_leaves_the_chain, open_arena,
+						close_arena),
+		cmocka_unit_test_setup_teardown(speaks_explicit_initiation_with_an_encrypted_icv, open_arena,
+						close_arena),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
