@@ -151,7 +151,7 @@ export class CoapClient {
 		if (format !== undefined)
 			list.push([options.contentFormat, formatBytes(format)]);
 		const bytes = encode({ type: types.CON, code, id, token, options: list, payload });
-		const again = setInterval(() => this.sendBytes(bytes).catch(() => {}), 500);
+		const again = this.socket.isReliable ? undefined : setInterval(() => this.sendBytes(bytes).catch(() => {}), 500);
 		try {
 			await this.sendBytes(bytes);
 			const answer = await this.find((message) => message.code !== 0 && message.token.equals(token) ||

@@ -124,8 +124,8 @@ export class ScriptedDevice {
 		this.#listen(client);
 	}
 
-	static async register(lab, endpoint, objects, { server = lab.server.coap, query = ['lwm2m=1.0', 'b=U', 'lt=600'] } = {}) {
-		const device = new ScriptedDevice(await CoapClient.open(server), objects);
+	static async register(lab, endpoint, objects, { server = lab.server.coap, client, query = ['lwm2m=1.0', 'b=U', 'lt=600'] } = {}) {
+		const device = new ScriptedDevice(client ?? await CoapClient.open(server), objects);
 		const answer = await device.client.request(methods.POST, { path: 'rd', query: [`ep=${endpoint}`, ...query], format: 40,
 			payload: device.links() });
 		if (answer.codeText !== '2.01')
