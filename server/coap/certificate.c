@@ -325,6 +325,8 @@ static bool is_about_trust(int error)
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_CERT_SIGNATURE_FAILURE: /* by somebody who calls himself like one of our authorities
+						 */
 		return true;
 	default:
 		return false;

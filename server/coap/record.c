@@ -34,16 +34,21 @@ bool record_read(struct reader *r, struct record *ret_record)
 
 enum mode { CCM, GCM };
 
+/* clang-format off */
 static const struct suite {
 	uint16_t id;
 	enum mode mode;
 	uint8_t tag_bytes;
 	const char *cipher;
 } suites[] = {
-	{ 0xC0A8, CCM, 8, "AES-128-CCM" },  { 0xC0A4, CCM, 16, "AES-128-CCM" },
-	{ 0x00A8, GCM, 16, "AES-128-GCM" }, { 0xC0AE, CCM, 8, "AES-128-CCM" }, /* and with certificates */
-	{ 0xC0AC, CCM, 16, "AES-128-CCM" }, { 0xC02B, GCM, 16, "AES-128-GCM" },
+	{ 0xC0A8, CCM, 8, "AES-128-CCM" },      /* PSK */
+	{ 0xC0A4, CCM, 16, "AES-128-CCM" },
+	{ 0x00A8, GCM, 16, "AES-128-GCM" },
+	{ 0xC0AE, CCM, 8, "AES-128-CCM" },      /* ECDHE_ECDSA */
+	{ 0xC0AC, CCM, 16, "AES-128-CCM" },
+	{ 0xC02B, GCM, 16, "AES-128-GCM" },
 };
+/* clang-format on */
 #define SUITE_COUNT (sizeof(suites) / sizeof(suites[0]))
 
 struct record_cipher {
