@@ -1,5 +1,5 @@
-/* /credentials: what devices come with: pre-shared keys, one for the LwM2M server and one for the bootstrap
- * server, and OSCORE. In force as soon as they are durable; never shown. */
+/* /credentials: what devices come with: pre-shared keys and certificates, one for the LwM2M server and one
+ * for the bootstrap server, and OSCORE. In force as soon as they are durable; keys are never shown. */
 #include "credentials.h"
 
 #include <stddef.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api_parts.h"
+#include "certificate.h"
 #include "credential_rows.h"
 #include "handlers.h"
 #include "loop.h"
@@ -24,8 +25,11 @@ static enum err read_psk(struct http_request *request, const json_t *body, struc
 static enum err read_oscore(struct http_request *request, const json_t *body,
 			    struct credential_change *change, struct credential_row *row,
 			    struct fault *fault);
+static enum err read_x509(struct http_request *request, const json_t *body, struct credential_change *change,
+			  struct credential_row *row, struct fault *fault);
 static enum err put_psk(const struct credential_change *change, struct credentials *credentials);
 static enum err put_oscore(const struct credential_change *change, struct credentials *credentials);
+static enum err put_x509(const struct credential_change *change, struct credentials *credentials);
 
 /* clang-format off */
 static const struct kind {
@@ -37,10 +41,12 @@ static const struct kind {
 	                 struct credential_row *row, struct fault *fault);
 	enum err (*put)(const struct credential_change *change, struct credentials *credentials);
 } kinds[] = {
-	{ CREDENTIAL_PSK,           offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_PSK,    read_psk,    put_psk },
-	{ CREDENTIAL_BOOTSTRAP_PSK, offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_PSK,    read_psk,    put_psk },
-	{ CREDENTIAL_OSCORE,        offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_OSCORE, read_oscore, put_oscore },
+	{ CREDENTIAL_PSK,              offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_PSK,    read_psk,    put_psk },
+	{ CREDENTIAL_BOOTSTRAP_PSK,    offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_PSK,    read_psk,    put_psk },
+	{ CREDENTIAL_OSCORE,           offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_OSCORE, read_oscore, put_oscore },
 	{ CREDENTIAL_BOOTSTRAP_OSCORE, offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_OSCORE, read_oscore, put_oscore },
+	{ CREDENTIAL_X509,             offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_X509,   read_x509,   put_x509 },
+	{ CREDENTIAL_BOOTSTRAP_X509,   offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_X509,   read_x509,   put_x509 },
 };
 /* clang-format on */
 
@@ -53,9 +59,13 @@ static const struct kind *kind_of(const char *name, struct fault *fault)
 		if (strcmp(kinds[i].name, name) == 0)
 			return &kinds[i];
 	}
-	fault_set(fault, ERR_MALFORMED,
-		  "kind: must be " CREDENTIAL_PSK ", " CREDENTIAL_BOOTSTRAP_PSK ", " CREDENTIAL_OSCORE
-		  " or " CREDENTIAL_BOOTSTRAP_OSCORE);
+	if (strcmp(name, "rpk") == 0)
+		fault_set(fault, ERR_UNSUPPORTED, "kind: %s", certificate_no_raw_keys());
+	else
+		fault_set(fault, ERR_MALFORMED,
+			  "kind: must be " CREDENTIAL_PSK ", " CREDENTIAL_BOOTSTRAP_PSK ", " CREDENTIAL_OSCORE
+			  ", " CREDENTIAL_BOOTSTRAP_OSCORE ", " CREDENTIAL_X509
+			  " or " CREDENTIAL_BOOTSTRAP_X509);
 	return NULL;
 }
 
@@ -333,6 +343,88 @@ static enum err read_oscore(struct http_request *request, const json_t *body,
 static enum err put_oscore(const struct credential_change *change, struct credentials *credentials)
 {
 	return credentials_put_oscore(credentials, change->endpoint, &change->oscore);
+}
+
+/* ---- certificates ---- */
+
+static enum err read_pem(struct http_request *request, const char *text,
+			 char ret_identity[static CREDENTIAL_NAME_SIZE], struct fault *fault)
+{
+	uint8_t print[SHA256_SIZE];
+	struct fault inner = { .kind = ERR_NONE };
+	enum err err = certificate_print_pem(bytes_of_text(text), print, &inner);
+
+	if (err != ERR_NONE)
+		return fault_set(fault, err, "certificatePem: %s", inner.text);
+	(void)x509_identity_of_print(print, ret_identity);
+	return ERR_NONE;
+}
+
+static enum err read_print(struct http_request *request, const char *text,
+			   char ret_identity[static CREDENTIAL_NAME_SIZE], struct fault *fault)
+{
+	struct bytes print;
+
+	if (bytes_from_hex(request->arena, text, &print) != ERR_NONE || print.len != SHA256_SIZE)
+		return fault_set(fault, ERR_MALFORMED, "sha256Hex: %d bytes in hexadecimal", SHA256_SIZE);
+	(void)x509_identity_of_print(print.at, ret_identity);
+	return ERR_NONE;
+}
+
+static enum err read_issuer(struct http_request *request, const char *text,
+			    char ret_identity[static CREDENTIAL_NAME_SIZE], struct fault *fault)
+{
+	if (x509_identity_of_issuer(request->endpoint, text, ret_identity)[0] == 0)
+		return fault_set(fault, ERR_MALFORMED, "issuer: too long");
+	return ERR_NONE;
+}
+
+/* The ways to say which certificate; one of them. */
+static const struct {
+	const char *name;
+	size_t max_len;
+	enum err (*read)(struct http_request *request, const char *text,
+			 char ret_identity[static CREDENTIAL_NAME_SIZE], struct fault *fault);
+} x509_members[] = {
+	{ "certificatePem", 16384, read_pem },
+	{ "sha256Hex", 2 * SHA256_SIZE, read_print },
+	{ "issuer", CERTIFICATE_NAME_SIZE - 1, read_issuer },
+};
+
+#define X509_MEMBER_COUNT (sizeof x509_members / sizeof x509_members[0])
+
+static enum err read_x509(struct http_request *request, const json_t *body, struct credential_change *change,
+			  struct credential_row *row, struct fault *fault)
+{
+	static const char *const members[] = { "kind", "certificatePem", "sha256Hex", "issuer", NULL };
+	char identity[CREDENTIAL_NAME_SIZE];
+	const char *text;
+	size_t count = 0;
+	enum err err = body_members(body, members, fault);
+
+	for (size_t i = 0; err == ERR_NONE && i < X509_MEMBER_COUNT; i++) {
+		if (json_object_get(body, x509_members[i].name) == NULL)
+			continue;
+		count++;
+		err = body_text(body, x509_members[i].name, x509_members[i].max_len, &text, fault);
+		if (err == ERR_NONE)
+			err = x509_members[i].read(request, text, identity, fault);
+	}
+	if (err == ERR_NONE && count != 1)
+		err = fault_set(fault, ERR_MALFORMED,
+				"certificatePem, sha256Hex, issuer: one of them says which certificate");
+	if (err != ERR_NONE)
+		return err;
+	row->identity = arena_strdup(request->arena, identity);
+	change->identity = strdup(identity);
+	if (row->identity == NULL || change->identity == NULL)
+		return ERR_NOMEM;
+	return credential_seal_x509(request->api->parts.vault, request->arena, row, &row->sealed);
+}
+
+static enum err put_x509(const struct credential_change *change, struct credentials *credentials)
+{
+	return credentials_put_x509(credentials, change->endpoint, change->identity);
 }
 
 /* ---- the requests ---- */

@@ -6,6 +6,7 @@
 
 #include "api.h"
 #include "bootstrap.h"
+#include "certificate.h"
 #include "config.h"
 #include "credential_rows.h"
 #include "credentials.h"
@@ -40,6 +41,7 @@ struct server {
 	struct profiles *profiles;
 	struct plugin_host *plugins;
 	struct oscore_numbers *oscore_numbers;
+	struct certificates *certificates; /* NULL: devices come with keys only */
 	struct credentials *credentials, *bootstrap_credentials;
 	struct registry *registry;
 	struct endpoint *endpoint;
@@ -139,26 +141,54 @@ static void end_plugins(struct server *server)
 	plugin_host_free(server->plugins);
 }
 
+static enum err begin_certificates(struct server *server, struct fault *fault)
+{
+	const struct config *config = server->config;
+	const struct certificate_files files = {
+		.chain = config->coaps_cert,
+		.key = config->coaps_key,
+		.authorities = config->coaps_ca,
+		.revocations = config->coaps_crl,
+	};
+
+	if ((files.chain[0] == 0) != (files.key[0] == 0))
+		return fault_set(fault, ERR_MALFORMED, "--coaps-cert and --coaps-key go together");
+	if (files.chain[0] == 0 && (files.authorities[0] != 0 || files.revocations[0] != 0))
+		return fault_set(fault, ERR_MALFORMED, "--coaps-ca and --coaps-crl need --coaps-cert");
+	if (files.authorities[0] == 0 && config->coaps_accept_issued)
+		return fault_set(fault, ERR_MALFORMED, "--coaps-accept-issued needs --coaps-ca");
+	return files.chain[0] != 0 ? certificates_create(&files, &server->certificates, fault) : ERR_NONE;
+}
+
+static void end_certificates(struct server *server)
+{
+	certificates_free(server->certificates);
+}
+
+/* The kinds of rows that fill the credentials of the one server and of the other. */
+static enum err load_credentials(struct server *server, const char *const *kinds,
+				 struct credentials **ret_credentials, struct fault *fault)
+{
+	enum err err = credentials_create(ret_credentials);
+
+	for (size_t i = 0; err == ERR_NONE && kinds[i] != NULL; i++)
+		err = credentials_load(server->store, server->vault, kinds[i], *ret_credentials, fault);
+	if (err == ERR_NONE)
+		credentials_accept_issued(*ret_credentials, server->config->coaps_accept_issued);
+	return err;
+}
+
 static enum err begin_credentials(struct server *server, struct fault *fault)
 {
+	static const char *const of_server[] = { CREDENTIAL_PSK, CREDENTIAL_OSCORE, CREDENTIAL_X509, NULL };
+	static const char *const of_bootstrap[] = { CREDENTIAL_BOOTSTRAP_PSK, CREDENTIAL_BOOTSTRAP_OSCORE,
+						    CREDENTIAL_BOOTSTRAP_X509, NULL };
 	enum err err = oscore_numbers_create(server->store, &server->oscore_numbers, fault);
 
 	if (err == ERR_NONE)
-		err = credentials_create(&server->credentials);
+		err = load_credentials(server, of_server, &server->credentials, fault);
 	if (err == ERR_NONE)
-		err = credentials_load(server->store, server->vault, CREDENTIAL_PSK, server->credentials,
-				       fault);
-	if (err == ERR_NONE)
-		err = credentials_load(server->store, server->vault, CREDENTIAL_OSCORE, server->credentials,
-				       fault);
-	if (err == ERR_NONE)
-		err = credentials_create(&server->bootstrap_credentials);
-	if (err == ERR_NONE)
-		err = credentials_load(server->store, server->vault, CREDENTIAL_BOOTSTRAP_PSK,
-				       server->bootstrap_credentials, fault);
-	if (err == ERR_NONE)
-		err = credentials_load(server->store, server->vault, CREDENTIAL_BOOTSTRAP_OSCORE,
-				       server->bootstrap_credentials, fault);
+		err = load_credentials(server, of_bootstrap, &server->bootstrap_credentials, fault);
 	return err;
 }
 
@@ -201,6 +231,7 @@ static enum err begin_endpoint(struct server *server, struct fault *fault)
 		.tcp_listen = config->tcp_listen,
 		.tls_listen = config->tls_listen,
 		.credentials = server->credentials,
+		.certificates = server->certificates,
 		.oscore_numbers = server->oscore_numbers,
 		.ack_timeout_ms = config->ack_timeout_ms,
 		.max_retransmit = config->max_retransmit,
@@ -259,6 +290,7 @@ static enum err begin_bootstrap_endpoint(struct server *server, struct fault *fa
 		.tls_listen = config->bootstrap_tls_listen,
 		.credentials = server->bootstrap_credentials,
 		.oscore_numbers = server->oscore_numbers,
+		.certificates = server->certificates,
 		.ack_timeout_ms = config->ack_timeout_ms,
 		.max_retransmit = config->max_retransmit,
 		.block_size = config->block_size,
@@ -388,6 +420,7 @@ static const struct part {
 	{ "events", begin_events, end_events },
 	{ "model", begin_model, end_model },
 	{ "plugins", begin_plugins, end_plugins },
+	{ "certificates", begin_certificates, end_certificates },
 	{ "credentials", begin_credentials, end_credentials },
 	{ "registry", begin_registry, end_registry },
 	{ "endpoint", begin_endpoint, end_endpoint },

@@ -159,8 +159,12 @@ static bool find_identity(const struct identities *identities, const struct cert
 		return true;
 	for (size_t i = 0; i < certificate->name_count; i++)
 		for (size_t j = 0; j < certificate->issuer_count; j++) {
-			x509_identity_of_issuer(certificate->names[i], certificate->issuers[j], ret_identity);
-			if (credentials_find_x509(identities->credentials, ret_identity) != NULL)
+			const char *endpoint = credentials_find_x509(
+				identities->credentials,
+				x509_identity_of_issuer(certificate->names[i], certificate->issuers[j],
+							ret_identity));
+			/* A name with commas may read like another one with its authority. */
+			if (endpoint != NULL && strcmp(endpoint, certificate->names[i]) == 0)
 				return true;
 		}
 	return false;

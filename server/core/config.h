@@ -18,6 +18,9 @@ struct config {
 	char *bootstrap_listen;         /* the same for the bootstrap server, which is off while both are empty */
 	char *bootstrap_secure_listen;
 	char *bootstrap_tcp_listen, *bootstrap_tls_listen;
+	char *coaps_cert, *coaps_key;   /* PEM files: our certificate for devices, of both servers; empty: keys only */
+	char *coaps_ca, *coaps_crl;     /* PEM files: whose certificates are trusted, and which are revoked */
+	bool coaps_accept_issued;       /* a trusted authority is enough for a device without a credential */
 	char *public_host;              /* what devices reach us by, in URIs; empty: the address that each speaks to */
 	char *http_listen;              /* address:port of REST */
 	char *http_tls_cert, *http_tls_key;

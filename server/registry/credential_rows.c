@@ -90,6 +90,32 @@ enum err credential_open_oscore(const struct vault *vault, struct arena *arena,
 	return reader_done(&r) ? ERR_NONE : ERR_MALFORMED;
 }
 
+/* ---- certificates ---- */
+
+enum err credential_seal_x509(const struct vault *vault, struct arena *arena,
+			      const struct credential_row *row, struct bytes *ret_sealed)
+{
+	char *context = context_of(arena, row);
+
+	if (context == NULL)
+		return ERR_NOMEM;
+	return vault_seal(vault, arena, context, bytes_of_text(row->identity), ret_sealed);
+}
+
+enum err credential_open_x509(const struct vault *vault, struct arena *arena,
+			      const struct credential_row *row)
+{
+	char *context = context_of(arena, row);
+	struct bytes identity;
+
+	if (context == NULL)
+		return ERR_NOMEM;
+	enum err err = vault_open_sealed(vault, arena, context, row->sealed, &identity);
+	if (err != ERR_NONE)
+		return err;
+	return bytes_equal_text(identity, row->identity) ? ERR_NONE : ERR_DENIED;
+}
+
 /* ---- at the start ---- */
 
 static enum err load_oscore(const struct vault *vault, struct arena *arena, const struct credential_row *row,
@@ -108,25 +134,51 @@ static enum err load_oscore(const struct vault *vault, struct arena *arena, cons
 	return err;
 }
 
-static enum err load_one(const struct vault *vault, struct arena *arena, const struct credential_row *row,
-			 const char *kind, struct credentials *credentials)
+static enum err load_psk(const struct vault *vault, struct arena *arena, const struct credential_row *row,
+			 struct credentials *credentials)
 {
 	struct secret key;
-	enum err err;
+	enum err err = credential_open(vault, arena, row, &key);
 
-	if (strcmp(row->kind, CREDENTIAL_PSK) != 0 && strcmp(row->kind, CREDENTIAL_BOOTSTRAP_PSK) != 0 &&
-	    strcmp(row->kind, CREDENTIAL_OSCORE) != 0 && strcmp(row->kind, CREDENTIAL_BOOTSTRAP_OSCORE) != 0)
-		return ERR_UNSUPPORTED;
-	if (strcmp(row->kind, kind) != 0)
-		return ERR_NONE;
-	if (strcmp(kind, CREDENTIAL_OSCORE) == 0 || strcmp(kind, CREDENTIAL_BOOTSTRAP_OSCORE) == 0)
-		return load_oscore(vault, arena, row, credentials);
-	err = credential_open(vault, arena, row, &key);
 	if (err != ERR_NONE)
 		return err;
 	err = credentials_put_psk(credentials, row->endpoint, row->identity, &key);
 	secret_wipe(&key);
 	return err;
+}
+
+static enum err load_x509(const struct vault *vault, struct arena *arena, const struct credential_row *row,
+			  struct credentials *credentials)
+{
+	enum err err = credential_open_x509(vault, arena, row);
+
+	return err == ERR_NONE ? credentials_put_x509(credentials, row->endpoint, row->identity) : err;
+}
+
+/* clang-format off */
+static const struct {
+	const char *kind;
+	enum err (*load)(const struct vault *vault, struct arena *arena, const struct credential_row *row,
+	                 struct credentials *credentials);
+} loads[] = {
+	{ CREDENTIAL_PSK,              load_psk },
+	{ CREDENTIAL_BOOTSTRAP_PSK,    load_psk },
+	{ CREDENTIAL_OSCORE,           load_oscore },
+	{ CREDENTIAL_BOOTSTRAP_OSCORE, load_oscore },
+	{ CREDENTIAL_X509,             load_x509 },
+	{ CREDENTIAL_BOOTSTRAP_X509,   load_x509 },
+};
+/* clang-format on */
+
+static enum err load_one(const struct vault *vault, struct arena *arena, const struct credential_row *row,
+			 const char *kind, struct credentials *credentials)
+{
+	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
+		if (strcmp(row->kind, loads[i].kind) == 0)
+			return strcmp(row->kind, kind) == 0 ? loads[i].load(vault, arena, row, credentials)
+							    : ERR_NONE;
+	}
+	return ERR_UNSUPPORTED;
 }
 
 enum err credentials_load(struct store *store, const struct vault *vault, const char *kind,

@@ -14,6 +14,8 @@ struct vault;
 #define CREDENTIAL_BOOTSTRAP_PSK "bootstrap-psk"
 #define CREDENTIAL_OSCORE        "oscore"        /* for this LwM2M server */
 #define CREDENTIAL_BOOTSTRAP_OSCORE "bootstrap-oscore"
+#define CREDENTIAL_X509          "x509"          /* which certificate is the device's: credentials_put_x509 */
+#define CREDENTIAL_BOOTSTRAP_X509 "bootstrap-x509"
 
 /* Seals the key of a row whose other members are set. In the arena. */
 MUST_CHECK enum err credential_seal(const struct vault *vault, struct arena *arena, const struct credential_row *row,
@@ -29,6 +31,13 @@ MUST_CHECK enum err credential_seal_oscore(const struct vault *vault, struct are
 MUST_CHECK enum err credential_open_oscore(const struct vault *vault, struct arena *arena,
                                            const struct credential_row *row,
                                            struct oscore_parameters *ret_parameters);
+
+/* The same for certificates, where nothing is secret: the identity is sealed, so that nobody writes one past the server.
+ * Opening answers ERR_DENIED when it is another. */
+MUST_CHECK enum err credential_seal_x509(const struct vault *vault, struct arena *arena,
+                                         const struct credential_row *row, struct bytes *ret_sealed);
+MUST_CHECK enum err credential_open_x509(const struct vault *vault, struct arena *arena,
+                                         const struct credential_row *row);
 
 /* All of a kind that are in the store, into memory; at the start. The fault names the first one that cannot be opened. */
 MUST_CHECK enum err credentials_load(struct store *store, const struct vault *vault, const char *kind,

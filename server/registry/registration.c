@@ -228,6 +228,10 @@ void registration_register(struct registry *registry, const struct coap_request 
 
 	if (err == ERR_NONE)
 		entry = registry_entry(registry, (const char *)description.endpoint.at);
+	/* Its certificate may be all that says who it is. */
+	if (err == ERR_NONE && entry != NULL && entry->device.identity[0] != 0 && request->identity[0] == 0 &&
+	    credentials_accepts_issued(registry->parts.credentials))
+		err = fault_set(&fault, ERR_DENIED, "this device has registered with a certificate");
 	if (err == ERR_NONE && entry == NULL && registry->count >= registry->parts.max_devices)
 		err = fault_set(&fault, ERR_UNAVAILABLE, "as many devices are registered as may be");
 	if (err == ERR_NONE)
