@@ -1,14 +1,20 @@
 #include "account.h"
 
+#define IDENTITY_MAX 128
+
 enum {
 	URI = 0,
 	IS_BOOTSTRAP = 1,
 	MODE = 2,
 	IDENTITY = 3,
+	SERVER_KEY = 4,
 	KEY = 5,
 	SECURITY_SERVER_ID = 10,
 	HOLD_OFF = 11,
 	ACCOUNT_TIMEOUT = 12,
+	MATCHING_TYPE = 13,
+	SNI = 14,
+	CERTIFICATE_USAGE = 15,
 	SERVER_SERVER_ID = 0,
 };
 
@@ -80,14 +86,20 @@ static enum err check_scheme(const struct device *device, uint16_t security, str
 	int64_t mode = value_of(device, 0, security, MODE)->integer;
 	bool is_secure = strncmp(uri, "coaps://", 8) == 0;
 
-	if (mode != SECURITY_PSK && mode != SECURITY_NOSEC)
-		return fault_set(fault, ERR_MALFORMED, "/0/%u/2: only PSK and NoSec are supported", security);
+	if (mode != SECURITY_PSK && mode != SECURITY_X509 && mode != SECURITY_NOSEC)
+		return fault_set(fault, ERR_MALFORMED, "/0/%u/2: only PSK, X.509 and NoSec are supported",
+				 security);
 	if (!is_secure && strncmp(uri, "coap://", 7) != 0)
 		return fault_set(fault, ERR_MALFORMED, "/0/%u/0: neither coap:// nor coaps://", security);
-	if (is_secure != (mode == SECURITY_PSK))
+	if (is_secure != (mode != SECURITY_NOSEC))
 		return fault_set(fault, ERR_MALFORMED, "/0/%u: URI and security mode do not fit", security);
 	if (is_secure && (!has_bytes(device, security, IDENTITY) || !has_bytes(device, security, KEY)))
 		return fault_set(fault, ERR_MALFORMED, "/0/%u: identity or key is empty", security);
+	if (mode == SECURITY_PSK && (value_of(device, 0, security, IDENTITY)->bytes.len > IDENTITY_MAX ||
+				     value_of(device, 0, security, KEY)->bytes.len > SECRET_MAX))
+		return fault_set(fault, ERR_MALFORMED, "/0/%u: identity or key is too long", security);
+	if (mode == SECURITY_X509 && !has_bytes(device, security, SERVER_KEY))
+		return fault_set(fault, ERR_MALFORMED, "/0/%u/4: no certificate of the server", security);
 	return ERR_NONE;
 }
 
@@ -178,6 +190,31 @@ enum err accounts_check_card(const struct device *device, struct fault *fault)
 
 /* ---- finding ---- */
 
+static uint8_t small_of(const struct device *device, uint16_t security, uint16_t resource, uint8_t otherwise)
+{
+	const struct value *value = value_of(device, 0, security, resource);
+
+	return value != NULL ? (uint8_t)value->integer : otherwise;
+}
+
+/* Of an account that was checked. */
+static struct x509_settings x509_of(const struct device *device, uint16_t security)
+{
+	const struct value *name = value_of(device, 0, security, SNI);
+
+	if (value_of(device, 0, security, MODE)->integer != SECURITY_X509)
+		return (struct x509_settings){ .usage = USAGE_DOMAIN_ISSUED };
+	return (struct x509_settings){
+		.certificate = value_of(device, 0, security, IDENTITY)->bytes,
+		.key = value_of(device, 0, security, KEY)->bytes,
+		.server = value_of(device, 0, security, SERVER_KEY)->bytes,
+		.usage = small_of(device, security, CERTIFICATE_USAGE, USAGE_DOMAIN_ISSUED),
+		.matching = small_of(device, security, MATCHING_TYPE, 0),
+		.trust_store = device->options->trust_store,
+		.name = name != NULL ? (const char *)name->bytes.at : NULL,
+	};
+}
+
 /* Of an account that was checked: object 0. */
 static struct account read_security(const struct device *device, uint16_t security)
 {
@@ -189,6 +226,7 @@ static struct account read_security(const struct device *device, uint16_t securi
 		.mode = (enum security_mode)value_of(device, 0, security, MODE)->integer,
 		.psk_identity = identity == NULL ? "" : (const char *)identity->bytes.at,
 		.psk_key = key == NULL ? bytes_of(NULL, 0) : key->bytes,
+		.x509 = x509_of(device, security),
 	};
 }
 
@@ -259,26 +297,60 @@ uint32_t account_timeout_s(const struct device *device)
 	return seconds_of(device, ACCOUNT_TIMEOUT);
 }
 
-enum err account_fill_bootstrap(struct device *device, const char *psk_identity, struct bytes psk_key)
+static enum err set_all(struct device *device, const struct record *records, size_t count)
+{
+	enum err err = ERR_NONE;
+
+	for (size_t i = 0; i < count && err == ERR_NONE; i++)
+		err = values_set(&device->values, records[i].path, records[i].value);
+	return err;
+}
+
+static enum err fill_x509(struct device *device, const struct x509_settings *x509)
+{
+	const struct record records[] = {
+		{ RESOURCE_PATH(0, 0, MODE), INTEGER_VALUE(SECURITY_X509) },
+		{ RESOURCE_PATH(0, 0, IDENTITY), OPAQUE_VALUE(x509->certificate) },
+		{ RESOURCE_PATH(0, 0, SERVER_KEY), OPAQUE_VALUE(x509->server) },
+		{ RESOURCE_PATH(0, 0, KEY), OPAQUE_VALUE(x509->key) },
+		{ RESOURCE_PATH(0, 0, MATCHING_TYPE), INTEGER_VALUE(x509->matching) },
+		{ RESOURCE_PATH(0, 0, CERTIFICATE_USAGE), INTEGER_VALUE(x509->usage) },
+	};
+
+	return set_all(device, records, sizeof(records) / sizeof(records[0]));
+}
+
+static enum err fill_psk(struct device *device, const char *identity, struct bytes key)
+{
+	const struct bytes nothing = { NULL, 0 };
+	const bool is_secure = key.len > 0;
+	const struct record records[] = {
+		{ RESOURCE_PATH(0, 0, MODE), INTEGER_VALUE(is_secure ? SECURITY_PSK : SECURITY_NOSEC) },
+		{ RESOURCE_PATH(0, 0, IDENTITY),
+		  OPAQUE_VALUE(is_secure ? bytes_of_text(identity) : nothing) },
+		{ RESOURCE_PATH(0, 0, KEY), OPAQUE_VALUE(key) },
+	};
+
+	return set_all(device, records, sizeof(records) / sizeof(records[0]));
+}
+
+enum err account_fill_bootstrap(struct device *device, const struct line_settings *settings)
 {
 	const struct options *options = device->options;
-	const bool is_secure = psk_key.len > 0;
-	const struct bytes identity = is_secure ? bytes_of_text(psk_identity) : bytes_of(NULL, 0);
 	const struct record records[] = {
 		{ RESOURCE_PATH(0, 0, IS_BOOTSTRAP), BOOLEAN_VALUE(true) },
-		{ RESOURCE_PATH(0, 0, MODE), INTEGER_VALUE(is_secure ? SECURITY_PSK : SECURITY_NOSEC) },
-		{ RESOURCE_PATH(0, 0, IDENTITY), OPAQUE_VALUE(identity) },
-		{ RESOURCE_PATH(0, 0, KEY), OPAQUE_VALUE(psk_key) },
 		{ RESOURCE_PATH(0, 0, HOLD_OFF), INTEGER_VALUE(options->hold_off_s) },
 		{ RESOURCE_PATH(0, 0, ACCOUNT_TIMEOUT), INTEGER_VALUE(options->bootstrap_timeout_s) },
 	};
 	uint16_t ids[INSTANCES_MAX];
-	enum err err = ERR_NONE;
 
 	if (options->bootstrap == NULL || instances_with_values(device, 0, ids) > 0)
 		return ERR_NONE;
-	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]) && err == ERR_NONE; i++)
-		err = values_set(&device->values, records[i].path, records[i].value);
+	enum err err = set_all(device, records, sizeof(records) / sizeof(records[0]));
+	if (err == ERR_NONE)
+		err = settings->x509.certificate.len > 0
+			      ? fill_x509(device, &settings->x509)
+			      : fill_psk(device, settings->psk_identity, settings->psk_key);
 	return err == ERR_NONE ? account_move_bootstrap(device) : err;
 }
 
@@ -318,4 +390,19 @@ enum err account_find(const struct device *device, uint16_t server_instance, str
 		return ERR_NONE;
 	}
 	return ERR_NOT_FOUND;
+}
+
+void account_fill_line(const struct account *account, const struct place *place,
+		       struct line_settings *ret_settings)
+{
+	ret_settings->server = place->address;
+	ret_settings->is_secure = place->is_secure;
+	ret_settings->host = place->host;
+	ret_settings->psk_identity = account->psk_identity;
+	ret_settings->psk_key = account->psk_key;
+	ret_settings->x509 = account->x509;
+	if (account->x509.name == NULL)
+		ret_settings->x509.name = place->name;
+	else
+		ret_settings->host = account->x509.name; /* SNI names another host than the URI */
 }

@@ -4,9 +4,11 @@
 #define DEVICE_ACCOUNT_H
 
 #include "device.h"
+#include "place.h"
 
 enum security_mode {
 	SECURITY_PSK = 0,
+	SECURITY_X509 = 2,
 	SECURITY_NOSEC = 3,
 };
 
@@ -16,6 +18,7 @@ struct account { /* all of it borrows from the device's values, until they chang
 	enum security_mode mode;
 	const char *psk_identity;
 	struct bytes psk_key;
+	struct x509_settings x509; /* certificate.len 0 with another mode */
 };
 
 /* Those that are whole, in the order of their instances of object 0: without a bootstrap server first the one of
@@ -37,7 +40,7 @@ bool account_is_of_command_line(const struct device *device);
 /* ---- the bootstrap server ---- */
 
 /* Gives the device the account that the command line says, if it says one, as /0/0, when it has no account at all. ERR_NOMEM. */
-MUST_CHECK enum err account_fill_bootstrap(struct device *device, const char *psk_identity, struct bytes psk_key);
+MUST_CHECK enum err account_fill_bootstrap(struct device *device, const struct line_settings *settings);
 /* Where the device was switched on again: its server may be elsewhere now, while the rest of the account is what the
  * bootstrap server may have made of it. ERR_NOMEM. */
 MUST_CHECK enum err account_move_bootstrap(struct device *device);
@@ -52,5 +55,8 @@ uint16_t account_instance_of_bootstrap(const struct device *device); /* of objec
 bool account_is_of_bootstrap(const struct device *device, uint16_t security_instance);
 /* It is of the command line, and not filled in: /0/0, which then is not written. */
 bool account_of_bootstrap_is_fixed(const struct device *device);
+
+/* How to reach the server of an account at the place that its URI names; both are borrowed. */
+void account_fill_line(const struct account *account, const struct place *place, struct line_settings *ret_settings);
 
 #endif

@@ -218,11 +218,7 @@ static enum err find_bootstrap_server(struct client *client, struct line_setting
 	err = place_find(account.uri, &client->place, &fault);
 	if (err != ERR_NONE)
 		return err;
-	settings.server = client->place.address;
-	settings.is_secure = client->place.is_secure;
-	settings.host = client->place.host;
-	settings.psk_identity = account.psk_identity;
-	settings.psk_key = account.psk_key;
+	account_fill_line(&account, &client->place, &settings);
 	*ret_settings = settings;
 	return ERR_NONE;
 }
@@ -277,8 +273,7 @@ static enum client_state begin(struct client *client)
 {
 	drop_line(client);
 	smartcard_check(client->device);
-	if (account_fill_bootstrap(client->device, client->line_settings.psk_identity,
-				   client->line_settings.psk_key) != ERR_NONE ||
+	if (account_fill_bootstrap(client->device, &client->line_settings) != ERR_NONE ||
 	    servers_find(client->device) != ERR_NONE)
 		return rest(client);
 	if (client->device->servers.count == 0)

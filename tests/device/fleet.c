@@ -47,6 +47,10 @@ static enum err find_server(struct fleet *fleet, struct fault *fault)
 	fleet->line_settings.host = fleet->place.host;
 	fleet->line_settings.psk_key =
 		secret_bytes(has_bootstrap ? &options->bootstrap_key : &options->psk_key);
+	err = x509_read(options, &fleet->line_settings.x509, fault);
+	if (err != ERR_NONE)
+		return err;
+	fleet->line_settings.x509.name = fleet->place.name;
 	fleet->psk_identity = has_bootstrap ? options->bootstrap_identity : options->psk_identity;
 	return ERR_NONE;
 }
@@ -164,6 +168,7 @@ void fleet_free(struct fleet *fleet)
 	free(fleet->members);
 	free(fleet->transports);
 	place_clear(&fleet->place);
+	x509_clear(&fleet->line_settings.x509);
 	free(fleet);
 }
 

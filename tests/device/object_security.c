@@ -9,12 +9,15 @@ static const struct resource resources[] = {
 	{ 0,  KIND_STRING,  0, STORED, 0, 255 },        /* server URI */
 	{ 1,  KIND_BOOLEAN, 0, STORED, 0, 0 },          /* is the bootstrap server */
 	{ 2,  KIND_INTEGER, 0, STORED, 0, 4 },          /* security mode */
-	{ 3,  KIND_OPAQUE,  0, STORED, 0, 128 },        /* public key or identity */
-	{ 4,  KIND_OPAQUE,  0, STORED, 0, 2048 },       /* server public key */
-	{ 5,  KIND_OPAQUE,  0, STORED, 0, 64 },         /* secret key */
+	{ 3,  KIND_OPAQUE,  0, STORED, 0, 4096 },       /* public key or identity */
+	{ 4,  KIND_OPAQUE,  0, STORED, 0, 4096 },       /* server public key */
+	{ 5,  KIND_OPAQUE,  0, STORED, 0, 512 },        /* secret key */
 	{ 10, KIND_INTEGER, 0, STORED, 1, 65534 },      /* short server id */
 	{ 11, KIND_INTEGER, 0, STORED, 0, 4294967295 }, /* client hold off time */
 	{ 12, KIND_INTEGER, 0, STORED, 0, 4294967295 }, /* bootstrap server account timeout */
+	{ 13, KIND_INTEGER, 0, STORED, 0, 3 },          /* matching type */
+	{ 14, KIND_STRING,  0, STORED, 0, 255 },        /* SNI */
+	{ 15, KIND_INTEGER, 0, STORED, 0, 3 },          /* certificate usage */
 };
 /* clang-format on */
 

@@ -9,6 +9,7 @@
 #include "firmware.h"
 #include "log.h"
 #include "objects.h"
+#include "x509.h"
 
 #define AT(member)       offsetof(struct options, member)
 #define HEX_BYTES_MAX    64
@@ -280,6 +281,19 @@ static const struct option_row rows[] = {
 	  "for coaps; in a fleet it is followed by -000001 as the name is [the endpoint name]" },
 	{ "psk-key", "HEX", PARSED, 0, 0, 0, parse_psk_key,
 	  "for coaps" },
+	{ "certificate", "FILE", TEXT, AT(certificate), 0, 0, NULL,
+	  "PEM, for coaps instead of a key: of --bootstrap, or else of --server" },
+	{ "certificate-key", "FILE", TEXT, AT(certificate_key), 0, 0, NULL,
+	  "PEM, of --certificate" },
+	{ "server-certificate", "FILE", TEXT, AT(server_certificate), 0, 0, NULL,
+	  "PEM, with --certificate: what the server's is compared with" },
+	{ "certificate-usage", "0-3", NUMBER, AT(certificate_usage), 0, USAGE_DOMAIN_ISSUED, NULL,
+	  "how: 0 an authority above it, 1 the certificate, both below --trust-store; 2 an authority, 3 the\n"
+	  "certificate, by themselves [3]" },
+	{ "matching-type", "0-3", NUMBER, AT(matching_type), 0, MATCHING_MAX, NULL,
+	  "in full, or by SHA-256, SHA-384, SHA-512 [0]" },
+	{ "trust-store", "FILE", TEXT, AT(trust_store), 0, 0, NULL,
+	  "PEM, authorities that the device trusts for certificate usages 0 and 1" },
 	{ "bootstrap", "URI|smartcard", PARSED, 0, 0, 0, parse_bootstrap,
 	  "ask this bootstrap server where to register, instead of --server; with --state only when it has to be.\n"
 	  "Or read that from the card in the first reader; given twice, the card comes first" },
@@ -414,6 +428,7 @@ static struct options options_default(void)
 	return (struct options){
 		.server = DEFAULT_SERVER,
 		.endpoint = DEFAULT_ENDPOINT,
+		.certificate_usage = USAGE_DOMAIN_ISSUED,
 		.lifetime_s = 86400,
 		.minor_version = 1,
 		.preferred_format = FORMAT_NONE,
@@ -432,24 +447,43 @@ static struct options options_default(void)
 }
 
 static enum err check_server(const char *name, const char *uri, const char *key_name,
-			     const struct secret *key, struct fault *fault)
+			     const struct secret *key, bool has_certificate, struct fault *fault)
 {
 	bool is_secure = strncmp(uri, "coaps://", 8) == 0;
 
 	if (!is_secure && strncmp(uri, "coap://", 7) != 0)
 		return fault_set(fault, ERR_MALFORMED, "--%s is neither coap:// nor coaps://", name);
-	if (is_secure && key->len == 0)
-		return fault_set(fault, ERR_MALFORMED, "a coaps:// server needs --%s", key_name);
+	if (is_secure && key->len == 0 && !has_certificate)
+		return fault_set(fault, ERR_MALFORMED, "a coaps:// server needs --%s or --certificate",
+				 key_name);
+	return ERR_NONE;
+}
+
+static enum err check_certificate(const struct options *options, struct fault *fault)
+{
+	const bool has_certificate = options->certificate != NULL;
+
+	if (has_certificate != (options->certificate_key != NULL) ||
+	    has_certificate != (options->server_certificate != NULL))
+		return fault_set(
+			fault, ERR_MALFORMED,
+			"--certificate, --certificate-key and --server-certificate are given together");
+	if (has_certificate && options->device_count > 0)
+		return fault_set(fault, ERR_MALFORMED, "--certificate is of one device, not of a fleet");
 	return ERR_NONE;
 }
 
 static enum err check(struct options *options, struct fault *fault)
 {
-	enum err err = check_server("server", options->server, "psk-key", &options->psk_key, fault);
+	const bool has_certificate = options->certificate != NULL;
+	enum err err = check_certificate(options, fault);
 
+	if (err == ERR_NONE)
+		err = check_server("server", options->server, "psk-key", &options->psk_key, has_certificate,
+				   fault);
 	if (err == ERR_NONE && options->bootstrap != NULL)
 		err = check_server("bootstrap", options->bootstrap, "bootstrap-key", &options->bootstrap_key,
-				   fault);
+				   has_certificate, fault);
 	if (err == ERR_NONE && options->wants_pack && options->minor_version < 2)
 		err = fault_set(fault, ERR_MALFORMED, "--bootstrap-pack needs --version 1.2");
 	if (err != ERR_NONE)

@@ -18,6 +18,8 @@ enum reboot_moment {
 struct options {
 	const char *server, *endpoint, *psk_identity, *state_folder;
 	struct secret psk_key;
+	const char *certificate, *certificate_key, *server_certificate, *trust_store; /* files; NULL: none */
+	uint32_t certificate_usage, matching_type;
 	const char *bootstrap, *bootstrap_identity; /* NULL: the server of the command line is for good */
 	struct secret bootstrap_key;
 	uint32_t hold_off_s, bootstrap_timeout_s;

@@ -1,6 +1,7 @@
 #include "place.h"
 
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define NAME_BYTES_MAX 65536
@@ -53,6 +54,7 @@ static enum err look_up(const struct server_name *name, struct place *place, str
 	memcpy(&place->address.at, found->ai_addr, found->ai_addrlen);
 	place->address.len = found->ai_addrlen;
 	place->is_secure = name->is_secure;
+	snprintf(place->name, sizeof(place->name), "%s", name->host);
 	freeaddrinfo(found);
 	return hints.ai_flags == 0 && place->host == NULL ? ERR_NOMEM : ERR_NONE;
 }

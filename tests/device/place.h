@@ -4,10 +4,13 @@
 
 #include "transport.h"
 
+#define PLACE_NAME_SIZE 256
+
 struct place {
 	struct address address;
 	bool is_secure;
 	char *host; /* NULL for a numeric address */
+	char name[PLACE_NAME_SIZE]; /* the same, or the numeric address */
 };
 
 /* Looks names up, and waits for that. ERR_MALFORMED, ERR_NOT_FOUND, with the reason; ERR_NOMEM. */

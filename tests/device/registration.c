@@ -101,11 +101,8 @@ static enum err find_line(struct registration *registration, struct line_setting
 	if (err == ERR_NONE && account.uri != NULL) {
 		place_clear(&registration->place);
 		err = place_find(account.uri, &registration->place, &fault);
-		settings.server = registration->place.address;
-		settings.is_secure = registration->place.is_secure;
-		settings.host = registration->place.host;
-		settings.psk_identity = account.psk_identity;
-		settings.psk_key = account.psk_key;
+		if (err == ERR_NONE)
+			account_fill_line(&account, &registration->place, &settings);
 	}
 	if (err == ERR_NONE)
 		*ret_settings = settings;

@@ -12,10 +12,14 @@
 #define REMEMBERED_MAX       8
 #define EXCHANGE_LIFETIME_MS 247000
 
+/* libcoap has one configuration of certificates for all sessions of a context, which disturbs those with
+ * keys: the ones with certificates have a context of their own, once there are any. */
+enum context_kind { CONTEXT_OF_KEYS, CONTEXT_OF_CERTIFICATES, CONTEXT_COUNT };
+
 struct transport {
-	coap_context_t *context;
+	coap_context_t *contexts[CONTEXT_COUNT]; /* NULL: not needed yet */
+	struct watch *watches[CONTEXT_COUNT];
 	struct loop *loop;
-	struct watch *watch;
 	struct timer timer; /* libcoap's retransmissions */
 	struct soon_list *soon_list;
 	struct soon soon;
@@ -206,12 +210,19 @@ static int on_event(coap_session_t *session, const coap_event_t event)
 static void serve(void *self)
 {
 	struct transport *transport = self;
-	coap_tick_t now;
-	unsigned wait_ms;
+	unsigned wait_ms = 0;
 
-	coap_io_process(transport->context, COAP_IO_NO_WAIT);
-	coap_ticks(&now);
-	wait_ms = coap_io_prepare_epoll(transport->context, now);
+	for (size_t i = 0; i < CONTEXT_COUNT; i++) {
+		coap_tick_t now;
+		unsigned its_ms;
+		if (transport->contexts[i] == NULL)
+			continue;
+		coap_io_process(transport->contexts[i], COAP_IO_NO_WAIT);
+		coap_ticks(&now);
+		its_ms = coap_io_prepare_epoll(transport->contexts[i], now);
+		if (its_ms > 0 && (wait_ms == 0 || its_ms < wait_ms))
+			wait_ms = its_ms;
+	}
 	if (wait_ms > 0)
 		loop_start_timer(transport->loop, &transport->timer, wait_ms);
 	else
@@ -229,14 +240,38 @@ static void touch(struct transport *transport)
 	soon_add(transport->soon_list, &transport->soon);
 }
 
-enum err transport_create(struct loop *loop, struct soon_list *soon_list, struct transport **ret_transport)
+static enum err open_context(struct transport *transport, enum context_kind kind)
 {
 	static const coap_request_t methods[] = {
 		COAP_REQUEST_GET,    COAP_REQUEST_POST,  COAP_REQUEST_PUT,
 		COAP_REQUEST_DELETE, COAP_REQUEST_FETCH, COAP_REQUEST_IPATCH
 	};
-	struct transport *transport = calloc(1, sizeof(*transport));
+	coap_context_t *context;
 	coap_resource_t *everything;
+
+	if (transport->contexts[kind] != NULL)
+		return ERR_NONE;
+	context = coap_new_context(NULL);
+	everything = context == NULL ? NULL : coap_resource_unknown_init(on_request);
+	if (everything == NULL) {
+		coap_free_context(context);
+		return ERR_NOMEM;
+	}
+	coap_context_set_block_mode(context, COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		coap_register_request_handler(everything, methods[i], on_request);
+	coap_add_resource(context, everything);
+	coap_register_response_handler(context, on_response);
+	coap_register_nack_handler(context, on_nack);
+	coap_register_event_handler(context, on_event);
+	transport->contexts[kind] = context;
+	return loop_watch(transport->loop, coap_context_get_coap_fd(context), EPOLLIN, serve_ready, transport,
+			  &transport->watches[kind]);
+}
+
+enum err transport_create(struct loop *loop, struct soon_list *soon_list, struct transport **ret_transport)
+{
+	struct transport *transport = calloc(1, sizeof(*transport));
 	enum err err = ERR_NOMEM;
 
 	if (transport == NULL)
@@ -246,20 +281,8 @@ enum err transport_create(struct loop *loop, struct soon_list *soon_list, struct
 	transport->soon_list = soon_list;
 	transport->soon = soon_of(serve, transport);
 	transport->arena = arena_create(MESSAGE_BYTES_MAX);
-	transport->context = coap_new_context(NULL);
-	everything = transport->context == NULL ? NULL : coap_resource_unknown_init(on_request);
-	if (transport->arena != NULL && everything != NULL) {
-		coap_context_set_block_mode(transport->context,
-					    COAP_BLOCK_USE_LIBCOAP | COAP_BLOCK_SINGLE_BODY);
-		for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-			coap_register_request_handler(everything, methods[i], on_request);
-		coap_add_resource(transport->context, everything);
-		coap_register_response_handler(transport->context, on_response);
-		coap_register_nack_handler(transport->context, on_nack);
-		coap_register_event_handler(transport->context, on_event);
-		err = loop_watch(loop, coap_context_get_coap_fd(transport->context), EPOLLIN, serve_ready,
-				 transport, &transport->watch);
-	}
+	if (transport->arena != NULL)
+		err = open_context(transport, CONTEXT_OF_KEYS);
 	if (err != ERR_NONE) {
 		transport_free(transport);
 		return err;
@@ -274,18 +297,63 @@ void transport_free(struct transport *transport)
 		return;
 	loop_stop_timer(transport->loop, &transport->timer);
 	soon_cancel(transport->soon_list, &transport->soon);
-	loop_unwatch(transport->watch);
-	coap_free_context(transport->context);
+	for (size_t i = 0; i < CONTEXT_COUNT; i++) {
+		loop_unwatch(transport->watches[i]);
+		coap_free_context(transport->contexts[i]);
+	}
 	arena_free(transport->arena);
 	free(transport);
 }
 
 /* ---- lines ---- */
 
-static coap_session_t *new_session(coap_context_t *context, const struct line_settings *settings)
+/* The ClientHello has left, what decides about certificates is to come. */
+static bool prepare(const coap_session_t *session, const struct x509_settings *settings)
+{
+	coap_tls_library_t library;
+	SSL *ssl = coap_session_get_tls(session, &library);
+
+	return ssl != NULL && library == COAP_TLS_LIBRARY_OPENSSL && x509_prepare(ssl, settings);
+}
+
+static coap_session_t *new_certified_session(struct transport *transport, const coap_address_t *server,
+					     char *host, const struct x509_settings *settings)
+{
+	coap_dtls_pki_t pki = {
+		.version = COAP_DTLS_PKI_SETUP_VERSION,
+		.client_sni = host,
+		.pki_key.key_type = COAP_PKI_KEY_ASN1,
+	};
+	coap_session_t *session = NULL;
+
+	if (open_context(transport, CONTEXT_OF_CERTIFICATES) == ERR_NONE)
+		session = coap_new_client_session_pki(transport->contexts[CONTEXT_OF_CERTIFICATES], NULL,
+						      server, COAP_PROTO_DTLS, &pki);
+	if (session != NULL && !prepare(session, settings)) {
+		coap_session_release(session);
+		return NULL;
+	}
+	return session;
+}
+
+static coap_session_t *new_key_session(struct transport *transport, const coap_address_t *server, char *host,
+				       const struct line_settings *settings)
+{
+	coap_dtls_cpsk_t psk = {
+		.version = COAP_DTLS_CPSK_SETUP_VERSION,
+		.client_sni = host,
+		.psk_info.identity = { strlen(settings->psk_identity),
+				       (const uint8_t *)settings->psk_identity },
+		.psk_info.key = { settings->psk_key.len, settings->psk_key.at },
+	};
+
+	return coap_new_client_session_psk2(transport->contexts[CONTEXT_OF_KEYS], NULL, server,
+					    COAP_PROTO_DTLS, &psk);
+}
+
+static coap_session_t *new_session(struct transport *transport, const struct line_settings *settings)
 {
 	coap_address_t server;
-	coap_dtls_cpsk_t psk = { .version = COAP_DTLS_CPSK_SETUP_VERSION };
 	char *host = NULL;
 	coap_session_t *session;
 
@@ -293,15 +361,13 @@ static coap_session_t *new_session(coap_context_t *context, const struct line_se
 	memcpy(&server.addr, &settings->server.at, settings->server.len);
 	server.size = settings->server.len;
 	if (!settings->is_secure)
-		return coap_new_client_session(context, NULL, &server, COAP_PROTO_UDP);
+		return coap_new_client_session(transport->contexts[CONTEXT_OF_KEYS], NULL, &server,
+					       COAP_PROTO_UDP);
 	if (settings->host != NULL)
 		host = strdup(settings->host);
-	psk.client_sni = host;
-	psk.psk_info.identity.s = (const uint8_t *)settings->psk_identity;
-	psk.psk_info.identity.length = strlen(settings->psk_identity);
-	psk.psk_info.key.s = settings->psk_key.at;
-	psk.psk_info.key.length = settings->psk_key.len;
-	session = coap_new_client_session_psk2(context, NULL, &server, COAP_PROTO_DTLS, &psk);
+	session = settings->x509.certificate.len > 0
+			  ? new_certified_session(transport, &server, host, &settings->x509)
+			  : new_key_session(transport, &server, host, settings);
 	free(host);
 	return session;
 }
@@ -318,7 +384,7 @@ enum err line_open(struct transport *transport, const struct line_settings *sett
 	line->transport = transport;
 	line->events = *events;
 	line->arg = arg;
-	line->session = new_session(transport->context, settings);
+	line->session = new_session(transport, settings);
 	if (line->session == NULL) {
 		free(line);
 		return ERR_UNAVAILABLE;

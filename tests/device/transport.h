@@ -10,6 +10,7 @@
 #include "objects.h"
 #include "observe.h"
 #include "soon.h"
+#include "x509.h"
 
 struct transport;
 struct line;
@@ -21,10 +22,11 @@ struct address {
 
 struct line_settings {
 	struct address server;
-	bool is_secure;   /* DTLS with a pre-shared key */
+	bool is_secure;   /* DTLS, with a certificate if there is one, else with a pre-shared key */
 	const char *host; /* for SNI; NULL for a numeric address */
 	const char *psk_identity;
 	struct bytes psk_key;
+	struct x509_settings x509;
 	uint32_t ack_timeout_ms;
 };
 

@@ -2,7 +2,7 @@
 // a folder of its own below the build folder. Ports are chosen by the system; the second start of a server uses the ones
 // of the first, so that its devices find it again.
 //
-// From the environment (meson sets it): CARDEA, CARDEAD, CARDEA_DEVICE, MAKE_CAP, READ_CARD, CARDEA_PLUGINS (paths with colons),
+// From the environment (meson sets it): CARDEA, CARDEAD, CARDEA_DEVICE, MAKE_CAP, MAKE_CERTIFICATE, READ_CARD, CARDEA_PLUGINS (paths with colons),
 // CARDEA_MODEL_DIR, CARDEA_LAB_DIR.
 import fs from 'node:fs';
 import path from 'node:path';

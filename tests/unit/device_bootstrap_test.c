@@ -224,7 +224,8 @@ static void the_bootstrap_server_may_change_its_own_account(void **state)
 	struct desk *desk = *state;
 	struct account account;
 
-	assert_int_equal(account_fill_bootstrap(desk->device, "", bytes_of(NULL, 0)), ERR_NONE);
+	assert_int_equal(account_fill_bootstrap(desk->device, &(struct line_settings){ .psk_identity = "" }),
+			 ERR_NONE);
 	write_account(desk);
 	assert_int_equal(plain(desk, METHOD_DELETE, "/0/0"), BAD_REQUEST);
 	assert_int_equal(plain(desk, METHOD_DELETE, "/0"), DELETED);
@@ -240,7 +241,10 @@ static void the_bootstrap_server_may_change_its_own_account(void **state)
 	assert_string_equal(account.psk_identity, "new");
 	assert_int_equal(account.psk_key.len, 16);
 	/* What the command line says comes once. */
-	assert_int_equal(account_fill_bootstrap(desk->device, "old", bytes_of("key", 3)), ERR_NONE);
+	assert_int_equal(account_fill_bootstrap(desk->device,
+						&(struct line_settings){ .psk_identity = "old",
+									 .psk_key = bytes_of("key", 3) }),
+			 ERR_NONE);
 	assert_int_equal(account_find_bootstrap(desk->device, &account), ERR_NONE);
 	assert_string_equal(account.psk_identity, "new");
 }
@@ -304,13 +308,49 @@ static void an_inconsistent_configuration_is_not_accepted(void **state)
 	assert_int_equal(put(desk, "/1/0", FORMAT_TLV, SERVER_TLV), CHANGED);
 	assert_int_equal(put(desk, "/0/1/2", FORMAT_TEXT, "30"), CHANGED);
 	expect_inconsistent(desk, "do not fit");
-	assert_int_equal(put(desk, "/0/1/2", FORMAT_TEXT, "32"), CHANGED);
-	expect_inconsistent(desk, "only PSK and NoSec");
+	assert_int_equal(put(desk, "/0/1/2", FORMAT_TEXT, "31"), CHANGED);
+	expect_inconsistent(desk, "only PSK, X.509 and NoSec");
 	assert_int_equal(put(desk, "/0/1/2", FORMAT_TEXT, "33"), CHANGED);
 	assert_int_equal(put(desk, "/0/1/1", FORMAT_TEXT, "31"), CHANGED);
 	expect_inconsistent(desk, "second bootstrap server");
 	assert_int_equal(put(desk, "/0/1/1", FORMAT_TEXT, "30"), CHANGED);
 	assert_int_equal(plain(desk, METHOD_POST, "/bs"), CHANGED);
+}
+
+/* URI coaps://a, mode 2, certificate 01 02, key 03, matching type 1, usage 2 */
+#define CERTIFIED_TLV                                                                                        \
+	"C80009"                                                                                             \
+	"636F6170733A2F2F61"                                                                                 \
+	"C10100"                                                                                             \
+	"C10202"                                                                                             \
+	"C2030102"                                                                                           \
+	"C10503"                                                                                             \
+	"C10A07"                                                                                             \
+	"C10D01"                                                                                             \
+	"C10F02"
+
+static void an_account_may_have_certificates(void **state)
+{
+	struct desk *desk = *state;
+	struct account account;
+
+	assert_int_equal(put(desk, "/1/0", FORMAT_TLV, SERVER_TLV), CHANGED);
+	assert_int_equal(put(desk, "/0/1", FORMAT_TLV, CERTIFIED_TLV "C004"), CHANGED);
+	expect_inconsistent(desk, "/0/1/4: no certificate of the server");
+	assert_int_equal(put(desk, "/0/1", FORMAT_TLV, CERTIFIED_TLV "C20404AA"), CHANGED);
+	assert_int_equal(plain(desk, METHOD_POST, "/bs"), CHANGED);
+	assert_int_equal(account_find(desk->device, 0, &account), ERR_NONE);
+	assert_int_equal(account.mode, SECURITY_X509);
+	assert_true(bytes_equal_text(account.x509.certificate, "\x01\x02"));
+	assert_true(bytes_equal_text(account.x509.key, "\x03"));
+	assert_true(bytes_equal_text(account.x509.server, "\x04\xAA"));
+	assert_int_equal(account.x509.matching, 1);
+	assert_int_equal(account.x509.usage, USAGE_TRUST_ANCHOR);
+	assert_null(account.x509.name);
+	assert_int_equal(put(desk, "/0/1/14", FORMAT_TEXT, "61"), CHANGED);
+	assert_int_equal(account_find(desk->device, 0, &account), ERR_NONE);
+	assert_string_equal(account.x509.name, "a");
+	assert_int_equal(put(desk, "/0/1/15", FORMAT_TEXT, "34"), BAD_REQUEST); /* there are four usages */
 }
 
 int main(void)
@@ -320,6 +360,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_account_is_a_server_of_its_own, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_accounts_of_one_server_are_inconsistent, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(an_account_may_have_certificates, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(discover_tells_whose_an_instance_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(delete_leaves_the_account_of_the_bootstrap_server, set_up,
 						tear_down),

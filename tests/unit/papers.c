@@ -16,6 +16,14 @@ static void must(bool is_done, const char *what)
 	abort();
 }
 
+static FILE *open_file(const char *path, const char *mode)
+{
+	FILE *file = fopen(path, mode);
+
+	must(file != NULL, path);
+	return file;
+}
+
 static void add_extension(X509 *x509, X509 *issuer, int kind, const char *value)
 {
 	X509V3_CTX context;
@@ -67,6 +75,18 @@ struct paper paper_make(const struct paper_terms *terms)
 	return paper;
 }
 
+struct paper paper_read(const char *path, const char *key_path)
+{
+	FILE *file = open_file(path, "r"), *key_file = open_file(key_path, "r");
+	struct paper paper = { PEM_read_X509(file, NULL, NULL, NULL),
+			       PEM_read_PrivateKey(key_file, NULL, NULL, NULL) };
+
+	must(paper.x509 != NULL && paper.key != NULL, path);
+	fclose(file);
+	fclose(key_file);
+	return paper;
+}
+
 void paper_free(struct paper *paper)
 {
 	X509_free(paper->x509);
@@ -74,17 +94,9 @@ void paper_free(struct paper *paper)
 	*paper = (struct paper){ NULL, NULL };
 }
 
-static FILE *open_file(const char *path)
-{
-	FILE *file = fopen(path, "w");
-
-	must(file != NULL, path);
-	return file;
-}
-
 void paper_write(const struct paper *paper, const struct paper *above, const char *path)
 {
-	FILE *file = open_file(path);
+	FILE *file = open_file(path, "w");
 
 	must(PEM_write_X509(file, paper->x509) == 1 &&
 		     (above == NULL || PEM_write_X509(file, above->x509) == 1),
@@ -94,7 +106,7 @@ void paper_write(const struct paper *paper, const struct paper *above, const cha
 
 void paper_write_key(const struct paper *paper, const char *path)
 {
-	FILE *file = open_file(path);
+	FILE *file = open_file(path, "w");
 
 	must(PEM_write_PrivateKey(file, paper->key, NULL, NULL, 0, NULL, NULL) == 1, path);
 	fclose(file);
@@ -117,7 +129,7 @@ void paper_write_list(const struct paper *authority, const struct paper *revoked
 {
 	X509_CRL *list = X509_CRL_new();
 	ASN1_TIME *from = X509_gmtime_adj(NULL, -A_DAY_S), *until = X509_gmtime_adj(NULL, A_DAY_S);
-	FILE *file = open_file(path);
+	FILE *file = open_file(path, "w");
 
 	must(X509_CRL_set_version(list, X509_CRL_VERSION_2) == 1 &&
 		     X509_CRL_set_issuer_name(list, X509_get_subject_name(authority->x509)) == 1 &&

@@ -21,6 +21,8 @@ struct paper_terms {
 };
 
 struct paper paper_make(const struct paper_terms *terms);
+/* What paper_write and paper_write_key have written. */
+struct paper paper_read(const char *path, const char *key_path);
 void paper_free(struct paper *paper);
 
 /* PEM files. `above` may be NULL: the issuer, behind the certificate. */

@@ -1,0 +1,227 @@
+// Certificates: which device comes with which, which server it believes, and what happens when either is not as it should be.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { X509Certificate } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { Device, labTest, program } from './lab.mjs';
+
+const folder = path.join(process.env.CARDEA_LAB_DIR, `papers-${process.pid}`);
+fs.mkdirSync(folder, { recursive: true });
+process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+
+const prefix = (name) => path.join(folder, name);
+const pem = (name) => `${prefix(name)}.pem`;
+const key = (name) => `${prefix(name)}.key`;
+const text = (name) => fs.readFileSync(pem(name), 'utf8');
+
+// A certificate with its key: `file` is how these tests call it.
+function make(file, { name = file, issuer, flags = [], ...options } = {}) {
+	execFileSync(program('MAKE_CERTIFICATE'), [`--name=${name}`, ...(issuer ? [`--issuer=${prefix(issuer)}`] : []),
+		...Object.entries(options).map(([option, value]) => `--${option}=${value}`),
+		...flags.map((flag) => `--${flag}`), prefix(file)]);
+}
+
+const ofServer = { alternatives: 'IP:127.0.0.1', usage: 'serverAuth' };
+const ofDevice = { issuer: 'root', usage: 'clientAuth' };
+make('root', { flags: ['authority'] });
+make('middle', { issuer: 'root', flags: ['authority'] });
+make('stranger', { flags: ['authority'] });
+make('server', { issuer: 'middle', flags: ['chain'], ...ofServer });
+make('another-server', { issuer: 'middle', alternatives: 'IP:127.0.0.2' });
+make('lamp', ofDevice);
+make('pump', ofDevice);
+make('expired', { ...ofDevice, name: 'lamp', from: -200, until: -100 });
+make('foreign', { ...ofDevice, name: 'lamp', issuer: 'stranger' });
+make('for-servers', { ...ofDevice, name: 'lamp', usage: 'serverAuth' });
+make('alone', { name: 'nothing in particular' });
+
+const issuer = 'CN=root,O=Cardea';
+const certificates = { 'coaps-cert': pem('server'), 'coaps-key': key('server'), 'coaps-ca': pem('root') };
+const listening = { server: certificates };
+
+// Options of a device that shows `name`.
+function showing(lab, name, more = {}) {
+	return { server: lab.server.coaps, certificate: pem(name), 'certificate-key': key(name),
+		'server-certificate': pem('server'), ...more };
+}
+
+async function refusedByServer(lab, endpoint, options, reason) {
+	const device = new Device(lab, endpoint, options);
+	device.launch();
+	await lab.server.process.line(reason);
+	await device.process.line(/line\.lost/);
+	await device.kill();
+	await lab.rest.refuse('GET', `/devices/${endpoint}`, {}, { status: 404, code: 'not-found', detail: /./ });
+}
+
+labTest('1.1-int-402 DTLS with certificates', listening, async (lab) => {
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
+	const device = await lab.device('lamp', showing(lab, 'lamp'));
+	const registered = await lab.rest.get('/devices/lamp');
+	assert.match(registered.address, /^coaps:/);
+	const read = await lab.rest.get('/devices/lamp/lwm2m/3/0/0');
+	assert.match(JSON.stringify(read), /Cardea/);
+	await device.stop();
+	await lab.rest.refuse('GET', '/devices/lamp', {}, { status: 404, code: 'not-found', detail: /lamp/ });
+});
+
+labTest('1.1-int-403 certificates, the identity of the server fails', listening, async (lab) => {
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
+	const noMatch = /server\.refused reason="no matching DANE TLSA records"/;
+	const noIssuer = /server\.refused reason="(unable to get (local )?issuer certificate|self-signed certificate in certificate chain)"/;
+	const wrong = [
+		[{ 'server-certificate': pem('another-server') }, noMatch],
+		[{ 'server-certificate': pem('another-server'), 'matching-type': 1 }, noMatch],
+		[{ 'server-certificate': pem('stranger'), 'certificate-usage': 2 }, noMatch],
+		[{ 'server-certificate': pem('root'), 'certificate-usage': 0 }, noIssuer],
+		[{ 'server-certificate': pem('middle'), 'certificate-usage': 0, 'trust-store': pem('stranger') }, noIssuer],
+		[{ 'certificate-usage': 1, 'trust-store': pem('stranger') }, noIssuer],
+		[{ 'server-certificate': pem('another-server'), 'certificate-usage': 1, 'trust-store': pem('root') }, noMatch],
+	];
+	for (const [options, reason] of wrong) {
+		const device = new Device(lab, 'lamp', showing(lab, 'lamp', options));
+		device.launch();
+		await device.process.line(reason);
+		await device.kill();
+		await lab.rest.refuse('GET', '/devices/lamp', {}, { status: 404, code: 'not-found', detail: /lamp/ });
+	}
+});
+
+labTest('a device knows its server by each certificate usage and matching type', listening, async (lab) => {
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
+	const right = [
+		{ 'certificate-usage': 0, 'server-certificate': pem('middle'), 'trust-store': pem('root') },
+		{ 'certificate-usage': 1, 'trust-store': pem('root'), 'matching-type': 2 },
+		{ 'certificate-usage': 2, 'server-certificate': pem('root') },
+		{ 'certificate-usage': 2, 'server-certificate': pem('middle'), 'matching-type': 3 },
+		...[0, 1, 2, 3].map((type) => ({ 'matching-type': type })),
+	];
+	for (const options of right) {
+		const device = await lab.device('lamp', showing(lab, 'lamp', options));
+		await device.stop();
+	}
+});
+
+labTest('a server of another name is not believed, whoever has issued its certificate', { server: {
+	...certificates, 'coaps-cert': pem('another-server'), 'coaps-key': key('another-server') } }, async (lab) => {
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
+	const device = new Device(lab, 'lamp', showing(lab, 'lamp', { 'certificate-usage': 2, 'server-certificate': pem('middle') }));
+	device.launch();
+	await device.process.line(/server\.refused reason="IP address mismatch"/);
+	await device.kill();
+	// Unless it is this very certificate that the device has been told.
+	await lab.device('lamp', showing(lab, 'lamp', { 'server-certificate': pem('another-server') }));
+});
+
+labTest('a certificate that is not as it should be gets nowhere', listening, async (lab) => {
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
+	const bad = [['expired', 'certificate has expired'], ['foreign', 'no authority that is trusted has issued it'],
+		['for-servers', 'unsuitable certificate purpose'], ['alone', 'no authority that is trusted']];
+	for (const [name, reason] of bad) {
+		const endpoint = name === 'alone' ? 'nothing in particular' : 'lamp';
+		await refusedByServer(lab, 'lamp', showing(lab, name), new RegExp(
+			`certificate\\.refused endpoint=.*${endpoint.split(' ')[0]}.* reason="${reason}`));
+	}
+	await refusedByServer(lab, 'pump', showing(lab, 'pump'), /refused endpoint=pump .* reason="the device has no credential"/);
+});
+
+labTest('nobody registers as another device', listening, async (lab) => {
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
+	await lab.rest.put('/credentials/pump', { kind: 'x509', issuer });
+	const thief = new Device(lab, 'lamp', showing(lab, 'pump'));
+	thief.launch();
+	await lab.server.process.line(/registration\.refused .* identity=pump .*not the endpoint name of the credential/);
+	await thief.process.line(/registration\.refused .*code=4\.00/);
+	await thief.kill();
+	const plain = new Device(lab, 'lamp', {});
+	plain.launch();
+	await plain.process.line(/registration\.refused .*code=4\.03/);
+	await plain.kill();
+	assert.deepEqual((await lab.rest.get('/devices')).items, []);
+});
+
+labTest('a certificate is a credential: pinned, replaced, removed, and kept over a restart', listening, async (lab) => {
+	const print = new X509Certificate(text('alone')).fingerprint256.replaceAll(':', '');
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', certificatePem: text('alone') });
+	assert.equal((await lab.rest.get('/credentials/lamp?kind=x509')).identity, `sha256:${print}`);
+	await lab.rest.refuse('PUT', '/credentials/pump', { json: { kind: 'x509', sha256Hex: print } }, { status: 409, code: 'conflict', detail: /./ });
+	const device = await lab.device('lamp', showing(lab, 'alone', { lifetime: 4 }));
+	await device.stop();
+	await lab.server.restart();
+	device.options.server = lab.server.coaps;
+	await device.start();
+
+	// The session ends with the credential that it was made with.
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
+	assert.equal((await lab.rest.get('/credentials/lamp?kind=x509')).identity, `name:lamp,issuer:${issuer}`);
+	await device.process.line(/line\.lost .*DTLS closed/);
+	await lab.server.process.line(/certificate\.refused .*no device's credential/);
+	const from = device.process.lines.length;
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', sha256Hex: print });
+	await device.process.line(/^registered /, from);
+});
+
+labTest('what cannot be a credential is refused by name', listening, async (lab) => {
+	const refused = [
+		[{ kind: 'rpk' }, 415, 'unsupported', /^kind: raw public keys \(RFC 7250\)/],
+		[{ kind: 'x509' }, 400, 'malformed', /certificatePem, sha256Hex, issuer: one of them/],
+		[{ kind: 'x509', issuer, sha256Hex: '00'.repeat(32) }, 400, 'malformed', /one of them/],
+		[{ kind: 'x509', certificatePem: 'no' }, 400, 'malformed', /certificatePem: no certificate/],
+		[{ kind: 'x509', certificatePem: text('server') }, 400, 'malformed', /more than one/],
+		[{ kind: 'x509', sha256Hex: '00' }, 400, 'malformed', /sha256Hex: 32 bytes/],
+		[{ kind: 'x509', issuer, keyHex: '00' }, 400, 'malformed', /keyHex/],
+		[{ kind: 'bootstrap-x509', issuer: '' }, 400, 'malformed', /issuer/],
+	];
+	for (const [json, status, code, detail] of refused)
+		await lab.rest.refuse('PUT', '/credentials/lamp', { json }, { status, code, detail });
+	assert.deepEqual((await lab.rest.get('/credentials')).items, []);
+});
+
+labTest('an authority is enough where the configuration says so, and then nobody comes without', { server: {
+	...certificates, 'coaps-accept-issued': true } }, async (lab) => {
+	await lab.device('lamp', showing(lab, 'lamp'));
+	assert.match((await lab.rest.get('/devices/lamp')).address, /^coaps:/);
+	const plain = new Device(lab, 'lamp', {});
+	plain.launch();
+	await plain.process.line(/registration\.refused .*code=4\.03/);
+	await plain.kill();
+	await lab.rest.put('/credentials/pump', { kind: 'psk', identity: 'pump', keyHex: '00'.repeat(16) });
+	await refusedByServer(lab, 'pump', showing(lab, 'pump'), /refused endpoint=pump .* reason="the device has another credential"/);
+});
+
+labTest('keys and certificates at one port', listening, async (lab) => {
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
+	await lab.device('lamp', showing(lab, 'lamp'));
+	await lab.secureDevice('pump');
+	for (const name of ['lamp', 'pump'])
+		assert.match((await lab.rest.get(`/devices/${name}`)).address, /^coaps:/);
+});
+
+labTest('a device that comes back from another address keeps its certificate', listening, async (lab) => {
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
+	const device = await lab.device('lamp', showing(lab, 'lamp'));
+	const first = (await lab.rest.get('/devices/lamp')).address;
+	await device.kill();
+	await device.start();
+	assert.notEqual((await lab.rest.get('/devices/lamp')).address, first);
+});
+
+const bootstrapping = { server: { ...certificates, 'bootstrap-secure-listen': '127.0.0.1:0' } };
+
+function bootstrapServer(lab) {
+	return lab.server.process.lines.map((line) => /^bootstrap (\S+)$/.exec(line)?.[1]).find(Boolean);
+}
+
+labTest('1.1-int-2 client initiated bootstrap with a certificate', bootstrapping, async (lab) => {
+	await lab.rest.put('/bootstrap/lamp', { servers: [{ shortServerId: 101, uri: lab.server.coaps,
+		security: { mode: 'psk', generate: true } }] });
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
+	const options = { ...showing(lab, 'lamp'), bootstrap: bootstrapServer(lab) };
+	await refusedByServer(lab, 'lamp', options, /refused endpoint=lamp .* reason="the device has no credential"/);
+	await lab.rest.call('DELETE', '/credentials/lamp?kind=x509');
+	await lab.rest.put('/credentials/lamp', { kind: 'bootstrap-x509', issuer });
+	const device = await lab.device('lamp', options);
+	assert.match((await lab.rest.get('/devices/lamp')).address, /^coaps:/);
+	await device.stop();
+});
