@@ -117,7 +117,7 @@ static const struct route routes[] = {
 	{ HTTP_GET,    V1 "/credentials/{ep}", SCOPE_READ, credential_get,
 	  "getCredential", "The credential of an endpoint, without its key; ?kind for one other than psk", "kind", "", 200, "Credential" },
 	{ HTTP_PUT,    V1 "/credentials/{ep}", SCOPE_ADMIN, credential_put,
-	  "putCredential", "Sets the pre-shared key of an endpoint, for the LwM2M server or the bootstrap server", "", "Credential", 204, "" },
+	  "putCredential", "Sets what an endpoint comes with, for the LwM2M server or the bootstrap server", "", "Credential", 204, "" },
 	{ HTTP_DELETE, V1 "/credentials/{ep}", SCOPE_ADMIN, credential_delete,
 	  "deleteCredential", "Forgets a credential of an endpoint", "kind", "", 204, "" },
 

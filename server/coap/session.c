@@ -5,6 +5,7 @@
 
 #include "credentials.h"
 #include "endpoint.h"
+#include "log.h"
 #include "loop.h"
 #include "message.h"
 
@@ -152,12 +153,25 @@ static void handshake_due(void *self)
 	await_retransmission(session);
 }
 
+/* Anybody can make one fail, so this is for who looks for it. */
+static void log_failure(const struct session *session)
+{
+	const struct coap_address address = peer_key_address(&session->route.key);
+	const char *reason = ERR_reason_error_string(ERR_peek_error());
+	char from[COAP_ADDRESS_TEXT_SIZE];
+
+	log_debug("dtls.failed", "from=%s reason=\"%s\"", coap_address_print(&address, from),
+		  reason != NULL ? reason : "it was left");
+}
+
 enum session_event session_handshake(struct session *session, struct bytes datagram)
 {
 	session->incoming = datagram;
 	int result = SSL_do_handshake(session->ssl);
 	int reason = SSL_get_error(session->ssl, result);
 	session->incoming = bytes_of(NULL, 0);
+	if (result != 1 && reason != SSL_ERROR_WANT_READ)
+		log_failure(session);
 	ERR_clear_error();
 
 	if (result == 1) {
