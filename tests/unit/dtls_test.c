@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "endpoint.h"
+#include "oscore_message.h"
+#include "pdu.h"
 
 #define POST_RD(mid) "44 02 12 " mid " A1 A2 A3 A4 B2 \"rd\""
 
@@ -661,6 +663,131 @@ static void coap_client_program_is_served(void **state)
 	assert_int_equal(pclose(output), 0);
 }
 
+/* ---- OSCORE inside of DTLS (RFC 8613 1.1 and 8: they need nothing of each other) ---- */
+
+struct inner { /* the device's side of the context */
+	struct arena *arena;
+	struct oscore_keys keys;
+	uint8_t bytes[2048];
+	struct oscore_option option;
+};
+
+static struct bytes inner_hex(struct inner *inner, const char *digits)
+{
+	struct bytes bytes;
+
+	assert_int_equal(bytes_from_hex(inner->arena, digits, &bytes), ERR_NONE);
+	return bytes;
+}
+
+static void inner_open(struct inner *inner, struct lab *lab, const char *endpoint)
+{
+	struct oscore_parameters parameters;
+	struct oscore_keys keys;
+
+	*inner = (struct inner){ .arena = arena_create(0) };
+	parameters = (struct oscore_parameters){
+		.master_secret = inner_hex(inner, "0102030405060708090A0B0C0D0E0F10"),
+		.recipient_id = inner_hex(inner, "01"),
+	};
+	assert_int_equal(oscore_derive(inner->arena, &parameters, &keys), ERR_NONE);
+	assert_int_equal(credentials_put_oscore(lab->credentials, endpoint, &keys), ERR_NONE);
+	assert_int_equal(oscore_numbers_expect(lab->oscore_numbers, keys.print), ERR_NONE);
+	parameters.sender_id = parameters.recipient_id;
+	parameters.recipient_id = bytes_of(NULL, 0);
+	assert_int_equal(oscore_derive(inner->arena, &parameters, &inner->keys), ERR_NONE);
+}
+
+static void inner_send(struct inner *inner, struct client *client, const struct oscore_message *message,
+		       struct bytes plain)
+{
+	uint8_t out[1024];
+	size_t len;
+
+	assert_int_equal(oscore_protect(inner->arena, message, plain, out, sizeof(out), &len), ERR_NONE);
+	assert_int_equal(SSL_write(client->ssl, out, (int)len), (int)len);
+}
+
+static struct bytes inner_expect(struct inner *inner, struct lab *lab, struct client *client, bool is_request)
+{
+	const struct bytes datagram = client_expect(lab, client);
+	struct coap_message outer;
+	struct pdu pdu;
+	size_t len;
+
+	assert_int_equal(pdu_read(datagram, &pdu, &outer), PDU_GOOD);
+	assert_true(pdu.has_oscore && oscore_option_read(pdu.oscore, &inner->option));
+	const struct oscore_message message = {
+		.keys = &inner->keys,
+		.is_request = is_request,
+		.request_number = is_request ? inner->option.number : 0,
+	};
+	assert_int_equal(oscore_unprotect(inner->arena, &message, datagram, inner->bytes, &len), ERR_NONE);
+	return bytes_of(inner->bytes, len);
+}
+
+static void oscore_inside_of_dtls_goes_both_ways(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = client_open(lab, IDENTITY, KEY, "PSK", NULL, -1);
+	struct inner inner;
+	struct bytes message;
+
+	inner_open(&inner, lab, ENDPOINT);
+	client_connect(lab, client);
+	const struct oscore_message request = { .keys = &inner.keys, .is_request = true };
+	inner_send(&inner, client, &request, inner_hex(&inner, "40010001B27264")); /* GET /rd */
+	message = inner_expect(&inner, lab, client, false);
+	assert_int_equal(message.at[1], COAP_CODE(2, 4));
+	assert_string_equal(lab->request.path, "rd");
+	assert_string_equal(lab->request.identity, ENDPOINT);
+	assert_true(lab->request.from.is_secure);
+
+	/* Who speaks so is spoken to so. */
+	const struct coap_message read = {
+		.code = COAP_GET,
+		.path = { bytes_of_text("3") },
+		.path_count = 1,
+		.content_format = COAP_NO_FORMAT,
+		.accept = COAP_NO_FORMAT,
+	};
+	assert_int_equal(
+		exchange_start(lab->endpoint, &lab->request.from, ENDPOINT, &read, 7, lab_done, lab, 1, NULL),
+		ERR_NONE);
+	message = inner_expect(&inner, lab, client, true);
+	assert_int_equal(message.at[1], COAP_GET);
+	uint8_t answer[16] = { 0x68, COAP_CODE(2, 5) };
+	memcpy(answer + 2, message.at + 2, 2 + 8); /* message id and token */
+	memcpy(answer + 12,
+	       "\xFF"
+	       "abc",
+	       4);
+	const struct oscore_message answered = { .keys = &inner.keys, .request_number = inner.option.number };
+	inner_send(&inner, client, &answered, bytes_of(answer, sizeof(answer)));
+	lab_until(lab, lab->result.count == 1);
+	assert_int_equal(lab->result.err, ERR_NONE);
+	assert_memory_equal(lab->result.body, "abc", 3);
+	arena_free(inner.arena);
+	client_close(client);
+}
+
+/* Nor may a session lend its name to a message of another. */
+static void oscore_names_the_device_not_the_session(void **state)
+{
+	struct lab *lab = *state;
+	struct client *client = client_open(lab, IDENTITY, KEY, "PSK", NULL, -1);
+	struct inner inner;
+
+	inner_open(&inner, lab, "dev2");
+	client_connect(lab, client);
+	const struct oscore_message request = { .keys = &inner.keys, .is_request = true };
+	inner_send(&inner, client, &request, inner_hex(&inner, "40010001B27264"));
+	inner_expect(&inner, lab, client, false);
+	assert_string_equal(lab->request.identity, "dev2");
+	arena_free(inner.arena);
+	client_close(client);
+}
+
 #define IN_LAB(test) cmocka_unit_test_setup_teardown(test, open_lab, close_lab)
 
 int main(void)
@@ -688,6 +815,8 @@ int main(void)
 		IN_LAB(another_device_at_the_same_address_is_another),
 		IN_LAB(close_notify_ends_session_and_exchanges),
 		IN_LAB(late_reply_to_a_closed_session_goes_nowhere),
+		IN_LAB(oscore_inside_of_dtls_goes_both_ways),
+		IN_LAB(oscore_names_the_device_not_the_session),
 		cmocka_unit_test(closing_says_close_notify),
 		IN_LAB(session_ends_with_its_credential),
 		IN_LAB(device_is_asked_through_its_session),
