@@ -89,6 +89,7 @@ int main(int argc, char **argv)
 	coap_cleanup();
 	secret_wipe(&options.psk_key);
 	secret_wipe(&options.bootstrap_key);
+	wipe(&options.smartcard_keys, sizeof(options.smartcard_keys));
 	if (err != ERR_NONE)
 		fprintf(stderr, "cardea-device: %s\n", fault.text[0] != '\0' ? fault.text : err_name(err));
 	return err == ERR_NONE ? 0 : 1;

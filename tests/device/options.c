@@ -66,6 +66,15 @@ static bool parse_smartcard_pin(const char *text, struct options *options)
 	return is_pin(text);
 }
 
+static bool parse_smartcard_key(const char *text, struct options *options)
+{
+	struct secret *key = &options->smartcard_keys.enc;
+	bool is_key = bytes_of_hex(text, 16, 32, key->at, &key->len) && key->len % 8 == 0;
+
+	options->smartcard_keys.mac = *key;
+	return is_key;
+}
+
 static bool parse_card_pin(const char *text, struct options *options)
 {
 	snprintf(options->card.pin, sizeof(options->card.pin), "%s", text);
@@ -350,11 +359,15 @@ static const struct option_row rows[] = {
 	  "the parameter i: 01 S16, 10 pseudo-random challenge, 20 R-MAC, 60 R-MAC and R-ENC [70]" },
 	{ "se-isd", "HEX", PARSED, 0, 0, 0, parse_isd,
 	  "AID of the issuer security domain [A000000151000000]" },
+	{ "smartcard-key", "HEX", PARSED, 0, 0, 0, parse_smartcard_key,
+	  "for --bootstrap smartcard: 16, 24 or 32 bytes, ENC and MAC alike; the card is read over SCP03 [in the clear]" },
 	{ "smartcard", "DIR", TEXT, AT(smartcard), 0, 0, NULL,
 	  "at each start the card in the first reader gets the files of DIR (2F00, 5031, 6430, 6432) in a PKCS #15\n"
 	  "application [those that it has]" },
 	{ "card-pin", "DIGITS", PARSED, 0, 0, 0, parse_card_pin,
 	  "that this card asks for before it gives the file 6432 [none]" },
+	{ "card-secure-channel", NULL, FLAG, AT(card.wants_secure_channel), 0, 0, NULL,
+	  "this card gives its files over SCP03 only" },
 	{ "se-absent", NULL, FLAG, AT(is_se_absent), 0, 0, NULL,
 	  "the reader is empty" },
 	{ "se-max-request", "BYTES", NUMBER, AT(max_request_bytes), 1, 65536, NULL,

@@ -3,6 +3,7 @@
 #define DEVICE_OPTIONS_H
 
 #include "agent.h"
+#include "smartcard_session.h"
 
 enum reboot_moment {
 	REBOOT_NEVER,
@@ -26,6 +27,7 @@ struct options {
 	bool wants_pack;      /* before a bootstrap request by request */
 	bool reads_smartcard; /* before anything else */
 	const char *smartcard_pin; /* as the device's owner knows it; NULL: does not */
+	struct smartcard_keys smartcard_keys; /* of the secure channel to it; no length: none */
 	const char *smartcard;     /* folder with the files of the card; NULL: those that it has */
 	uint32_t lifetime_s;
 	uint8_t minor_version; /* of LwM2M 1.x */

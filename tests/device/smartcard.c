@@ -68,10 +68,12 @@ static enum err read_card(const struct device *device, struct arena *arena, stru
 			  struct fault *fault)
 {
 	struct smartcard_access access = { .transmit = transmit, .pin = device->options->smartcard_pin };
+	const struct smartcard_keys *keys = &device->options->smartcard_keys;
 
 	if (device->agent_count == 0 || device->options->is_se_absent)
 		return fault_set(fault, ERR_NOT_FOUND, "there is no card");
 	access.arg = device->agents[0].card;
+	access.keys = keys->enc.len > 0 ? keys : NULL;
 	return smartcard_read(&access, arena, ret_file, fault);
 }
 

@@ -10,12 +10,18 @@
 #define INS_MANAGE_CHANNEL 0x70
 #define INS_SELECT         0xA4
 #define INS_READ_BINARY    0xB0
+#define INS_GET_RESPONSE   0xC0
+#define INS_INITIALIZE     0x50
+#define INS_AUTHENTICATE   0x82
+#define CLASS_GP           0x80
+#define SECURE_ALL         0x33        /* C-MAC, C-DECRYPTION, R-MAC and R-ENCRYPTION */
 
 #define SELECT_BY_NAME     0x04
 #define SELECT_BY_PATH     0x08        /* from the application, which its beginning 7FFF says */
 #define WANT_FCP           0x04
 
 #define SW_SUCCESS         0x9000
+#define SW_MORE_BYTES      0x6100
 #define SW_END_OF_FILE     0x6282
 #define SW_SECURITY_STATUS 0x6982
 #define SW_PIN_BLOCKED     0x6983
@@ -29,7 +35,8 @@
 #define PIN_BYTES     8
 #define READ_BYTES    0x80 /* at once; what other readers use, so that cards are used to it */
 #define FILE_MAX      32768
-#define CHANNEL_MAX   3 /* in the class byte as we write it */
+#define ANSWER_MAX    1024 /* of one command with all that follows it */
+#define CHANNEL_MAX   3    /* in the class byte as we write it */
 #define EF_ODF        0x5031
 
 static const uint8_t application[] = { 0xA0, 0x00, 0x00, 0x00, 0x63, 'P', 'K', 'C', 'S', '-', '1', '5' };
@@ -39,6 +46,8 @@ struct reading {
 	struct arena *arena;
 	uint8_t channel;
 	bool is_verified; /* the card's holder */
+	bool is_secure;   /* the session is open */
+	struct smartcard_session session;
 	struct fault *fault;
 };
 
@@ -49,14 +58,11 @@ struct answer {
 	uint16_t status;
 };
 
-static enum err transmit(const struct reading *reading, const struct builder *command,
-			 struct answer *ret_answer)
+static enum err transmit_bytes(const struct reading *reading, struct bytes bytes, struct answer *ret_answer)
 {
-	struct bytes bytes, whole;
-	enum err err = builder_bytes(command, &bytes);
+	struct bytes whole;
+	enum err err = reading->access->transmit(reading->access->arg, reading->arena, bytes, &whole);
 
-	if (err == ERR_NONE)
-		err = reading->access->transmit(reading->access->arg, reading->arena, bytes, &whole);
 	if (err != ERR_NONE)
 		return err;
 	if (whole.len < 2)
@@ -64,6 +70,42 @@ static enum err transmit(const struct reading *reading, const struct builder *co
 	ret_answer->data = bytes_first(whole, whole.len - 2);
 	ret_answer->status = (uint16_t)(whole.at[whole.len - 2] << 8 | whole.at[whole.len - 1]);
 	return ERR_NONE;
+}
+
+/* And what 61xx says that there is more of. */
+static enum err transmit_whole(const struct reading *reading, struct bytes command, struct answer *ret_answer)
+{
+	struct builder data = builder_in(reading->arena);
+	enum err err = transmit_bytes(reading, command, ret_answer);
+
+	while (err == ERR_NONE && (ret_answer->status & 0xFF00) == SW_MORE_BYTES && data.len <= ANSWER_MAX) {
+		const uint8_t get_response[] = { reading->channel, INS_GET_RESPONSE, 0, 0,
+						 (uint8_t)ret_answer->status };
+
+		build_bytes(&data, ret_answer->data);
+		err = transmit_bytes(reading, bytes_of(get_response, sizeof(get_response)), ret_answer);
+	}
+	if (err != ERR_NONE || data.len == 0)
+		return err;
+	build_bytes(&data, ret_answer->data);
+	return builder_bytes(&data, &ret_answer->data);
+}
+
+/* Under the session, once it is open. */
+static enum err transmit(struct reading *reading, const struct builder *command, struct answer *ret_answer)
+{
+	struct bytes bytes;
+	enum err err = builder_bytes(command, &bytes);
+
+	if (err == ERR_NONE && reading->is_secure)
+		err = smartcard_session_wrap(&reading->session, reading->arena, false, bytes, &bytes);
+	if (err == ERR_NONE)
+		err = transmit_whole(reading, bytes, ret_answer);
+	if (err == ERR_NONE && reading->is_secure)
+		err = smartcard_session_unwrap(&reading->session, reading->arena, ret_answer->status,
+					       ret_answer->data, &ret_answer->data);
+	return err == ERR_DENIED ? fault_set(reading->fault, err, "an answer that this card did not give")
+				 : err;
 }
 
 static struct builder command_of(const struct reading *reading, uint8_t ins, uint8_t p1, uint8_t p2)
@@ -113,17 +155,21 @@ static enum err open_channel(struct reading *reading)
 	return ERR_NONE;
 }
 
-/* A card that is not there any more has closed it. */
-static void close_channel(const struct reading *reading)
+/* A card that is not there any more has closed it. The command is the card's, not the application's: without
+ * session. */
+static void close_channel(struct reading *reading)
 {
 	struct builder b = command_of(reading, INS_MANAGE_CHANNEL, 0x80, reading->channel);
 	struct answer answer;
-	enum err err = transmit(reading, &b, &answer);
+	enum err err;
 
+	reading->is_secure = false;
+	smartcard_session_close(&reading->session);
+	err = transmit(reading, &b, &answer);
 	(void)err;
 }
 
-static enum err select_application(const struct reading *reading)
+static enum err select_application(struct reading *reading)
 {
 	struct builder b = command_of(reading, INS_SELECT, SELECT_BY_NAME, WANT_FCP);
 	struct answer answer;
@@ -153,8 +199,7 @@ static size_t size_told(struct bytes parameters)
 }
 
 /* The path is one in the application, or an absolute one whose last identifier counts. */
-static enum err select_file(const struct reading *reading, struct bytes path, const char *name,
-			    size_t *ret_size)
+static enum err select_file(struct reading *reading, struct bytes path, const char *name, size_t *ret_size)
 {
 	struct builder b = command_of(reading, INS_SELECT, SELECT_BY_PATH, WANT_FCP);
 	struct answer answer;
@@ -173,6 +218,66 @@ static enum err select_file(const struct reading *reading, struct bytes path, co
 		return refuse(reading, answer.status, name);
 	*ret_size = size_told(answer.data);
 	return ERR_NONE;
+}
+
+/* ---- the secure channel ---- */
+
+static enum err initialize(struct reading *reading, const uint8_t challenge[SMARTCARD_CHALLENGE_SIZE],
+			   struct answer *ret_answer)
+{
+	struct builder b = command_of(reading, INS_INITIALIZE, 0x00, 0x00);
+	enum err err;
+
+	build_lv(&b, bytes_of(challenge, SMARTCARD_CHALLENGE_SIZE));
+	build_u8(&b, 0x00);
+	b.at[0] |= CLASS_GP;
+	err = transmit(reading, &b, ret_answer);
+	return err != ERR_NONE || ret_answer->status == SW_SUCCESS
+		       ? err
+		       : fault_set(reading->fault, ERR_DENIED, "INITIALIZE UPDATE: the card answers %04X",
+				   ret_answer->status);
+}
+
+static enum err authenticate(struct reading *reading, const uint8_t cryptogram[SMARTCARD_CHALLENGE_SIZE])
+{
+	struct builder b = command_of(reading, INS_AUTHENTICATE, SECURE_ALL, 0x00);
+	struct answer answer;
+	struct bytes command;
+	enum err err;
+
+	build_lv(&b, bytes_of(cryptogram, SMARTCARD_CHALLENGE_SIZE));
+	err = builder_bytes(&b, &command);
+	if (err != ERR_NONE)
+		return err;
+	b.at[0] |= CLASS_GP;
+	err = smartcard_session_wrap(&reading->session, reading->arena, true, command, &command);
+	if (err == ERR_NONE)
+		err = transmit_whole(reading, command, &answer);
+	return err != ERR_NONE || answer.status == SW_SUCCESS
+		       ? err
+		       : fault_set(reading->fault, ERR_DENIED, "EXTERNAL AUTHENTICATE: the card answers %04X",
+				   answer.status);
+}
+
+static enum err open_session(struct reading *reading)
+{
+	uint8_t challenge[SMARTCARD_CHALLENGE_SIZE], cryptogram[SMARTCARD_CHALLENGE_SIZE];
+	struct answer answer;
+	enum err err = random_bytes(challenge, sizeof(challenge));
+
+	if (err == ERR_NONE)
+		err = initialize(reading, challenge, &answer);
+	if (err != ERR_NONE)
+		return err;
+	err = smartcard_session_open(reading->access->keys, challenge, answer.data, &reading->session,
+				     cryptogram);
+	if (err == ERR_DENIED)
+		return fault_set(reading->fault, err,
+				 "the card does not have the keys of the secure channel");
+	if (err == ERR_NONE)
+		err = authenticate(reading, cryptogram);
+	reading->is_secure = err == ERR_NONE;
+	return err;
 }
 
 /* ---- the holder ---- */
@@ -207,7 +312,7 @@ static enum err verify_holder(struct reading *reading)
 
 /* ---- reading ---- */
 
-static enum err read_piece(const struct reading *reading, size_t offset, uint8_t expected,
+static enum err read_piece(struct reading *reading, size_t offset, uint8_t expected,
 			   struct answer *ret_answer)
 {
 	struct builder b = command_of(reading, INS_READ_BINARY, (uint8_t)(offset >> 8), (uint8_t)offset);
@@ -277,11 +382,14 @@ static enum err find_place(struct reading *reading, struct smartcard_place *ret_
 		       : err;
 }
 
+/* In the clear, or all of it under the session. */
 static enum err read_bootstrap(struct reading *reading, struct bytes *ret_file)
 {
 	struct smartcard_place place = { .is_private = false };
 	enum err err = select_application(reading);
 
+	if (err == ERR_NONE && reading->access->keys != NULL)
+		err = open_session(reading);
 	if (err == ERR_NONE)
 		err = find_place(reading, &place);
 	if (err == ERR_NONE && place.is_private && !reading->is_verified)

@@ -3,13 +3,14 @@
 #ifndef DEVICE_SMARTCARD_READER_H
 #define DEVICE_SMARTCARD_READER_H
 
-#include <cardea/bytes.h>
+#include "smartcard_session.h"
 
 struct smartcard_access {
 	/* One C-APDU to the card, and its R-APDU in the arena. */
 	enum err (*transmit)(void *arg, struct arena *arena, struct bytes command, struct bytes *ret_answer);
 	void *arg;
 	const char *pin; /* of the card's holder; NULL: nobody knows it */
+	const struct smartcard_keys *keys; /* of the secure channel; NULL: everything goes in the clear */
 };
 
 /* EF(LwM2M_Bootstrap) as it is, in the arena. ERR_NOT_FOUND: the card has no such information. ERR_DENIED: the card does

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { labTest } from './lab.mjs';
-import { putKeys, succeeded } from './secure_element.mjs';
+import { factoryKey, putKeys, succeeded } from './secure_element.mjs';
 
 const listening = { server: { 'bootstrap-listen': '127.0.0.1:0', 'bootstrap-secure-listen': '127.0.0.1:0' } };
 const application = 'A000000063504B43532D3135';
@@ -111,6 +111,22 @@ labTest('cards of all styles are read, and a PIN is asked for once', listening, 
 		const card = await makeCard(lab, endpoint, query);
 		await lab.device(endpoint, options(card, more));
 		assert.match((await lab.rest.get(`/devices/${endpoint}`)).address, /^coaps:/);
+	}
+});
+
+labTest('a card is read over a secure channel, and who has other keys is refused', listening, async (lab) => {
+	await lab.rest.put('/bootstrap/safe', await account(lab, 'safe', 300));
+	const card = await makeCard(lab, 'safe', '&private=true');
+	const more = { 'card-secure-channel': true, 'card-pin': '1234', 'smartcard-pin': '1234' };
+	await lab.device('safe', options(card, { ...more, 'smartcard-key': factoryKey }));
+	assert.match((await lab.rest.get('/devices/safe')).address, /^coaps:/);
+
+	for (const [endpoint, keys, reason] of [
+		['clear', {}, /the card refuses, 6982/],
+		['stranger', { 'smartcard-key': '00'.repeat(16) }, /does not have the keys/],
+	]) {
+		const device = await lab.device(endpoint, options(card, { ...more, ...keys, server: lab.server.coap }));
+		assert.match(device.process.lines.find((line) => /smartcard\.refused/.test(line)), reason);
 	}
 });
 

@@ -26,15 +26,19 @@ static enum err answer(void *arg, struct arena *arena, struct bytes command, str
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {
 	struct arena *arena = arena_create(16 << 20);
-	struct card card = { reader_of(bytes_of(at, len)), 0 };
-	const struct smartcard_access access = { answer, &card, "1234" };
+	const struct smartcard_keys keys = { { .len = 16 }, { .len = 16 } };
 	struct smartcard_directories directories;
 	struct smartcard_content content;
 	struct smartcard_place place;
 	struct bytes file;
 
-	if (len <= COMMANDS_MAX && smartcard_read(&access, arena, &file, NULL) == ERR_NONE)
-		require(file.len <= 32768 + 255);
+	for (int is_secure = 0; is_secure <= 1 && len <= COMMANDS_MAX; is_secure++) {
+		struct card card = { reader_of(bytes_of(at, len)), 0 };
+		const struct smartcard_access access = { answer, &card, "1234", is_secure ? &keys : NULL };
+
+		if (smartcard_read(&access, arena, &file, NULL) == ERR_NONE)
+			require(file.len <= 32768 + 255);
+	}
 	if (smartcard_read_directories(bytes_of(at, len), &directories, NULL) == ERR_NONE)
 		require(directories.count <= SMARTCARD_DIRECTORIES_MAX);
 	if (smartcard_read_place(bytes_of(at, len), &place, NULL) == ERR_NONE)

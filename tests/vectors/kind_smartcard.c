@@ -401,7 +401,7 @@ static enum err replay(void *arg, struct arena *arena, struct bytes command, str
 enum verdict check_smartcard_trace(struct vector *v)
 {
 	struct trace trace = { v, json_object_get(v->own, "expect"), 0, PASSED };
-	const struct smartcard_access access = { replay, &trace, NULL };
+	const struct smartcard_access access = { replay, &trace, NULL, NULL };
 	struct bytes expected, file;
 	enum err err = smartcard_read(&access, v->arena, &file, NULL);
 
