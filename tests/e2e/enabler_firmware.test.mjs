@@ -2,21 +2,14 @@
 // firmware.test.mjs.
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
-import { createHash, randomBytes } from 'node:crypto';
 import { enablerTest } from './enabler.mjs';
 import { decode, encode, pathOf, types } from './coap.mjs';
+import { firmwarePackage } from './lab.mjs';
 
 const opaque = 'application/octet-stream';
+const oneDatagram = 300;
 const idle = 0, downloaded = 2;
 const initial = 0, success = 1;
-
-// As cardea-device wants it.
-function firmware(version, isCorrupt = false) {
-	const body = randomBytes(300);
-	const digest = createHash('sha256').update(body).digest('hex');
-	body[0] ^= Number(isCorrupt);
-	return Buffer.concat([Buffer.from(`VERSION ${version}\nSHA256 ${digest}\n`), body]);
-}
 
 // A server of files over CoAP, { path: bytes }; without bytes it is gone as soon as somebody asks.
 async function fileServer(files) {
@@ -66,12 +59,12 @@ async function install(seen, version) {
 enablerTest('1.1-int-755', 'Firmware Update: writing the package', {}, async (seen) => {
 	await push(seen, Buffer.of(0));
 	assert.deepEqual(await stateAndResult(seen), [idle, initial]);
-	await push(seen, firmware('2.0.0'));
+	await push(seen, firmwarePackage('2.0.0', oneDatagram));
 	assert.deepEqual(await stateAndResult(seen), [downloaded, initial]);
 });
 
 enablerTest('1.1-int-756', 'Firmware Update: writing the package URI', {}, async (seen) => {
-	const server = await fileServer({ '/image': firmware('2.0.0') });
+	const server = await fileServer({ '/image': firmwarePackage('2.0.0', oneDatagram) });
 	await pull(seen, '');
 	assert.deepEqual(await stateAndResult(seen), [idle, initial]);
 	await reaches(seen, [downloaded, initial], () => pull(seen, `${server}/image`));
@@ -81,19 +74,19 @@ enablerTest('1.1-int-760', 'Firmware Update: observing the state', {}, async (se
 	await seen.attributes('5/0', 'pmin=0&pmax=10');
 	const events = await seen.lab.rest.events();
 	assert.deepEqual(await seen.observe('5/0/3'), { '/5/0/3': idle });
-	await push(seen, firmware('2.0.0'));
+	await push(seen, firmwarePackage('2.0.0', oneDatagram));
 	await events.find('notification', ({ path, values }) => path === '/5/0/3' && values[0].value === downloaded);
 	events.close();
 });
 
 enablerTest('1.1-int-770', 'Firmware Update: successful update by push', {}, async (seen) => {
 	await push(seen, Buffer.of(0));
-	await reaches(seen, [downloaded, initial], () => push(seen, firmware('2.0.0')));
+	await reaches(seen, [downloaded, initial], () => push(seen, firmwarePackage('2.0.0', oneDatagram)));
 	await install(seen, '2.0.0');
 });
 
 enablerTest('1.1-int-771', 'Firmware Update: successful update by pull', {}, async (seen) => {
-	const server = await fileServer({ '/image': firmware('2.0.0') });
+	const server = await fileServer({ '/image': firmwarePackage('2.0.0', oneDatagram) });
 	await pull(seen, '');
 	await reaches(seen, [downloaded, initial], () => pull(seen, `${server}/image`));
 	await install(seen, '2.0.0');
@@ -101,9 +94,9 @@ enablerTest('1.1-int-771', 'Firmware Update: successful update by pull', {}, asy
 
 for (const [id, title, result] of [['1.1-int-773', 'error case 2, not enough storage', 2], ['1.1-int-774', 'error case 3, out of RAM', 3]]) {
 	enablerTest(id, `Firmware Update: ${title}`, { 'firmware-fail': `${result}:2` }, async (seen) => {
-		const server = await fileServer({ '/image': firmware('2.0.0') });
+		const server = await fileServer({ '/image': firmwarePackage('2.0.0', oneDatagram) });
 		assert.deepEqual(await stateAndResult(seen), [idle, initial]);
-		await reaches(seen, [idle, result], () => push(seen, firmware('2.0.0')));
+		await reaches(seen, [idle, result], () => push(seen, firmwarePackage('2.0.0', oneDatagram)));
 		await pull(seen, '');
 		await reaches(seen, [idle, result], () => pull(seen, `${server}/image`));
 	});
@@ -115,7 +108,7 @@ enablerTest('1.1-int-775', 'Firmware Update: error case 4, the connection is los
 });
 
 enablerTest('1.1-int-776', 'Firmware Update: error case 5, the integrity check fails', {}, async (seen) => {
-	const corrupt = firmware('2.0.0', true);
+	const corrupt = firmwarePackage('2.0.0', oneDatagram, true);
 	const server = await fileServer({ '/image': corrupt });
 	await reaches(seen, [idle, 5], () => push(seen, corrupt));
 	await pull(seen, '');
@@ -135,7 +128,7 @@ enablerTest('1.1-int-778', 'Firmware Update: error case 7, an invalid URI', {}, 
 });
 
 enablerTest('1.1-int-779', 'Firmware Update: error case 8, the installation fails', { 'firmware-fail': '8:1' }, async (seen) => {
-	await push(seen, firmware('2.0.0'));
+	await push(seen, firmwarePackage('2.0.0', oneDatagram));
 	assert.deepEqual(await stateAndResult(seen), [downloaded, initial]);
 	await reaches(seen, [downloaded, 8], () => seen.execute('5/0/2'));
 	assert.deepEqual(await seen.read('3/0/3'), { '/3/0/3': '1.0.0' });

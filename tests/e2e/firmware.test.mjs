@@ -5,20 +5,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { createHash, randomBytes } from 'node:crypto';
-import { inLab, isSanitized, labTest } from './lab.mjs';
+import { firmwarePackage, inLab, isSanitized, labTest } from './lab.mjs';
 
 const kills = Number(process.env.CARDEA_KILLS ?? (isSanitized ? 8 : 24));
 const seed = Number(process.env.CARDEA_SEED ?? (Date.now() & 0x7fffffff));
 const large = 2 << 20;
-
-// As cardea-device wants it: a version, a digest, and anything.
-function firmware(version, size = 3000, isCorrupt = false) {
-	const body = randomBytes(size);
-	const digest = createHash('sha256').update(body).digest('hex');
-	if (isCorrupt)
-		body[size - 1] ^= 1;
-	return Buffer.concat([Buffer.from(`VERSION ${version}\nSHA256 ${digest}\n`), body]);
-}
 
 async function upload(lab, content) {
 	const headers = { 'Content-Type': 'application/octet-stream' };
@@ -43,7 +34,7 @@ function assertSucceeded(job, what = '') {
 }
 
 labTest('describes a package, and refuses what means none', {}, async (lab) => {
-	const content = firmware('2.0.0');
+	const content = firmwarePackage('2.0.0');
 	const headers = { 'Content-Type': 'application/octet-stream' };
 	const { json } = await lab.rest.call('POST', '/packages?kind=firmware&name=x', { body: content, headers });
 	assert.equal(json.description.sizeBytes, content.length);
@@ -58,7 +49,7 @@ for (const isSecure of [false, true]) {
 	for (const delivery of ['push', 'pull', 'auto']) {
 		labTest(`${delivery}${isSecure ? ' over DTLS' : ''}, two megabytes, and nothing to do the second time`, {}, async (lab) => {
 			await (isSecure ? lab.secureDevice('d') : lab.device('d'));
-			const content = firmware('2.0.0', large);
+			const content = firmwarePackage('2.0.0', large);
 			const job = await update(lab, 'd', content, { version: '2.0.0', delivery });
 			assertSucceeded(job);
 			assert.deepEqual(job.result, {
@@ -68,7 +59,7 @@ for (const isSecure of [false, true]) {
 			const again = await update(lab, 'd', content, { version: '2.0.0', delivery });
 			assertSucceeded(again);
 			assert.deepEqual(again.result, { version: '2.0.0', alreadyInstalled: true });
-			assertSucceeded(await update(lab, 'd', firmware('2.1.0'), { version: '2.1.0', delivery }));
+			assertSucceeded(await update(lab, 'd', firmwarePackage('2.1.0'), { version: '2.1.0', delivery }));
 		});
 	}
 }
@@ -76,7 +67,7 @@ for (const isSecure of [false, true]) {
 labTest('a device that takes one way only', {}, async (lab) => {
 	await lab.device('pushes', { 'firmware-delivery': 'push' });
 	await lab.device('pulls', { 'firmware-delivery': 'pull' });
-	const content = firmware('2.0.0');
+	const content = firmwarePackage('2.0.0');
 	assertFailed(await update(lab, 'pushes', content, { version: '2.0.0', delivery: 'pull' }), /takes packages by push only/);
 	assertFailed(await update(lab, 'pulls', content, { version: '2.0.0', delivery: 'push' }), /takes packages by pull only/);
 	const [pushed, pulled] = await Promise.all(['pushes', 'pulls'].map((name) => update(lab, name, content, { version: '2.0.0' })));
@@ -98,44 +89,44 @@ labTest('every result of a failed update is told in words, and the next update w
 			const endpoint = `fails-${result}-${delivery}`;
 			// A lost connection is tried three times.
 			await lab.device(endpoint, { 'firmware-fail': `${result}:${result === 4 ? 3 : 1}` });
-			const job = await update(lab, endpoint, firmware('2.0.0'), { version: '2.0.0', delivery });
+			const job = await update(lab, endpoint, firmwarePackage('2.0.0'), { version: '2.0.0', delivery });
 			assertFailed(job, reason);
 			assert.match(job.error.reason, new RegExp(`result ${result}:`));
 			assert.equal(await read(lab, endpoint, '/3/0/3'), '1.0.0');
-			assertSucceeded(await update(lab, endpoint, firmware('2.0.0'), { version: '2.0.0', delivery }), endpoint);
+			assertSucceeded(await update(lab, endpoint, firmwarePackage('2.0.0'), { version: '2.0.0', delivery }), endpoint);
 		}
 	}));
 });
 
 labTest('a connection that is lost once is tried again', {}, async (lab) => {
 	await lab.device('d', { 'firmware-fail': '4:2' });
-	assertSucceeded(await update(lab, 'd', firmware('2.0.0'), { version: '2.0.0' }));
+	assertSucceeded(await update(lab, 'd', firmwarePackage('2.0.0'), { version: '2.0.0' }));
 });
 
 labTest('a device may defer the update when it is allowed to', {}, async (lab) => {
 	await lab.device('d', { 'firmware-fail': '11:1' });
-	const job = await update(lab, 'd', firmware('2.0.0'), { version: '2.0.0', deferUpdateSeconds: 1, severity: 'optional' });
+	const job = await update(lab, 'd', firmwarePackage('2.0.0'), { version: '2.0.0', deferUpdateSeconds: 1, severity: 'optional' });
 	assertSucceeded(job);
 	assert.equal(await read(lab, 'd', '/5/0/11'), 2);
 });
 
 labTest('a package that is damaged, of another kind, or of another version', {}, async (lab) => {
 	await lab.device('d');
-	assertFailed(await update(lab, 'd', firmware('2.0.0', 5000, true), { version: '2.0.0' }), /result 5: .*integrity/);
+	assertFailed(await update(lab, 'd', firmwarePackage('2.0.0', 5000, true), { version: '2.0.0' }), /result 5: .*integrity/);
 	assertFailed(await update(lab, 'd', randomBytes(5000), { version: '2.0.0', delivery: 'push' }), /result 6: .*type/);
-	assertFailed(await update(lab, 'd', firmware('3.0.0'), { version: '2.0.0' }), /says that it has updated, but reports version "3.0.0"/);
+	assertFailed(await update(lab, 'd', firmwarePackage('3.0.0'), { version: '2.0.0' }), /says that it has updated, but reports version "3.0.0"/);
 });
 
 labTest('an update that does not come in time ends, and the device forgets the package', {}, async (lab) => {
 	await lab.device('d', { 'firmware-fail': '11:1' });
-	const job = await update(lab, 'd', firmware('2.0.0'), { version: '2.0.0', deferUpdateSeconds: 3600, timeoutSeconds: 2 });
+	const job = await update(lab, 'd', firmwarePackage('2.0.0'), { version: '2.0.0', deferUpdateSeconds: 3600, timeoutSeconds: 2 });
 	assertFailed(job, /did not report the version in time; it was downloaded, the update was deferred/);
 	assert.equal(await read(lab, 'd', '/5/0/3'), 0);
 });
 
 labTest('cancels what a device holds', {}, async (lab) => {
 	await lab.device('d', { 'firmware-fail': '11:1' });
-	assertFailed(await update(lab, 'd', firmware('2.0.0'), { version: '2.0.0' }), /deferred/);
+	assertFailed(await update(lab, 'd', firmwarePackage('2.0.0'), { version: '2.0.0' }), /deferred/);
 	assert.equal(await read(lab, 'd', '/5/0/3'), 2);
 	const job = await lab.run('d', 'firmware.cancel');
 	assertSucceeded(job);
@@ -148,7 +139,7 @@ labTest('a device in queue mode', {}, async (lab) => {
 	await lab.device('d', { 'queue-mode': true, 'awake-ms': 300, 'wake-every-ms': 500 });
 	for (const delivery of ['push', 'pull']) {
 		const version = `2.0.0-${delivery}`;
-		assertSucceeded(await update(lab, 'd', firmware(version, 200000), { version, delivery }));
+		assertSucceeded(await update(lab, 'd', firmwarePackage(version, 200000), { version, delivery }));
 	}
 });
 
@@ -171,7 +162,7 @@ async function strike(lab, round, roll, usual_ms) {
 	const delivery = roll() < 0.5 ? 'push' : 'pull', victim = roll() < 0.5 ? 'server' : 'device', moment_ms = roll() * usual_ms;
 	const what = `seed ${seed} round ${round}: ${delivery}, ${victim} after ${moment_ms.toFixed(1)} of ${usual_ms.toFixed(1)} ms`;
 	const device = await lab.device(endpoint);
-	const id = await upload(lab, firmware(version, large));
+	const id = await upload(lab, firmwarePackage(version, large));
 	const job = await lab.rest.post(`/devices/${endpoint}/operations`,
 		{ operation: 'firmware.update', params: { package: id, version, delivery } });
 	await new Promise((resolve) => setTimeout(resolve, moment_ms)); // the moment itself, not a wait for something
@@ -191,7 +182,7 @@ test(`${kills} random moments, seed ${seed}`, async () => {
 	await Promise.all([0, 1].map(() => inLab(killed, async (lab) => {
 		const device = await lab.device('usual');
 		const began = performance.now();
-		assertSucceeded(await update(lab, 'usual', firmware('2.0.0', large), { version: '2.0.0', delivery: 'pull' }));
+		assertSucceeded(await update(lab, 'usual', firmwarePackage('2.0.0', large), { version: '2.0.0', delivery: 'pull' }));
 		const usual_ms = performance.now() - began;
 		await device.kill();
 		await lab.rest.delete('/devices/usual');

@@ -7,7 +7,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Process } from './process.mjs';
 import { Rest, StreamEnded } from './rest.mjs';
 
@@ -25,6 +25,14 @@ export function program(variable) {
 	if (!file)
 		throw new Error(`${variable} is not set: run this by "meson test --suite e2e"`);
 	return file;
+}
+
+// Firmware as cardea-device wants it, see tests/device/firmware_package.h: a version, a digest, and anything.
+export function firmwarePackage(version, size = 3000, isCorrupt = false) {
+	const body = randomBytes(size);
+	const digest = createHash('sha256').update(body).digest('hex');
+	body[size - 1] ^= Number(isCorrupt);
+	return Buffer.concat([Buffer.from(`VERSION ${version}\nSHA256 ${digest}\n`), body]);
 }
 
 // A test with a lab of its own. When it fails the logs of all its processes are printed; when it passes, all of them must

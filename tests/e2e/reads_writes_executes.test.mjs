@@ -1,7 +1,7 @@
 // The operations of LwM2M through /devices/{ep}/lwm2m/{path}, against the reference device.
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
-import { labTest } from './lab.mjs';
+import { createHash } from 'node:crypto';
+import { firmwarePackage, labTest } from './lab.mjs';
 
 const lwm2m = (path) => `/devices/d/lwm2m/${path}`;
 
@@ -160,17 +160,10 @@ labTest('an instance that was created is seen after the update that follows', {}
 	events.close();
 });
 
-// What the device takes as firmware, see tests/device/firmware_package.h: with its digest, so that each byte counts.
-function firmwareOf(size) {
-	const body = randomBytes(size);
-	const digest = createHash('sha256').update(body).digest('hex');
-	return Buffer.concat([Buffer.from(`VERSION 9\nSHA256 ${digest}\n`), body]);
-}
-
 labTest('carries values of many blocks both ways', {}, async (lab) => {
 	await lab.device('d');
 	// Block1: an opaque of 40 kB.
-	const firmware = firmwareOf(40000);
+	const firmware = firmwarePackage('9', 40000);
 	await lab.rest.put(lwm2m('5/0/0'), { value: firmware.toString('base64') });
 	assert.equal(await value(lab, '5/0/3'), 2, 'downloaded');
 	// Block2: many long strings.
@@ -187,7 +180,7 @@ labTest('carries values of many blocks both ways', {}, async (lab) => {
 for (const size of [16, 64, 1024]) {
 	labTest(`carries them in blocks of ${size} bytes`, { server: { 'block-size': size } }, async (lab) => {
 		await lab.secureDevice('d');
-		await lab.rest.put(lwm2m('5/0/0'), { value: firmwareOf(3000).toString('base64') });
+		await lab.rest.put(lwm2m('5/0/0'), { value: firmwarePackage('9').toString('base64') });
 		assert.equal(await value(lab, '5/0/3'), 2, 'downloaded');
 	});
 }
