@@ -6,11 +6,11 @@
 #include "log.h"
 #include "settings.h"
 
-enum err change_prepare(const struct device_description *description, const struct device *before,
-			struct change *ret_change)
+enum err change_prepare(struct registry *registry, const struct device_description *description,
+			const struct device *before, struct change *ret_change)
 {
 	struct change change = { .device = *before };
-	enum err err = device_pack(description, &change.device, &change.texts);
+	enum err err = device_pack(&registry->kinds, description, &change.device, &change.texts);
 
 	if (err == ERR_NONE)
 		*ret_change = change;
@@ -43,7 +43,7 @@ void change_apply(struct device_entry *entry, const struct change *take_change)
 	bool is_awake = entry->device.is_awake;
 	uint32_t awake_ms = entry->device.awake_ms;
 
-	free(entry->texts);
+	device_texts_free(entry->texts);
 	entry->texts = take_change->texts;
 	entry->device = take_change->device;
 	entry->device.is_awake = is_awake;
@@ -59,7 +59,7 @@ enum err change_create(struct registry *registry, const struct change *take_chan
 	enum err err;
 
 	if (entry == NULL) {
-		free(take_change->texts);
+		device_texts_free(take_change->texts);
 		return ERR_NOMEM;
 	}
 	entry->registry = registry;

@@ -9,12 +9,12 @@
 struct change {
 	struct device device;
 	char location[LOCATION_SIZE];
-	void *texts; /* what `device` points to; freed by whoever does not apply the change */
+	struct device_texts *texts; /* what `device` points to; freed by whoever does not apply the change */
 };
 
 /* Takes over the description; the rest stays as `before` has it. ERR_NOMEM. */
-MUST_CHECK enum err change_prepare(const struct device_description *description, const struct device *before,
-				   struct change *ret_change);
+MUST_CHECK enum err change_prepare(struct registry *registry, const struct device_description *description,
+				   const struct device *before, struct change *ret_change);
 
 /* Gives the row to the store. `act` is called when it is durable and the acknowledgement armed.
  * ERR_UNAVAILABLE, ERR_NOMEM: nothing has happened. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device_kind.h"
 #include "format_choice.h"
 
 /* 0 for what is not given or not like "1.2", since an unknown version is no error. */
@@ -50,43 +51,38 @@ enum err device_describe(struct arena *arena, const struct register_request *req
 	return ERR_NONE;
 }
 
-enum err device_pack(const struct device_description *description, struct device *device, void **ret_texts)
+enum err device_pack(struct index *kinds, const struct device_description *description, struct device *device,
+		     struct device_texts **ret_texts)
 {
-	const struct {
-		struct bytes from;
-		const char **to;
-	} texts[] = {
-		{ description->endpoint, &device->endpoint }, { description->identity, &device->identity },
-		{ description->version, &device->version },   { description->binding, &device->binding },
-		{ description->root, &device->root },         { description->links, &device->links },
-	};
-	const size_t text_count = sizeof(texts) / sizeof(texts[0]);
-	const size_t object_bytes = description->object_count * sizeof(struct device_object);
-	size_t size = object_bytes;
-	char *packed, *at;
+	const struct bytes endpoint = description->endpoint, identity = description->identity;
+	struct device_texts *texts = calloc(1, sizeof(*texts) + endpoint.len + 1 + identity.len + 1);
+	enum err err = texts != NULL ? ERR_NONE : ERR_NOMEM;
 
-	for (size_t i = 0; i < text_count; i++)
-		size += texts[i].from.len + 1;
-	packed = malloc(size);
-	if (packed == NULL)
-		return ERR_NOMEM;
-	at = packed + object_bytes;
-	for (size_t i = 0; i < text_count; i++) {
-		if (texts[i].from.len > 0)
-			memcpy(at, texts[i].from.at, texts[i].from.len);
-		at[texts[i].from.len] = 0;
-		*texts[i].to = at;
-		at += texts[i].from.len + 1;
+	if (err == ERR_NONE)
+		err = device_kind_take(kinds, description, device, &texts->kind);
+	if (err != ERR_NONE) {
+		free(texts);
+		return err;
 	}
-	if (object_bytes > 0)
-		memcpy(packed, description->objects, object_bytes);
-	device->objects = (const struct device_object *)packed;
-	device->object_count = description->object_count;
+	if (endpoint.len > 0)
+		memcpy(texts->names, endpoint.at, endpoint.len);
+	if (identity.len > 0)
+		memcpy(&texts->names[endpoint.len + 1], identity.at, identity.len);
+	device->endpoint = texts->names;
+	device->identity = &texts->names[endpoint.len + 1];
 	device->is_queue_mode = description->is_queue_mode;
 	device->announced_formats = description->announced_formats;
 	device->preferred_format = description->preferred_format;
-	*ret_texts = packed;
+	*ret_texts = texts;
 	return ERR_NONE;
+}
+
+void device_texts_free(struct device_texts *texts)
+{
+	if (texts == NULL)
+		return;
+	device_kind_give(texts->kind);
+	free(texts);
 }
 
 bool device_entry_is_from(const struct device_entry *entry, const struct coap_address *from,

@@ -6,12 +6,14 @@
 #define HASH_NONFATAL_OOM 1 /* what could not be added has no table afterwards */
 #include <uthash.h>
 
+#include "index.h"
 #include "register_request.h"
 #include "registry.h"
 #include "store.h"
 #include "tolerance.h"
 #include "wheel.h"
 
+struct device_kind;
 struct observation;
 struct operation;
 
@@ -26,10 +28,16 @@ struct address_key {
 	uint8_t socket, family;
 };
 
+/* What a device has for itself, and what it shares. */
+struct device_texts {
+	struct device_kind *kind;
+	char names[]; /* endpoint, identity */
+};
+
 struct device_entry {
 	struct device device; /* first: the tree of names compares it */
 	char location[LOCATION_SIZE];
-	void *texts; /* the one allocation that holds strings and objects of `device` */
+	struct device_texts *texts; /* what `device` points to */
 	struct registry *registry;
 	struct timer timer; /* when it falls asleep or expires, or earlier, and is then set again */
 	int64_t expiry_due_ms, sleep_due_ms, retry_due_ms; /* on the loop's clock; TIME_NEVER */
@@ -61,10 +69,11 @@ MUST_CHECK enum err device_describe(struct arena *arena, const struct register_r
 				    struct bytes endpoint, struct bytes identity, struct bytes links,
 				    struct device_description *ret_description);
 
-/* The description as one allocation, which *ret_texts is and which the caller frees. `device` then points
- * into it; its other members stay. ERR_NOMEM. */
-MUST_CHECK enum err device_pack(const struct device_description *description, struct device *device,
-				void **ret_texts);
+/* A copy of the description, which is the caller's to free. `device` then points into it; its other members stay.
+ * ERR_NOMEM. */
+MUST_CHECK enum err device_pack(struct index *kinds, const struct device_description *description,
+				struct device *device, struct device_texts **ret_texts);
+void device_texts_free(struct device_texts *texts); /* accepts NULL */
 
 /* Whether a message of this address and identity is the device's. */
 bool device_entry_is_from(const struct device_entry *entry, const struct coap_address *from, const char *identity);

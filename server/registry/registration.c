@@ -235,7 +235,7 @@ void registration_register(struct registry *registry, const struct coap_request 
 	if (err == ERR_NONE && entry == NULL && registry->count >= registry->parts.max_devices)
 		err = fault_set(&fault, ERR_UNAVAILABLE, "as many devices are registered as may be");
 	if (err == ERR_NONE)
-		err = change_prepare(&description, &nobody, &change);
+		err = change_prepare(registry, &description, &nobody, &change);
 	if (err == ERR_NONE)
 		err = choose_location(change.location);
 	if (err == ERR_NONE) {
@@ -245,7 +245,7 @@ void registration_register(struct registry *registry, const struct coap_request 
 		err = change_store(registry, request->reply, &change, registered, &acknowledgement);
 	}
 	if (err != ERR_NONE) {
-		free(change.texts);
+		device_texts_free(change.texts);
 		refuse(registry, request, err, &fault);
 		return;
 	}
@@ -401,7 +401,7 @@ static enum err update_change(struct registry *registry, struct device_entry *en
 {
 	struct acknowledgement *acknowledgement;
 	struct change change;
-	enum err err = change_prepare(wanted, &entry->device, &change);
+	enum err err = change_prepare(registry, wanted, &entry->device, &change);
 
 	if (err != ERR_NONE)
 		return err;
@@ -410,7 +410,7 @@ static enum err update_change(struct registry *registry, struct device_entry *en
 	set_times(&change.device, loop_wall_ms(registry->parts.loop));
 	err = change_store(registry, request->reply, &change, updated, &acknowledgement);
 	if (err != ERR_NONE) {
-		free(change.texts);
+		device_texts_free(change.texts);
 		return err;
 	}
 	change_apply(entry, &change);

@@ -195,7 +195,7 @@ void device_entry_free(struct device_entry *entry)
 {
 	if (entry == NULL)
 		return;
-	free(entry->texts);
+	device_texts_free(entry->texts);
 	free(entry);
 }
 
@@ -405,6 +405,8 @@ enum err registry_create(const struct registry_parts *parts, struct registry **r
 	if (err == ERR_NONE)
 		err = index_begin(&registry->by_address);
 	if (err == ERR_NONE)
+		err = index_begin(&registry->kinds);
+	if (err == ERR_NONE)
 		err = settings_load(registry);
 	if (err == ERR_NONE)
 		err = restore_all(registry);
@@ -437,6 +439,7 @@ void registry_free(struct registry *registry)
 	settings_free(registry);
 	index_end(&registry->by_location);
 	index_end(&registry->by_address);
+	index_end(&registry->kinds);
 	file_forget_all(registry);
 	arena_free(registry->scratch);
 	arena_free(registry->brief);

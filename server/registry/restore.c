@@ -25,7 +25,7 @@ static enum err load_description(struct arena *arena, const struct registration_
 			       links, ret_description);
 }
 
-static enum err load_change(struct arena *arena, const struct registration_row *row,
+static enum err load_change(struct registry *registry, const struct registration_row *row,
 			    struct change *ret_change, struct fault *fault)
 {
 	struct device before = {
@@ -46,9 +46,9 @@ static enum err load_change(struct arena *arena, const struct registration_row *
 	before.address.socket = row->socket;
 	before.address.is_secure = row->is_secure;
 	before.address.is_stream = row->is_stream;
-	err = load_description(arena, row, &description, fault);
+	err = load_description(registry->scratch, row, &description, fault);
 	if (err == ERR_NONE)
-		err = change_prepare(&description, &before, ret_change);
+		err = change_prepare(registry, &description, &before, ret_change);
 	if (err == ERR_NONE)
 		memcpy(ret_change->location, row->location, strlen(row->location) + 1);
 	return err;
@@ -75,7 +75,7 @@ static bool restore_registration(void *self, const struct registration_row *row)
 	enum err err;
 
 	arena_reset(registry->scratch);
-	err = load_change(registry->scratch, row, &change, &fault);
+	err = load_change(registry, row, &change, &fault);
 	if (err == ERR_NONE)
 		err = change_create(registry, &change, &entry);
 	if (err != ERR_NONE) {

@@ -17,6 +17,7 @@ struct registry {
 	struct endpoint *endpoint; /* NULL until registry_attach */
 	void *by_name;             /* tree of tsearch(3), of struct device */
 	struct index by_location, by_address;
+	struct index kinds; /* what devices have in common: device_kind.c */
 	size_t count;
 	struct observation *by_token;
 	struct device_settings *settings;         /* by endpoint, also of devices that are not here */

@@ -88,6 +88,44 @@ static void address_belongs_to_who_registered_last(void **state)
 	device_close(&device);
 }
 
+static void devices_of_one_kind_share_what_they_registered(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	const struct device *a, *b, *other;
+
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
+	device_register(lab, &device, "ep=b&lt=60&lwm2m=1.1");
+	device_register(lab, &device, "ep=other&lt=60&lwm2m=1.0");
+	a = registry_find(lab->registry, "a");
+	b = registry_find(lab->registry, "b");
+	other = registry_find(lab->registry, "other");
+	assert_ptr_equal(a->links, b->links);
+	assert_ptr_equal(a->objects, b->objects);
+	assert_ptr_not_equal(a->links, other->links);
+	assert_string_equal(other->version, "1.0");
+	device_close(&device);
+}
+
+static void what_is_shared_outlives_the_first_device(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	const struct device *b;
+
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
+	device_register(lab, &device, "ep=b&lt=60&lwm2m=1.1");
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.0");
+	assert_string_equal(registry_find(lab->registry, "b")->version, "1.1");
+	assert_string_equal(registry_find(lab->registry, "a")->version, "1.0");
+	assert_int_equal(registry_remove(lab->registry, "a"), ERR_NONE);
+	device_register(lab, &device, "ep=c&lt=60&lwm2m=1.1");
+	b = registry_find(lab->registry, "b");
+	assert_ptr_equal(b->links, registry_find(lab->registry, "c")->links);
+	assert_true(device_has(b, 3, 0));
+	device_close(&device);
+}
+
 /* At rest: strings, indexes and timer of a device that registers 12 objects, without the endpoint's peer. */
 static void device_takes_less_than_one_kibibyte(void **state)
 {
@@ -140,6 +178,8 @@ int main(void)
 		lab_test(removed_device_has_to_register_again),
 		lab_test(pointer_to_a_removed_device_is_good_until_the_next_turn),
 		lab_test(address_belongs_to_who_registered_last),
+		lab_test(devices_of_one_kind_share_what_they_registered),
+		lab_test(what_is_shared_outlives_the_first_device),
 		lab_test(device_takes_less_than_one_kibibyte),
 	};
 
