@@ -14,7 +14,7 @@ static const char *const settings[] = {
 			      "PRAGMA synchronous = FULL;"
 			      "PRAGMA wal_autocheckpoint = 4096;"
 			      "PRAGMA journal_size_limit = 67108864;"
-			      "PRAGMA cache_size = -32768;"
+			      "PRAGMA cache_size = -4096;"
 			      "PRAGMA secure_delete = FAST;"
 			      "PRAGMA trusted_schema = OFF;",
 	[CONNECTION_READER] = "PRAGMA query_only = ON;"

@@ -23,7 +23,7 @@ static const char bare_schema[] =
 	"PRAGMA journal_mode = WAL;"
 	"PRAGMA synchronous = FULL;"
 	"PRAGMA wal_autocheckpoint = 4096;"
-	"PRAGMA cache_size = -32768;"
+	"PRAGMA cache_size = -4096;"
 	"PRAGMA secure_delete = FAST;"
 	"CREATE TABLE registrations (id INTEGER PRIMARY KEY, endpoint TEXT UNIQUE, location TEXT,"
 	" lifetime_s INT, version TEXT, binding TEXT, address TEXT, links TEXT,"
