@@ -110,7 +110,7 @@ struct address_key address_key_of(const struct coap_address *address)
 
 bool is_from_new_port(const struct device_entry *entry, const struct coap_address *from, const char *identity)
 {
-	struct address_key known = entry->address_key, new = address_key_of(from);
+	struct address_key known = address_key_of(&entry->device.address), new = address_key_of(from);
 	bool is_other_port = known.port != new.port;
 
 	known.port = new.port;

@@ -36,19 +36,18 @@ struct device_texts {
 
 struct device_entry {
 	struct device device; /* first: the tree of names compares it */
-	char location[LOCATION_SIZE];
 	struct device_texts *texts; /* what `device` points to */
 	struct registry *registry;
 	struct timer timer; /* when it falls asleep or expires, or earlier, and is then set again */
 	int64_t expiry_due_ms, sleep_due_ms, retry_due_ms; /* on the loop's clock; TIME_NEVER */
-	struct address_key address_key;
 	uint64_t location_hash, address_hash; /* under which it is in the indexes; 0: it is in none */
 	struct observation *observations;
 	struct operation *operations; /* in order */
 	struct operation *under_way;  /* one of them, or NULL */
 	struct device_entry *next_removed;
+	uint16_t *tolerated; /* TOLERANCE_COUNT: how often each rule was applied; NULL: none */
 	uint16_t operation_count, observation_count;
-	uint16_t tolerated[TOLERANCE_COUNT]; /* how often each rule was applied, since the server started */
+	char location[LOCATION_SIZE];
 	bool is_acknowledged; /* its Register was answered, so it may be spoken to */
 	bool needs_row; /* the store did not take the last change */
 	bool is_removed;

@@ -138,11 +138,11 @@ enum err file_uri(const struct registry *registry, const char *name, const char 
 static bool is_its_device(const struct device_entry *entry, const struct coap_request *request)
 {
 	const struct address_key from = address_key_of(request->from);
-	const struct address_key *known = &entry->address_key;
+	const struct address_key known = address_key_of(&entry->device.address);
 
 	if (entry->device.identity[0] != 0)
 		return strcmp(entry->device.identity, request->identity) == 0;
-	return memcmp(from.ip, known->ip, sizeof(from.ip)) == 0 && from.scope == known->scope;
+	return memcmp(from.ip, known.ip, sizeof(from.ip)) == 0 && from.scope == known.scope;
 }
 
 static void reply_later(struct registry *registry, uint64_t reply)

@@ -68,8 +68,9 @@ static bool is_at_location(const void *item, const void *key)
 
 static bool is_at_address(const void *item, const void *key)
 {
-	return memcmp(&((const struct device_entry *)item)->address_key, key, sizeof(struct address_key)) ==
-	       0;
+	const struct address_key its = address_key_of(&((const struct device_entry *)item)->device.address);
+
+	return memcmp(&its, key, sizeof(its)) == 0;
 }
 
 /* 0 stands for being in no index. */
@@ -157,15 +158,14 @@ enum err registry_index_location(struct registry *registry, struct device_entry 
 
 enum err registry_index_address(struct registry *registry, struct device_entry *entry)
 {
+	const struct address_key key = address_key_of(&entry->device.address);
 	struct device_entry *before;
 
 	take_out(&registry->by_address, &entry->address_hash, entry);
-	entry->address_key = address_key_of(&entry->device.address);
-	before = entry_at_address(registry, &entry->address_key);
+	before = entry_at_address(registry, &key);
 	if (before != NULL)
 		take_out(&registry->by_address, &before->address_hash, before);
-	return put_in(&registry->by_address, &entry->address_key, sizeof(entry->address_key),
-		      &entry->address_hash, entry);
+	return put_in(&registry->by_address, &key, sizeof(key), &entry->address_hash, entry);
 }
 
 static void unindex(struct registry *registry, struct device_entry *entry)
@@ -196,6 +196,7 @@ void device_entry_free(struct device_entry *entry)
 	if (entry == NULL)
 		return;
 	device_texts_free(entry->texts);
+	free(entry->tolerated);
 	free(entry);
 }
 

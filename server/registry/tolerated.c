@@ -1,5 +1,7 @@
 #include "tolerated.h"
 
+#include <stdlib.h>
+
 #include "json_text.h"
 #include "log.h"
 
@@ -25,12 +27,15 @@ static void tell(struct registry *registry, const struct device_entry *entry, en
 
 void tolerated(struct registry *registry, struct device_entry *entry, uint32_t rules)
 {
+	/* Most devices need none. Without memory it is told once more next time. */
+	if (rules != 0 && entry->tolerated == NULL)
+		entry->tolerated = calloc(TOLERANCE_COUNT, sizeof(*entry->tolerated));
 	for (enum tolerance rule = 0; rules != 0; rule++, rules >>= 1) {
 		if ((rules & 1) == 0)
 			continue;
-		if (entry->tolerated[rule] == 0)
+		if (entry->tolerated == NULL || entry->tolerated[rule] == 0)
 			tell(registry, entry, rule);
-		if (entry->tolerated[rule] < UINT16_MAX)
+		if (entry->tolerated != NULL && entry->tolerated[rule] < UINT16_MAX)
 			entry->tolerated[rule]++;
 	}
 }
@@ -39,5 +44,5 @@ uint32_t registry_tolerated(const struct registry *registry, const char *endpoin
 {
 	const struct device_entry *entry = registry_entry(registry, endpoint);
 
-	return entry == NULL ? 0 : entry->tolerated[rule];
+	return entry == NULL || entry->tolerated == NULL ? 0 : entry->tolerated[rule];
 }
