@@ -1,5 +1,5 @@
-// coap-client of libcoap, over DTLS with a pre-shared key and without: each message is a process, a port and a handshake
-// of its own.
+// coap-client of libcoap, over UDP and TCP, with a pre-shared key and without security: each message is a process, a port and a
+// handshake of its own.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { labTest } from '../e2e/lab.mjs';
@@ -43,8 +43,8 @@ async function send(lab, method, uri, { identity, secret = key, payload, format 
 	};
 }
 
-function register(lab, base, endpoint, options = {}) {
-	return send(lab, 'post', `${base}/rd?ep=${endpoint}&lt=600&lwm2m=1.1&b=U`, { payload: links, format: '40', ...options });
+function register(lab, base, endpoint, options = {}, binding = 'U') {
+	return send(lab, 'post', `${base}/rd?ep=${endpoint}&lt=600&lwm2m=1.1&b=${binding}`, { payload: links, format: '40', ...options });
 }
 
 labTest('coap-client registers, updates and de-registers', {}, async (lab) => {
@@ -80,6 +80,28 @@ labTest('coap-client registers over DTLS, with another handshake for each messag
 	assert.equal((await send(lab, 'delete', `${coap}/${registered.location}`)).code, '4.00');
 	assert.equal((await lab.rest.get('/devices/d')).lifetime, 900);
 	assert.equal((await send(lab, 'delete', `${coaps}/${registered.location}`, { identity })).code, '2.02');
+});
+
+const connections = { server: { 'tcp-listen': '127.0.0.1:0', 'tls-listen': '127.0.0.1:0' } };
+
+labTest('coap-client registers over TCP, and over TLS', connections, async (lab) => {
+	const address = (scheme) => lab.server.addresses.find((one) => one.startsWith(`${scheme}://`));
+	await lab.rest.put('/credentials/d', { kind: 'psk', identity: 'id-of-d', keyHex: Buffer.from(key).toString('hex') });
+	for (const [endpoint, scheme, options] of [['plain', 'coap+tcp', {}], ['d', 'coaps+tcp', { identity: 'id-of-d' }]]) {
+		const base = address(scheme);
+		const registered = await register(lab, base, endpoint, options, 'T');
+		assert.equal(registered.code, '2.01', registered.said);
+		assert.match(registered.said, /c:CSM .*Max-Message-Size/);
+		const device = await lab.rest.get(`/devices/${endpoint}`);
+		assert.deepEqual([device.binding, device.address.split(':')[0]], ['T', scheme]);
+		// Its connection has ended with it: it cannot be asked, but it is still registered.
+		await lab.rest.refuse('GET', `/devices/${endpoint}/lwm2m/3/0/0`, {}, { status: 503, code: 'unavailable', detail: /./ });
+		assert.equal((await send(lab, 'post', `${base}/${registered.location}?lt=900`, options)).code, '2.04');
+		assert.equal((await lab.rest.get(`/devices/${endpoint}`)).lifetime, 900);
+		assert.equal((await send(lab, 'delete', `${base}/${registered.location}`, options)).code, '2.02');
+	}
+	assert.equal((await register(lab, address('coap+tcp'), 'd', {}, 'T')).code, '4.03'); // it has a credential
+	assert.equal((await register(lab, address('coaps+tcp'), 'd', { identity: 'id-of-d', secret: 'some-other-key!!' }, 'T')).code, undefined);
 });
 
 labTest('coap-client is told what it did wrong', {}, async (lab) => {
