@@ -351,11 +351,15 @@ static enum err read_pem(struct http_request *request, const char *text,
 			 char ret_identity[static CREDENTIAL_NAME_SIZE], struct fault *fault)
 {
 	uint8_t print[SHA256_SIZE];
+	struct bytes certificate;
 	struct fault inner = { .kind = ERR_NONE };
-	enum err err = certificate_print_pem(bytes_of_text(text), print, &inner);
+	enum err err = certificate_from_pem(request->arena, bytes_of_text(text), &certificate, &inner);
 
 	if (err != ERR_NONE)
 		return fault_set(fault, err, "certificatePem: %s", inner.text);
+	err = sha256(certificate, print);
+	if (err != ERR_NONE)
+		return err;
 	(void)x509_identity_of_print(print, ret_identity);
 	return ERR_NONE;
 }

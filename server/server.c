@@ -268,6 +268,7 @@ static enum err begin_bootstrap(struct server *server, struct fault *fault)
 		.events = server->events,
 		.credentials = server->credentials,
 		.bootstrap_credentials = server->bootstrap_credentials,
+		.certificates = server->certificates,
 		.deadline_ms = BOOTSTRAP_DEADLINE_MS,
 		.max_at_once = BOOTSTRAP_MAX_AT_ONCE,
 	};

@@ -375,22 +375,64 @@ int certificate_check(X509_STORE_CTX *store, struct certificate *ret_certificate
 
 /* ---- for those who have one at hand ---- */
 
-enum err certificate_print_pem(struct bytes pem, uint8_t ret_print[SHA256_SIZE], struct fault *fault)
+enum err certificate_from_pem(struct arena *arena, struct bytes pem, struct bytes *ret_der,
+			      struct fault *fault)
 {
 	BIO *text = BIO_new_mem_buf(pem.at, (int)pem.len);
 	X509 *x509 = text != NULL ? PEM_read_bio_X509(text, NULL, no_passphrase, NULL) : NULL;
 	X509 *second = x509 != NULL ? PEM_read_bio_X509(text, NULL, no_passphrase, NULL) : NULL;
+	unsigned char *der = NULL;
 	enum err err = ERR_NONE;
+	int len;
 
 	if (x509 == NULL)
 		err = fault_set(fault, ERR_MALFORMED, "no certificate in PEM");
 	else if (second != NULL)
 		err = fault_set(fault, ERR_MALFORMED, "more than one certificate: the device's alone");
-	else if (X509_digest(x509, EVP_sha256(), ret_print, NULL) != 1)
-		err = ERR_INTERNAL;
+	else if ((len = i2d_X509(x509, &der)) <= 0)
+		err = ERR_NOMEM;
+	else
+		err = bytes_copy(arena, bytes_of(der, (size_t)len), ret_der);
+	OPENSSL_free(der);
 	X509_free(second);
 	X509_free(x509);
 	BIO_free(text);
+	ERR_clear_error();
+	return err;
+}
+
+static enum err copy_key(struct arena *arena, EVP_PKEY *key, struct bytes *ret_der)
+{
+	PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+	unsigned char *der = NULL;
+	const int len = info != NULL ? i2d_PKCS8_PRIV_KEY_INFO(info, &der) : 0;
+	enum err err = len > 0 ? bytes_copy(arena, bytes_of(der, (size_t)len), ret_der) : ERR_NOMEM;
+
+	OPENSSL_clear_free(der, len > 0 ? (size_t)len : 0);
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return err;
+}
+
+enum err certificate_key_from_pem(struct arena *arena, struct bytes pem, struct bytes certificate,
+				  struct bytes *ret_der, struct fault *fault)
+{
+	const unsigned char *at = certificate.at;
+	X509 *x509 = d2i_X509(NULL, &at, (long)certificate.len);
+	BIO *text = BIO_new_mem_buf(pem.at, (int)pem.len);
+	EVP_PKEY *key = text != NULL ? PEM_read_bio_PrivateKey(text, NULL, no_passphrase, NULL) : NULL;
+	enum err err;
+
+	if (key == NULL)
+		err = fault_set(fault, ERR_MALFORMED, "no private key in PEM without a passphrase");
+	else if (!is_strong_key(key))
+		err = fault_set(fault, ERR_UNSUPPORTED, "must be an elliptic curve key, as on P-256");
+	else if (x509 == NULL || X509_check_private_key(x509, key) != 1)
+		err = fault_set(fault, ERR_MALFORMED, "is not the key of the certificate");
+	else
+		err = copy_key(arena, key, ret_der);
+	EVP_PKEY_free(key);
+	BIO_free(text);
+	X509_free(x509);
 	ERR_clear_error();
 	return err;
 }

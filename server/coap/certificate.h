@@ -52,8 +52,12 @@ struct certificate {
  * OpenSSL, which becomes an alert. *ret_certificate is filled in also then, as far as it could be read. */
 int certificate_check(struct x509_store_ctx_st *store, struct certificate *ret_certificate);
 
-/* The print of the one certificate in PEM. ERR_MALFORMED: none, or more than one. */
-MUST_CHECK enum err certificate_print_pem(struct bytes pem, uint8_t ret_print[SHA256_SIZE], struct fault *fault);
+/* The one certificate in PEM, as DER. ERR_MALFORMED: none, or more than one. */
+MUST_CHECK enum err certificate_from_pem(struct arena *arena, struct bytes pem, struct bytes *ret_der, struct fault *fault);
+/* The private key of this certificate (DER) in PEM, as DER of PKCS#8. ERR_MALFORMED: none, or another's; ERR_UNSUPPORTED: one
+ * that no suite of ours takes. */
+MUST_CHECK enum err certificate_key_from_pem(struct arena *arena, struct bytes pem, struct bytes certificate,
+                                             struct bytes *ret_der, struct fault *fault);
 
 /* Why a device may not come with a raw public key (RFC 7250). */
 const char *certificate_no_raw_keys(void);

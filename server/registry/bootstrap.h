@@ -32,6 +32,7 @@ struct bootstrap_parts {                        /* all borrowed */
 	struct events *events;
 	struct credentials *credentials;        /* of the LwM2M server: keys that are generated go there */
 	struct credentials *bootstrap_credentials;
+	const struct certificates *certificates;        /* ours, which devices are told to expect; NULL: none */
 	uint32_t deadline_ms;                   /* BOOTSTRAP_DEADLINE_MS */
 	size_t max_at_once;                     /* BOOTSTRAP_MAX_AT_ONCE; more: 5.03 with Max-Age */
 };

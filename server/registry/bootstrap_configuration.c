@@ -6,7 +6,6 @@
 #include "access_control.h"
 #include "path.h"
 
-
 struct checking {
 	const struct model *model;
 	const struct bootstrap_configuration *configuration;
@@ -51,6 +50,18 @@ static const struct {
 	{ "coaps+tcp://", true },
 };
 
+static const char *mode_name(enum security_mode mode)
+{
+	switch (mode) {
+	case SECURITY_PSK:
+		return "psk";
+	case SECURITY_X509:
+		return "x509";
+	default:
+		return "nosec";
+	}
+}
+
 enum err bootstrap_check_uri(const char *uri, enum security_mode mode, const char *name, struct fault *fault)
 {
 	bool wants_security = mode != SECURITY_NOSEC;
@@ -64,7 +75,7 @@ enum err bootstrap_check_uri(const char *uri, enum security_mode mode, const cha
 			return fault_set(fault, ERR_MALFORMED, "%s: has no host", name);
 		if (schemes[i].is_secure != wants_security)
 			return fault_set(fault, ERR_MALFORMED, "%s: %s does not go with security.mode %s",
-					 name, schemes[i].prefix, wants_security ? "psk" : "nosec");
+					 name, schemes[i].prefix, mode_name(mode));
 		return ERR_NONE;
 	}
 	return fault_set(fault, ERR_MALFORMED,
@@ -106,6 +117,12 @@ static enum err check_for_all(const struct checking *checking, size_t i)
 {
 	const struct bootstrap_server *server = &checking->configuration->servers[i];
 
+	if (checking->is_for_all && server->mode == SECURITY_X509)
+		return fault_set(
+			checking->fault, ERR_MALFORMED,
+			"servers[%zu].security.certificatePem: is of one device, this configuration is"
+			" for many",
+			i);
 	if (!checking->is_for_all || server->identity == NULL)
 		return ERR_NONE;
 	return fault_set(checking->fault, ERR_MALFORMED,

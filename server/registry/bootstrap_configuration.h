@@ -6,6 +6,8 @@
  *   "lifetime": 86400, "binding": "U", "storing": true,               what is shown here is the default
  *   "security": {"mode": "psk", "generate": true},                    a new key for each device and bootstrap
  *            or {"mode": "psk", "identity": "x", "keyHex": "..."},    the key is write-only
+ *            or {"mode": "x509", "certificatePem": "...", "privateKeyPem": "...",   the device's; the key is write-only
+ *                "serverCertificatePem": "..."}                       what it expects; without it our own
  *            or {"mode": "nosec"},
  *   "resources": {"2": 10}                                            further ones of object 1; in "security" of object 0
  *  }],
@@ -28,7 +30,7 @@
 #define BOOTSTRAP_MAX_ITEMS   64        /* of each other list */
 
 /* Of /0/x/2. */
-enum security_mode { SECURITY_PSK = 0, SECURITY_NOSEC = 3 };
+enum security_mode { SECURITY_PSK = 0, SECURITY_X509 = 2, SECURITY_NOSEC = 3 };
 
 struct bootstrap_server {
 	uint16_t short_server_id;
@@ -40,6 +42,8 @@ struct bootstrap_server {
 	bool is_generated;                      /* identity and key are made for each bootstrap */
 	const char *identity;
 	struct secret key;
+	struct bytes certificate, private_key;  /* DER, of the device */
+	struct bytes server_certificate;        /* empty: our own */
 	struct lwm2m_records security, server;  /* further resources of its two instances; their instance id is 0 here */
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bootstrap_json_hide.h"
+#include "certificate.h"
 #include "json_node.h"
 #include "json_resources.h"
 #include "path.h"
@@ -12,6 +13,7 @@
 #define MAX_BINDING_BYTES  14
 #define MAX_IDENTITY_BYTES 128
 #define MIN_KEY_BYTES      16
+#define MAX_PEM_BYTES      16384
 #define DEFAULT_LIFETIME_S 86400
 
 struct reading {
@@ -41,10 +43,12 @@ static enum err read_psk(const struct reading *reading, const struct json_node *
 {
 	const struct json_node generate = json_member(node, "generate"), key = json_member(node, "keyHex"),
 			       identity = json_member(node, "identity");
-	enum err err = ERR_NONE;
+	static const char *const only[] = { "mode", "identity", "keyHex", "generate", "resources", NULL };
+	enum err err;
 
 	server->mode = SECURITY_PSK;
-	if (generate.json != NULL)
+	err = json_object_of(node, only);
+	if (err == ERR_NONE && generate.json != NULL)
 		err = json_boolean_of(&generate, &server->is_generated);
 	if (err == ERR_NONE && server->is_generated == (key.json != NULL))
 		err = json_wrong(node, ERR_MALFORMED, "needs either generate or keyHex");
@@ -55,6 +59,58 @@ static enum err read_psk(const struct reading *reading, const struct json_node *
 		err = server->identity == NULL ? ERR_NOMEM : ERR_NONE;
 	}
 	return err == ERR_NONE && !server->is_generated ? read_key(reading, &key, &server->key) : err;
+}
+
+static enum err read_pem(const struct json_node *node, struct bytes *ret_pem)
+{
+	const char *text;
+	enum err err = json_text_of(node, MAX_PEM_BYTES, &text);
+
+	if (err == ERR_NONE)
+		*ret_pem = bytes_of_text(text);
+	return err;
+}
+
+static enum err read_certificate(const struct reading *reading, const struct json_node *node,
+				 struct bytes *ret_der)
+{
+	struct fault fault = { .kind = ERR_NONE };
+	struct bytes pem;
+	enum err err = read_pem(node, &pem);
+
+	if (err != ERR_NONE)
+		return err;
+	err = certificate_from_pem(reading->arena, pem, ret_der, &fault);
+	return err == ERR_NONE ? ERR_NONE : json_wrong(node, err, "%s", fault.text);
+}
+
+static enum err read_x509(const struct reading *reading, const struct json_node *node,
+			  struct bootstrap_server *server)
+{
+	static const char *const only[] = { "mode",          "certificatePem",
+					    "privateKeyPem", "serverCertificatePem",
+					    "resources",     NULL };
+	const struct json_node certificate = json_member(node, "certificatePem"),
+			       key = json_member(node, "privateKeyPem"),
+			       server_certificate = json_member(node, "serverCertificatePem");
+	struct fault fault = { .kind = ERR_NONE };
+	struct bytes pem;
+	enum err err = json_object_of(node, only);
+
+	server->mode = SECURITY_X509;
+	if (err == ERR_NONE)
+		err = read_certificate(reading, &certificate, &server->certificate);
+	if (err == ERR_NONE)
+		err = read_pem(&key, &pem);
+	if (err != ERR_NONE)
+		return err;
+	err = certificate_key_from_pem(reading->arena, pem, server->certificate, &server->private_key,
+				       &fault);
+	if (err != ERR_NONE)
+		return json_wrong(&key, err, "%s", fault.text);
+	return server_certificate.json == NULL
+		       ? ERR_NONE
+		       : read_certificate(reading, &server_certificate, &server->server_certificate);
 }
 
 static enum err read_nosec(const struct reading *reading, const struct json_node *node,
@@ -72,13 +128,18 @@ static const struct {
 			 struct bootstrap_server *server);
 } modes[] = {
 	{ "psk", read_psk },
+	{ "x509", read_x509 },
 	{ "nosec", read_nosec },
 };
 
 static enum err read_security(const struct reading *reading, const struct json_node *node,
 			      struct bootstrap_server *server)
 {
-	static const char *const members[] = { "mode", "identity", "keyHex", "generate", "resources", NULL };
+	static const char *const members[] = {
+		"mode",      "identity",       "keyHex",        "generate",
+		"resources", "certificatePem", "privateKeyPem", "serverCertificatePem",
+		NULL
+	};
 	const struct json_node mode = json_member(node, "mode"), resources = json_member(node, "resources");
 	const char *name;
 	enum err err = json_object_of(node, members);
@@ -93,7 +154,7 @@ static enum err read_security(const struct reading *reading, const struct json_n
 		if (strcmp(modes[i].name, name) == 0)
 			return modes[i].read(reading, node, server);
 	}
-	return json_wrong(&mode, ERR_UNSUPPORTED, "must be psk or nosec");
+	return json_wrong(&mode, ERR_UNSUPPORTED, "must be psk, x509 or nosec");
 }
 
 static enum err read_text_or(const struct json_node *node, size_t max_bytes, const char *fallback,

@@ -21,11 +21,15 @@ static void hide_resources(json_t *resources, struct lwm2m_path instance)
 
 static void hide_key(json_t *security)
 {
-	json_t *key = json_object_get(security, "keyHex");
+	static const char *const names[] = { "keyHex", "privateKeyPem" };
 
-	if (json_is_string(key))
-		wipe((char *)(uintptr_t)json_string_value(key), json_string_length(key));
-	json_object_del(security, "keyHex");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		json_t *key = json_object_get(security, names[i]);
+
+		if (json_is_string(key))
+			wipe((char *)(uintptr_t)json_string_value(key), json_string_length(key));
+		json_object_del(security, names[i]);
+	}
 	hide_resources(json_object_get(security, "resources"), LWM2M_INSTANCE(0, 0));
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "certificate.h"
 #include "credential_rows.h"
 #include "credentials.h"
 #include "log.h"
@@ -25,7 +26,7 @@ static bool are_secret(struct lwm2m_records records)
 static bool has_secrets(const struct bootstrap_configuration *configuration)
 {
 	for (size_t i = 0; i < configuration->server_count; i++) {
-		if (configuration->servers[i].mode == SECURITY_PSK ||
+		if (configuration->servers[i].mode != SECURITY_NOSEC ||
 		    are_secret(configuration->servers[i].security))
 			return true;
 	}
@@ -56,6 +57,26 @@ static enum err generate(struct bootstrap_session *session)
 	return session->generated.identity == NULL ? ERR_NOMEM : ERR_NONE;
 }
 
+/* Ours, where the configuration says of no other. */
+static enum err give_certificate(struct bootstrap_session *session, struct fault *fault)
+{
+	const struct certificates *certificates = session->bootstrap->parts.certificates;
+
+	if (certificates != NULL)
+		session->generated.own_certificate = certificates_own(certificates);
+	for (size_t i = 0; certificates == NULL && i < session->configuration.server_count; i++) {
+		const struct bootstrap_server *server = &session->configuration.servers[i];
+
+		if (server->mode == SECURITY_X509 && server->server_certificate.len == 0)
+			return fault_set(
+				fault, ERR_CONFLICT,
+				"servers[%zu].security.serverCertificatePem: is missing, and we have no"
+				" certificate of our own",
+				i);
+	}
+	return ERR_NONE;
+}
+
 /* Without security whoever takes a device's name would get its keys, and the network would see them. */
 enum err bootstrap_session_prepare(struct bootstrap_session *session, struct fault *fault)
 {
@@ -63,9 +84,12 @@ enum err bootstrap_session_prepare(struct bootstrap_session *session, struct fau
 	enum err err;
 
 	if (!session->is_secure && has_secrets(&session->configuration))
-		return fault_set(fault, ERR_DENIED, "the configuration has keys: come over DTLS or with OSCORE");
+		return fault_set(fault, ERR_DENIED,
+				 "the configuration has keys: come over DTLS or with OSCORE");
 	err = bootstrap_configuration_check_key(&session->configuration,
 						credentials_key(credentials, session->endpoint), fault);
+	if (err == ERR_NONE)
+		err = give_certificate(session, fault);
 	return err == ERR_NONE && bootstrap_wants_key(&session->configuration) ? generate(session) : err;
 }
 

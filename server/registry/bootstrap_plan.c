@@ -204,20 +204,46 @@ static enum err add_write(struct planning *planning, struct lwm2m_path path, con
 		.path = LWM2M_RESOURCE(o, 0, r), .value = {.type = LWM2M_OPAQUE, .bytes = (octets) }         \
 	}
 
+/* What /0/x/3, 4 and 5 are in each mode. */
+struct security_values {
+	struct bytes identity, server, key;
+};
+
+static struct security_values values_of(const struct planning *planning,
+					const struct bootstrap_server *server)
+{
+	const struct bootstrap_key *generated = planning->generated;
+
+	switch (server->mode) {
+	case SECURITY_PSK:
+		return (struct security_values){
+			.identity =
+				bytes_of_text(server->is_generated ? generated->identity : server->identity),
+			.key = secret_bytes(server->is_generated ? &generated->key : &server->key),
+		};
+	case SECURITY_X509:
+		return (struct security_values){
+			.identity = server->certificate,
+			.server = server->server_certificate.len > 0 ? server->server_certificate
+								     : generated->own_certificate,
+			.key = server->private_key,
+		};
+	default:
+		return (struct security_values){ .key = { NULL, 0 } };
+	}
+}
+
 static enum err add_security(struct planning *planning, const struct bootstrap_server *server)
 {
-	const char *identity = server->is_generated ? planning->generated->identity : server->identity;
-	const struct secret *key = server->is_generated ? &planning->generated->key : &server->key;
-	const struct bytes nothing = bytes_of(NULL, 0);
-	bool has_key = server->mode == SECURITY_PSK;
+	const struct security_values values = values_of(planning, server);
 	/* clang-format off */
 	const struct lwm2m_record fixed[] = {
 		TEXT(0, 0, server->uri),
 		BOOLEAN(0, 1, false),
 		NUMBER(0, 2, server->mode),
-		OCTETS(0, 3, has_key ? bytes_of_text(identity) : nothing),
-		OCTETS(0, 4, nothing),
-		OCTETS(0, 5, has_key ? secret_bytes(key) : nothing),
+		OCTETS(0, 3, values.identity),
+		OCTETS(0, 4, values.server),
+		OCTETS(0, 5, values.key),
 		NUMBER(0, 10, server->short_server_id),
 	};
 	/* clang-format on */

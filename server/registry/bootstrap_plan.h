@@ -45,13 +45,14 @@ struct bootstrap_plan {
 	size_t count;
 };
 
-/* What is generated for this one bootstrap. */
+/* What is not in the configuration: generated for this one bootstrap, and the certificate that we show. */
 struct bootstrap_key {
 	const char *identity;
 	struct secret key;
+	struct bytes own_certificate;
 };
 
-/* The steps after the Discover. `generated` is for the server that wants it; the plan borrows from it and from the
+/* The steps after the Discover. `generated` is for the servers that want it, NULL when none does; the plan borrows from it and from the
  * configuration. ERR_LIMIT when there is no instance left, ERR_NOMEM. */
 MUST_CHECK enum err bootstrap_plan_make(struct arena *arena, const struct bootstrap_configuration *configuration,
 					struct bootstrap_found found, const struct bootstrap_key *generated,

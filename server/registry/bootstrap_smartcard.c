@@ -40,6 +40,10 @@ static enum err check_keys(const struct bootstrap_configuration *configuration, 
 					 "servers[%zu].security.generate: a card needs identity and keyHex, "
 					 "which stay the same",
 					 i);
+		if (configuration->servers[i].mode == SECURITY_X509 &&
+		    configuration->servers[i].server_certificate.len == 0)
+			return fault_set(fault, ERR_CONFLICT,
+					 "servers[%zu].security.serverCertificatePem: a card needs it", i);
 	}
 	return ERR_NONE;
 }

@@ -225,3 +225,38 @@ labTest('1.1-int-2 client initiated bootstrap with a certificate', bootstrapping
 	assert.match((await lab.rest.get('/devices/lamp')).address, /^coaps:/);
 	await device.stop();
 });
+
+labTest('a bootstrap gives a device its certificate, and what it expects of the server', bootstrapping, async (lab) => {
+	const account = { mode: 'x509', certificatePem: text('lamp'), privateKeyPem: fs.readFileSync(key('lamp'), 'utf8') };
+	const configuration = (security) => ({ servers: [{ shortServerId: 101, uri: lab.server.coaps, security }] });
+	const refused = [
+		['/bootstrap/lamp', { ...account, certificatePem: undefined }, /servers\[0\]\.security\.certificatePem/],
+		['/bootstrap/lamp', { ...account, privateKeyPem: fs.readFileSync(key('pump'), 'utf8') },
+			/servers\[0\]\.security\.privateKeyPem: is not the key of the certificate/],
+		['/bootstrap/lamp', { ...account, serverCertificatePem: 'x' }, /serverCertificatePem: no certificate/],
+		['/bootstrap/lamp', { ...account, keyHex: '00'.repeat(16) }, /keyHex/],
+		['/bootstrap/lamp', { ...account, mode: 'psk', generate: true }, /certificatePem/],
+		['/bootstrap', account, /servers\[0\]\.security\.certificatePem: is of one device/],
+	];
+	for (const [at, security, detail] of refused)
+		await lab.rest.refuse('PUT', at, { json: configuration(security) }, { status: 400, code: 'malformed', detail });
+
+	await lab.rest.put('/bootstrap/lamp', configuration(account));
+	const { security } = (await lab.rest.get('/bootstrap/lamp')).servers[0];
+	assert.deepEqual(Object.keys(security).sort(), ['certificatePem', 'mode']); // the key is not shown
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', certificatePem: text('lamp') });
+	const bootstrapKey = '00112233445566778899AABBCCDDEEFF';
+	await lab.rest.put('/credentials/lamp', { kind: 'bootstrap-psk', identity: 'lamp', keyHex: bootstrapKey });
+	const device = await lab.device('lamp', { bootstrap: bootstrapServer(lab), 'bootstrap-key': bootstrapKey });
+	assert.match((await lab.rest.get('/devices/lamp')).address, /^coaps:/);
+	await device.stop();
+
+	// Which is not believed when it is another.
+	await lab.rest.put('/bootstrap/lamp', configuration({ ...account, serverCertificatePem: text('pump') }));
+	const other = new Device(lab, 'lamp', { bootstrap: bootstrapServer(lab), 'bootstrap-key': bootstrapKey, state: `${device.stateFolder}-2` });
+	fs.mkdirSync(`${device.stateFolder}-2`);
+	other.launch();
+	await other.process.line(/^bootstrapped /);
+	await other.process.line(/server\.refused reason="no matching DANE TLSA records"/);
+	await other.kill();
+});

@@ -644,24 +644,64 @@ static void files_that_do_not_fit_are_named(void **state)
 	paper_free(&weak);
 }
 
-static void print_is_taken_of_one_certificate(void **state)
+static struct bytes content_of(const char *path, char *to, size_t size)
+{
+	FILE *file = fopen(path, "r");
+
+	assert_non_null(file);
+	const size_t len = fread(to, 1, size, file);
+	fclose(file);
+	return bytes_of(to, len);
+}
+
+static void one_certificate_is_read_from_pem(void **state)
 {
 	struct shop *shop = *state;
-	uint8_t print[SHA256_SIZE], wanted[SHA256_SIZE];
+	struct arena *arena = arena_create(0);
 	struct fault fault = { 0 };
+	struct bytes der;
 	char text[8192];
-	FILE *file = fopen(place(shop, "server.pem"), "r");
-	const size_t len = fread(text, 1, sizeof(text), file);
+	struct bytes pem = content_of(place(shop, "server.pem"), text, sizeof(text));
 
-	fclose(file);
-	assert_int_equal(X509_digest(shop->server.x509, EVP_sha256(), wanted, NULL), 1);
-	assert_int_equal(certificate_print_pem(bytes_of(text, len), print, &fault), ERR_MALFORMED);
+	assert_int_equal(certificate_from_pem(arena, pem, &der, &fault), ERR_MALFORMED);
 	assert_string_equal(fault.text, "more than one certificate: the device's alone");
 	fault = (struct fault){ 0 };
-	assert_int_equal(certificate_print_pem(bytes_of_text("none"), print, &fault), ERR_MALFORMED);
+	assert_int_equal(certificate_from_pem(arena, bytes_of_text("none"), &der, &fault), ERR_MALFORMED);
 	assert_string_equal(fault.text, "no certificate in PEM");
-	assert_int_equal(certificate_print_pem(bytes_of(text, len / 2 + 60), print, NULL), ERR_NONE);
-	assert_memory_equal(print, wanted, sizeof(print));
+	paper_write(&shop->server, NULL, place(shop, "other.pem"));
+	pem = content_of(place(shop, "other.pem"), text, sizeof(text));
+	assert_int_equal(certificate_from_pem(arena, pem, &der, NULL), ERR_NONE);
+	assert_true(bytes_equal(der, certificates_own(shop->certificates)));
+	arena_free(arena);
+}
+
+static void key_is_read_from_pem_when_it_is_that_of_the_certificate(void **state)
+{
+	struct shop *shop = *state;
+	struct arena *arena = arena_create(0);
+	struct paper weak = paper_make(&(struct paper_terms){ .common_name = "weak", .curve = "secp224r1" });
+	const struct bytes own = certificates_own(shop->certificates);
+	struct fault fault = { 0 };
+	struct bytes der;
+	char text[8192];
+	struct bytes pem = content_of(place(shop, "server.key"), text, sizeof(text));
+
+	assert_int_equal(certificate_key_from_pem(arena, pem, own, &der, NULL), ERR_NONE);
+	const unsigned char *at = der.at;
+	EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &at, (long)der.len);
+	assert_int_equal(EVP_PKEY_eq(key, shop->server.key), 1);
+	EVP_PKEY_free(key);
+	paper_write_key(&shop->root, place(shop, "other.pem"));
+	pem = content_of(place(shop, "other.pem"), text, sizeof(text));
+	assert_int_equal(certificate_key_from_pem(arena, pem, own, &der, &fault), ERR_MALFORMED);
+	assert_string_equal(fault.text, "is not the key of the certificate");
+	paper_write_key(&weak, place(shop, "other.pem"));
+	pem = content_of(place(shop, "other.pem"), text, sizeof(text));
+	assert_int_equal(certificate_key_from_pem(arena, pem, own, &der, NULL), ERR_UNSUPPORTED);
+	assert_int_equal(certificate_key_from_pem(arena, bytes_of_text("none"), own, &der, NULL),
+			 ERR_MALFORMED);
+	paper_free(&weak);
+	arena_free(arena);
 }
 
 #define IN_SHOP(test) cmocka_unit_test_setup_teardown(test, open_shop, close_shop)
@@ -691,7 +731,8 @@ int main(void)
 		IN_SHOP(session_ends_with_its_credential),
 		IN_SHOP(name_that_a_client_asks_for_is_ignored),
 		IN_SHOP(files_that_do_not_fit_are_named),
-		IN_SHOP(print_is_taken_of_one_certificate),
+		IN_SHOP(one_certificate_is_read_from_pem),
+		IN_SHOP(key_is_read_from_pem_when_it_is_that_of_the_certificate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
