@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include "channel.h"
 #include "script.h"
 #include "seram_table.h"
 
@@ -39,13 +40,13 @@ static void append(struct batch *batch, const struct planned *planned, size_t co
 bool batch_add(struct batch *batch, const struct command *plain, unsigned what, enum batch_answer answer)
 {
 	struct task *task = batch->task;
-	const uint8_t level = task->session.level;
+	const struct protocol *protocol = channel_protocol(task);
 	struct command sized = *plain;
 	struct planned planned = { .plain = *plain, .what = what };
 
 	if (batch->is_full || task->broken != ERR_NONE)
 		return false;
-	sized.data.len = scp03_wrapped_data_size(level, task->session.mac_size, plain->data.len);
+	sized.data.len = protocol->wrapped_data_size(&task->session, plain->data.len);
 	if (sized.data.len > APDU_MAX_DATA) {
 		task_break(task, ERR_LIMIT, "%s does not fit one command at this security level",
 			   command_text(task->arena, plain));
@@ -58,7 +59,7 @@ bool batch_add(struct batch *batch, const struct command *plain, unsigned what, 
 		batch->is_full = true;
 		return false;
 	}
-	if (!task_is_good(task, scp03_wrap(&task->session, plain, task->arena, &planned.wrapped)))
+	if (!task_is_good(task, protocol->wrap(&task->session, plain, task->arena, &planned.wrapped)))
 		return false;
 	planned.mark = task->session.mark;
 	append(batch, &planned, command_bytes, answer_bytes);
@@ -77,13 +78,15 @@ bool batch_add_change(struct batch *batch, const struct command *plain, unsigned
 size_t batch_max_data(const struct batch *batch)
 {
 	const struct session *session = &batch->task->session;
-	size_t size = scp03_max_data(session->level, session->mac_size);
+	const struct protocol *protocol = channel_protocol(batch->task);
+	size_t size = APDU_MAX_DATA;
 	size_t room = batch->task->kept.max_request_bytes;
 	struct command command = { .has_le = true };
 
 	for (; size > 1; size--) {
-		command.data.len = scp03_wrapped_data_size(session->level, session->mac_size, size);
-		if (SCRIPT_OVERHEAD + script_command_size(command_size(&command)) <= room)
+		command.data.len = protocol->wrapped_data_size(session, size);
+		if (command.data.len <= APDU_MAX_DATA &&
+		    SCRIPT_OVERHEAD + script_command_size(command_size(&command)) <= room)
 			break;
 	}
 	return size;
@@ -91,39 +94,30 @@ size_t batch_max_data(const struct batch *batch)
 
 /* ---- composing ---- */
 
-static void add_initialize_update(struct batch *batch)
+bool batch_add_opening(struct batch *batch, const struct command *command, unsigned opening,
+		       size_t answer_bytes)
 {
-	struct planned planned = { 0 };
+	const struct planned planned = {
+		.plain = *command, .wrapped = *command, .mark = batch->task->session.mark, .opening = opening
+	};
+	const size_t command_bytes = script_command_size(command_size(command));
 
-	planned.plain = planned.wrapped =
-		gp_initialize_update(batch->task->kept.key_version, batch->task->kept.host_challenge);
-	append(batch, &planned, script_command_size(command_size(&planned.plain)), APDU_MAX_RESPONSE);
-}
-
-static void add_external_authenticate(struct batch *batch)
-{
-	struct task *task = batch->task;
-	struct planned planned = { 0 };
-
-	if (!task_is_good(task, scp03_authenticate(&task->session, task->kept.level, task->arena,
-						   &planned.wrapped)))
-		return;
-	planned.plain = planned.wrapped;
-	planned.mark = task->session.mark;
-	append(batch, &planned, script_command_size(command_size(&planned.wrapped)),
-	       answer_size(task, ANSWER_SHORT));
+	/* answers to the opening are short, or alone: only the request is measured */
+	if (batch->count == BATCH_MAX_COMMANDS ||
+	    SCRIPT_OVERHEAD + batch->request_bytes + command_bytes > batch->task->kept.max_request_bytes)
+		return false;
+	append(batch, &planned, command_bytes, answer_bytes);
+	return true;
 }
 
 void batch_compose(struct batch *batch, struct task *task)
 {
 	*batch = (struct batch){ .task = task };
-	if (task->kept.channel == CHANNEL_NONE) {
-		add_initialize_update(batch);
-		return;
-	}
-	if (task->kept.channel == CHANNEL_VERIFIED)
-		add_external_authenticate(batch);
-	task->operation->plan(task, batch);
+	channel_plan(task, batch);
+	/* with a session whose keys are known before the card has answered, all goes in one script */
+	if (task->kept.channel != CHANNEL_NONE && task->session.level != 0 &&
+	    task->kept.ending == ENDING_NONE)
+		task->operation->plan(task, batch);
 	if (batch->count > 0)
 		batch->planned[batch->count - 1].is_last = true;
 	else if (task->broken == ERR_NONE && task->kept.ending == ENDING_NONE)

@@ -15,14 +15,16 @@ struct batch {
 
 enum batch_answer { ANSWER_SHORT, ANSWER_LONG /* as much as an answer can hold */ };
 
-/* Everything of the next script: INITIALIZE UPDATE alone, or EXTERNAL AUTHENTICATE where it is due and what
- * the operation plans. The same for the same kept state. Failures end the task. */
+/* Everything of the next script: what opens the channel, where that is due, and what the operation plans. The same for the same kept state. Failures end the task. */
 void batch_compose(struct batch *batch, struct task *task);
 
 /* False when it does not fit any more; then nothing changed. For operation.plan. */
 bool batch_add(struct batch *batch, const struct command *plain, unsigned what, enum batch_answer answer);
 /* As batch_add, for a command that changes the card. */
 bool batch_add_change(struct batch *batch, const struct command *plain, unsigned what);
+
+/* A command that opens the channel (`opening`: enum opening) and goes as it is. False when it does not fit. */
+bool batch_add_opening(struct batch *batch, const struct command *command, unsigned opening, size_t answer_bytes);
 
 /* The most plain data that one command of this batch can carry. */
 size_t batch_max_data(const struct batch *batch);

@@ -299,6 +299,9 @@ static enum err read_parameters(struct task *task, struct fault *fault)
 	task->wanted_level = security_level_of(task_text(task, "securityLevel", "auto"));
 	if (task->wanted_level == 0xFF)
 		return fault_set(fault, ERR_MALFORMED, "securityLevel is not one that exists");
+	task->wanted_protocol = choice_of(task_text(task, "protocol", "auto"));
+	if (task->wanted_protocol == CHOICE_COUNT)
+		return fault_set(fault, ERR_MALFORMED, "protocol is not one that exists");
 	enum err err = task_hex(task, "securityDomainAidHex", &task->domain_aid, fault);
 	if (err == ERR_NONE && task->domain_aid.len == 0)
 		task->domain_aid = bytes_of(default_domain_aid, sizeof(default_domain_aid));

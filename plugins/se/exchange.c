@@ -87,13 +87,12 @@ static void doubt_channel(struct task *task, const struct planned *planned, cons
 /* One answer. The chains stand where this command left them, whatever was planned after it. */
 static void take_answer(struct task *task, const struct planned *planned, const struct response *wire)
 {
-	const enum channel channel = task->kept.channel;
 	struct card_answer answer = { .response = *wire, .is_cut = is_incomplete(task, wire->sw) };
 	struct fault fault = { 0 };
 
-	if (channel == CHANNEL_OPEN && !answer.is_cut) {
-		enum err err = scp03_unwrap(&task->session, &planned->mark, wire, task->arena,
-					    &answer.response, &fault);
+	if (planned->opening == OPENING_NONE && !answer.is_cut) {
+		enum err err = channel_protocol(task)->unwrap(&task->session, &planned->mark, wire,
+							      task->arena, &answer.response, &fault);
 		if (err != ERR_NONE) {
 			answer_trace(task, planned, wire, wire);
 			task_break(task, err, "%s", fault.text);
@@ -101,17 +100,13 @@ static void take_answer(struct task *task, const struct planned *planned, const 
 		}
 	}
 	answer_trace(task, planned, wire, &answer.response);
-	if (channel == CHANNEL_NONE) {
-		channel_take_opening(task, &answer.response);
+	if (planned->opening != OPENING_NONE) {
+		channel_take(task, planned, &answer.response);
 		return;
 	}
 	task->kept.mark = planned->mark;
-	if (channel == CHANNEL_VERIFIED) {
-		channel_take_authentication(task, &answer.response);
-	} else {
-		task->operation->take(task, planned, &answer);
-		doubt_channel(task, planned, &answer);
-	}
+	task->operation->take(task, planned, &answer);
+	doubt_channel(task, planned, &answer);
 }
 
 static void take_answers(struct task *task, const struct script_response *script, struct batch *batch)

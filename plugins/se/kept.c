@@ -5,7 +5,8 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 1
+#define KEPT_VERSION 2
+#define CHOICE_LIMIT 6 /* values of enum protocol_choice */
 
 enum width { BOOL, BYTE, ENUM, LONG, MILLISECONDS };
 
@@ -40,6 +41,8 @@ static const struct field fields[] = {
 	FIELD(poll_ms, LONG, 0),
 	FIELD(deadline_ms, MILLISECONDS, 0),
 	FIELD(channel, ENUM, CHANNEL_COUNT),
+	FIELD(choice, ENUM, CHOICE_LIMIT),
+	FIELD(announced, BYTE, 0),
 	FIELD(key_version, BYTE, 0),
 	FIELD(level, BYTE, 0),
 	FIELD(is_s16, BOOL, 2),
@@ -108,7 +111,8 @@ enum err kept_build(const struct kept *kept, struct arena *arena, struct bytes *
 		build_uint(&b, field_get(kept, &fields[i]), widths[fields[i].width]);
 	build_bytes(&b, bytes_of(kept->mark.chaining, AES_BLOCK));
 	build_lv(&b, kept->host_challenge);
-	build_lv(&b, kept->opening);
+	build_u16(&b, (uint16_t)kept->opening.len);
+	build_bytes(&b, kept->opening);
 	build_lv(&b, bytes_of_text(kept->reason));
 	for (size_t i = 0; i < KEPT_MAX_QUERIES; i++) {
 		const struct query_answer *query = &kept->queries[i];
@@ -150,7 +154,7 @@ enum err kept_parse(struct bytes state, struct kept *ret_kept, struct fault *fau
 	}
 	struct bytes chaining = read_bytes(&r, AES_BLOCK);
 	kept.host_challenge = read_lv(&r);
-	kept.opening = read_lv(&r);
+	kept.opening = read_bytes(&r, read_u16(&r));
 	struct bytes reason = read_lv(&r);
 	for (size_t i = 0; i < KEPT_MAX_QUERIES; i++)
 		is_valid = read_query(&r, &kept.queries[i]) && is_valid;

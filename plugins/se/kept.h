@@ -1,6 +1,6 @@
 /* What an operation keeps between two steps: where the script is, where the secure channel is, where the
- * operation is. It holds no key: session keys are derived again from the static keys of the host and the two
- * challenges. */
+ * operation is. It holds no key that outlives the session: session keys are derived again from the static keys of the
+ * host and what both sides said. */
 #ifndef SE_KEPT_H
 #define SE_KEPT_H
 
@@ -24,8 +24,8 @@ enum phase {
 };
 
 enum channel {
-	CHANNEL_NONE,     /* the next script is INITIALIZE UPDATE alone */
-	CHANNEL_VERIFIED, /* the card proved itself: the next script begins with EXTERNAL AUTHENTICATE */
+	CHANNEL_NONE,     /* the next script asks the card to show itself, and nothing else */
+	CHANNEL_VERIFIED, /* what it showed was good: the next script begins with our authentication */
 	CHANNEL_OPEN,
 	CHANNEL_COUNT
 };
@@ -67,10 +67,13 @@ struct kept {
 
 	/* the secure channel */
 	enum channel channel;
+	unsigned choice;   /* enum protocol_choice */
+	uint8_t announced; /* which choices the card has, a bit each */
 	uint8_t key_version; /* 0 until chosen */
 	uint8_t level;
 	bool is_s16;
-	struct bytes host_challenge, opening;
+	struct bytes host_challenge; /* with SCP11 our ephemeral key */
+	struct bytes opening;        /* what the card said of itself */
 	struct session_mark mark; /* before the script in flight */
 
 	/* the operation */

@@ -92,26 +92,46 @@ enum err key_diversify(const char *scheme, const struct secret *master, enum key
 
 /* ---- PUT KEY and STORE DATA ---- */
 
-/* AES-CBC with a zero ICV; a key of 24 bytes is filled up with zeros. ret_at takes 32 bytes. */
-static enum err cipher_key(const struct secret *dek, const struct secret *key, uint8_t *ret_at,
+/* With AES in CBC and a zero ICV, a key of 24 bytes filled up with zeros; with triple DES block by block.
+ * ret_at takes 32 bytes. */
+static enum err cipher_key(const struct key_cipher *cipher, const struct secret *key, uint8_t *ret_at,
 			   size_t *ret_size)
 {
 	static const uint8_t icv[AES_BLOCK] = { 0 };
+	const size_t block = cipher->type == KEY_TYPE_AES ? AES_BLOCK : DES_BLOCK;
 	uint8_t padded[2 * AES_BLOCK] = { 0 };
-	size_t size = (key->len + AES_BLOCK - 1) / AES_BLOCK * AES_BLOCK;
+	size_t size = (key->len + block - 1) / block * block;
+	enum err err;
 
 	if (key->len != 16 && key->len != 24 && key->len != 32)
 		return ERR_MALFORMED;
 	memcpy(padded, key->at, key->len);
-	enum err err = aes_cbc_encrypt(secret_bytes(dek), icv, bytes_of(padded, size), ret_at);
+	if (cipher->type == KEY_TYPE_AES)
+		err = aes_cbc_encrypt(secret_bytes(cipher->dek), icv, bytes_of(padded, size), ret_at);
+	else
+		err = des3_ecb_encrypt(secret_bytes(cipher->dek), bytes_of(padded, size), ret_at);
 	wipe(padded, sizeof(padded));
 	if (err == ERR_NONE)
 		*ret_size = size;
 	return err;
 }
 
-enum err put_key_data(struct arena *arena, uint8_t new_version, const struct key_set *keys,
-		      const struct secret *dek, struct bytes *ret_data, struct bytes *ret_answer)
+/* A DES block has no length of its own (GPCS table 11-71): the cipher leaves it as long as it is. */
+static void build_ciphered_key(struct builder *b, enum key_type type, const struct secret *key,
+			       struct bytes block)
+{
+	if (type == KEY_TYPE_AES) {
+		build_u8(b, (uint8_t)(1 + block.len));
+		build_u8(b, (uint8_t)key->len);
+	} else {
+		build_u8(b, (uint8_t)block.len);
+	}
+	build_bytes(b, block);
+}
+
+enum err put_key_data(struct arena *arena, uint8_t new_version, enum key_type type,
+		      const struct key_set *keys, const struct key_cipher *cipher, struct bytes *ret_data,
+		      struct bytes *ret_answer)
 {
 	const struct secret *const set[] = { &keys->enc, &keys->mac, &keys->dek };
 	struct builder data = builder_in(arena), answer = builder_in(arena);
@@ -121,15 +141,13 @@ enum err put_key_data(struct arena *arena, uint8_t new_version, const struct key
 	for (size_t i = 0; i < 3; i++) {
 		uint8_t block[2 * AES_BLOCK], kcv[KEY_CHECK_SIZE];
 		size_t size;
-		enum err err = cipher_key(dek, set[i], block, &size);
+		enum err err = cipher_key(cipher, set[i], block, &size);
 		if (err == ERR_NONE)
-			err = key_check_value(KEY_TYPE_AES, set[i], kcv);
+			err = key_check_value(type, set[i], kcv);
 		if (err != ERR_NONE)
 			return err;
-		build_u8(&data, KEY_TYPE_AES);
-		build_u8(&data, (uint8_t)(1 + size));
-		build_u8(&data, (uint8_t)set[i]->len);
-		build_bytes(&data, bytes_of(block, size));
+		build_u8(&data, (uint8_t)type);
+		build_ciphered_key(&data, type, set[i], bytes_of(block, size));
 		build_lv(&data, bytes_of(kcv, sizeof(kcv)));
 		build_bytes(&answer, bytes_of(kcv, sizeof(kcv)));
 	}
@@ -196,7 +214,8 @@ enum err store_data_key_dgis(struct arena *arena, const struct dgi_key_order *or
 	for (size_t i = 0; i < order->count; i++) {
 		uint8_t block[2 * AES_BLOCK];
 		size_t size;
-		err = cipher_key(order->dek, &order->keys[i], block, &size);
+		const struct key_cipher cipher = { KEY_TYPE_AES, order->dek };
+		err = cipher_key(&cipher, &order->keys[i], block, &size);
 		if (err != ERR_NONE)
 			return err;
 		build_dgi(&b, DGI_KEY_VALUE, bytes_of(block, size));

@@ -23,10 +23,17 @@ struct key_set {
 	struct secret enc, mac, dek;
 };
 
-/* The keys of PUT KEY for a whole AES set, ciphered with the present static DEK (GPCS 11.8.2.3, Amendment
- * D 7.2). ret_answer is what the card answers: version and check values. */
-MUST_CHECK enum err put_key_data(struct arena *arena, uint8_t new_version, const struct key_set *keys,
-				 const struct secret *dek, struct bytes *ret_data, struct bytes *ret_answer);
+/* What ciphers keys on their way: the static DEK (SCP03), that of the session (SCP02, SCP11). */
+struct key_cipher {
+	enum key_type type;
+	const struct secret *dek;
+};
+
+/* The keys of PUT KEY for a whole set (GPCS 11.8.2.3, Amendment D 7.2). ret_answer is what the card answers: version
+ * and check values. */
+MUST_CHECK enum err put_key_data(struct arena *arena, uint8_t new_version, enum key_type type,
+				 const struct key_set *keys, const struct key_cipher *cipher, struct bytes *ret_data,
+				 struct bytes *ret_answer);
 
 /* The same by STORE DATA in DGI form: 00B9 with the attributes, then 8113 per key. */
 struct dgi_key_order {

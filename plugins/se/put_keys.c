@@ -10,6 +10,7 @@
 
 #include "channel.h"
 #include "look.h"
+#include "scp11_keys.h"
 
 enum stage { STAGE_LOOK, STAGE_ACT, STAGE_PROVE };
 enum { ACT_PUT_KEY = 100 };
@@ -20,16 +21,20 @@ enum {
 };
 
 struct order {
+	enum protocol_choice new_choice,
+		present_choice; /* present: CHOICE_NONE as the card and the keys say */
 	uint8_t new_version, replace_version, present_version;
 	unsigned keys, issuer; /* queries */
 };
 
 /* The lowest version that is stored, other than the new one; 0 when there is none. */
-static uint8_t lowest_other_version(struct task *task, uint8_t new_version)
+static uint8_t lowest_other_version(struct task *task, const struct order *order)
 {
 	for (unsigned version = 1; version <= 255; version++) {
 		struct cardea_keyset keyset;
-		if (version == new_version || channel_keyset(task, (uint8_t)version, &keyset) != ERR_NONE)
+		if (version == order->new_version ||
+		    channel_keyset(task, choice_protocol(order->new_choice)->kind, (uint8_t)version,
+				   &keyset) != ERR_NONE)
 			continue;
 		keyset_wipe(&keyset);
 		return (uint8_t)version;
@@ -37,22 +42,43 @@ static uint8_t lowest_other_version(struct task *task, uint8_t new_version)
 	return 0;
 }
 
-static enum err check_versions(struct task *task, struct order *order, struct fault *fault)
+/* The protocol that the new keys are for: CHOICE_NONE when they are not stored. */
+static enum protocol_choice choice_of_new(struct task *task, uint8_t new_version)
 {
-	struct cardea_keyset keyset;
+	static const enum protocol_choice choices[] = { CHOICE_SCP03, CHOICE_SCP02 };
 
-	if (channel_keyset(task, order->new_version, &keyset) != ERR_NONE)
-		return fault_set(fault, ERR_NOT_FOUND,
-				 "key set %02X is not stored for this device: store the new keys first",
-				 order->new_version);
-	keyset_wipe(&keyset);
-	if (order->present_version == order->new_version)
+	for (size_t i = 0; i < 2; i++) {
+		struct cardea_keyset keyset;
+		if (channel_keyset(task, choice_protocol(choices[i])->kind, new_version, &keyset) != ERR_NONE)
+			continue;
+		keyset_wipe(&keyset);
+		return choices[i];
+	}
+	return CHOICE_NONE;
+}
+
+/* Keys of the same protocol open the channel, or certificates where there are no others. */
+static enum err choose_present(struct task *task, struct order *order, struct fault *fault)
+{
+	struct scp11_keyset certificates;
+	const bool wants_certificates =
+		choice_protocol((enum protocol_choice)task->wanted_protocol) == &scp11_protocol;
+
+	if (!wants_certificates && order->present_version == 0)
+		order->present_version = lowest_other_version(task, order);
+	if (order->present_version == order->new_version && !wants_certificates)
 		return fault_set(fault, ERR_MALFORMED,
 				 "keyVersion must be a key set that is on the card, not the new one");
-	if (order->present_version == 0)
+	if (!wants_certificates && order->present_version != 0) {
+		order->present_choice = order->new_choice;
+		return ERR_NONE;
+	}
+	order->present_choice = (enum protocol_choice)task->wanted_protocol;
+	if (scp11_keyset_read(task, order->present_version, &certificates, NULL) != ERR_NONE)
 		return fault_set(fault, ERR_NOT_FOUND,
 				 "no key set besides %02X is stored to authenticate with",
 				 order->new_version);
+	scp11_keyset_wipe(&certificates);
 	return ERR_NONE;
 }
 
@@ -65,13 +91,18 @@ static enum err prepare(struct task *task, struct fault *fault)
 	order->new_version = (uint8_t)task_number(task, "newKeyVersion", 0);
 	order->replace_version = (uint8_t)task_number(task, "replaceKeyVersion", 0);
 	order->present_version = (uint8_t)task_number(task, "keyVersion", 0);
-	if (order->present_version == 0)
-		order->present_version = lowest_other_version(task, order->new_version);
-	enum err err = check_versions(task, order, fault);
+	order->new_choice = choice_of_new(task, order->new_version);
+	if (order->new_choice == CHOICE_NONE)
+		return fault_set(fault, ERR_NOT_FOUND,
+				 "key set %02X is not stored for this device: store the new keys first",
+				 order->new_version);
+	enum err err = choose_present(task, order, fault);
 	if (err != ERR_NONE)
 		return err;
-	if (task->kept.key_version == 0)
+	if (task->kept.key_version == 0 && task->kept.choice == CHOICE_NONE) {
 		task->kept.key_version = order->present_version;
+		task->kept.choice = order->present_choice;
+	}
 	order->keys = look_ask_data(task, 0x00E0);
 	order->issuer = look_ask_status(task, SCOPE_ISSUER_DOMAIN, bytes_of(NULL, 0), look_application_tags);
 	task->order = order;
@@ -84,6 +115,7 @@ static void prove(struct task *task)
 
 	task->kept.stage = STAGE_PROVE;
 	look_again(task);
+	task->kept.choice = order->new_choice;
 	task_reopen(task, order->new_version);
 }
 
@@ -93,6 +125,7 @@ static void go_look(struct task *task)
 
 	task->kept.stage = STAGE_LOOK;
 	look_again(task);
+	task->kept.choice = order->present_choice;
 	task_reopen(task, order->present_version);
 }
 
@@ -177,28 +210,16 @@ static void advance(struct task *task)
 static enum err compose_put_key(struct task *task, struct command *ret_command, struct bytes *ret_answer)
 {
 	const struct order *order = task->order;
-	struct cardea_keyset keyset;
-	struct key_set new_keys = { 0 };
+	const struct protocol *new_protocol = choice_protocol(order->new_choice);
+	const struct key_cipher cipher = { channel_protocol(task)->key_type, &task->session.dek };
+	struct key_set new_keys;
 	struct bytes data;
-	struct scp03_opening opening;
-	enum err err = channel_keyset(task, order->new_version, &keyset);
+	enum err err = channel_card_keys(task, new_protocol->kind, order->new_version, &new_keys);
 
 	if (err != ERR_NONE)
 		return err;
-	err = scp03_opening_parse(task->kept.opening, &opening, NULL);
-	if (err == ERR_NONE)
-		err = key_diversify(task->diversification, &keyset.enc, KEY_ENC, opening.diversification,
-				    &new_keys.enc);
-	if (err == ERR_NONE)
-		err = key_diversify(task->diversification, &keyset.mac, KEY_MAC, opening.diversification,
-				    &new_keys.mac);
-	if (err == ERR_NONE)
-		err = key_diversify(task->diversification, &keyset.dek, KEY_DEK, opening.diversification,
-				    &new_keys.dek);
-	if (err == ERR_NONE)
-		err = put_key_data(task->arena, order->new_version, &new_keys, &task->keys.dek, &data,
-				   ret_answer);
-	keyset_wipe(&keyset);
+	err = put_key_data(task->arena, order->new_version, new_protocol->key_type, &new_keys, &cipher, &data,
+			   ret_answer);
 	wipe(&new_keys, sizeof(new_keys));
 	if (err == ERR_NONE)
 		*ret_command = gp_put_key(order->replace_version, data);
@@ -218,9 +239,9 @@ static void plan(struct task *task, struct batch *batch)
 			task_is_good(task, err);
 		else if (err != ERR_NONE)
 			task_break(task, err,
-				   "the keys of set %02X cannot be sent: AES keys of 16, 24 or 32 bytes are "
-				   "needed",
-				   ((const struct order *)task->order)->new_version);
+				   "the keys of set %02X cannot be sent: they do not suit their protocol or "
+				   "diversification \"%s\"",
+				   ((const struct order *)task->order)->new_version, task->diversification);
 		else
 			batch_add_change(batch, &command, ACT_PUT_KEY);
 	}
@@ -263,7 +284,7 @@ static void take(struct task *task, const struct planned *planned, const struct 
 }
 
 /* The new version was asked and the card does not have it, or has other values. */
-static bool key_set_refused(struct task *task, enum err kind)
+static bool refused_key_set(struct task *task, enum err kind)
 {
 	const struct order *order = task->order;
 	const uint32_t flags = task->kept.flags;
@@ -298,6 +319,6 @@ const struct operation put_keys_operation = {
 	.take = take,
 	.advance = advance,
 	.lost = lost,
-	.key_set_refused = key_set_refused,
+	.key_set_refused = refused_key_set,
 	.finish = finish,
 };

@@ -191,24 +191,20 @@ enum err scp11_derive(const struct scp11_agreement *agreement, struct scp11_keys
 	return err;
 }
 
-enum err scp11_session_open(const struct scp11_agreement *agreement, struct session *ret_session,
-			    struct fault *fault)
+/* What both sides have after the agreement, and the receipt that the card must give. */
+static enum err make_session(const struct scp11_agreement *agreement, struct session *ret_session,
+			     uint8_t ret_receipt[AES_BLOCK], struct fault *fault)
 {
 	const struct bytes parts[] = { agreement->command_data, agreement->answer.point_element };
 	struct scp11_keys keys;
-	uint8_t info[3], receipt[AES_BLOCK];
+	uint8_t info[3];
 	enum err err = scp11_derive(agreement, &keys, fault);
 
 	if (err != ERR_NONE)
 		return err;
 	err = read_key_order(agreement->command_data, info);
 	if (err == ERR_NONE)
-		err = aes_cmac(secret_bytes(&keys.receipt), parts, 2, receipt);
-	if (err == ERR_NONE &&
-	    !bytes_equal_constant_time(bytes_of(receipt, sizeof(receipt)), agreement->answer.receipt))
-		err = fault_set(
-			fault, ERR_DENIED,
-			"the receipt of the card does not verify: it has not the key of its certificate");
+		err = aes_cmac(secret_bytes(&keys.receipt), parts, 2, ret_receipt);
 	if (err == ERR_NONE) {
 		*ret_session = (struct session){
 			.enc = keys.enc,
@@ -218,8 +214,44 @@ enum err scp11_session_open(const struct scp11_agreement *agreement, struct sess
 			.level = scp11_level_of(info[0]),
 			.mac_size = agreement->is_s16 ? 16 : 8,
 		};
-		memcpy(ret_session->mark.chaining, receipt, AES_BLOCK);
+		memcpy(ret_session->mark.chaining, ret_receipt, AES_BLOCK);
 	}
 	wipe(&keys, sizeof(keys));
 	return err;
+}
+
+enum err scp11_session_open(const struct scp11_agreement *agreement, struct session *ret_session,
+			    struct fault *fault)
+{
+	struct session session;
+	uint8_t receipt[AES_BLOCK];
+	enum err err = make_session(agreement, &session, receipt, fault);
+
+	if (err != ERR_NONE)
+		return err;
+	if (!bytes_equal_constant_time(bytes_of(receipt, sizeof(receipt)), agreement->answer.receipt))
+		err = fault_set(
+			fault, ERR_DENIED,
+			"the receipt of the card does not verify: it has not the key of its certificate");
+	else
+		*ret_session = session;
+	session_wipe(&session);
+	return err;
+}
+
+enum err scp11_session_expect(struct arena *arena, const struct scp11_agreement *agreement,
+			      struct session *ret_session, struct fault *fault)
+{
+	struct scp11_agreement expected = *agreement;
+	struct builder b = builder_in(arena);
+	uint8_t receipt[AES_BLOCK];
+
+	if (agreement->variant != SCP11C)
+		return ERR_UNSUPPORTED;
+	build_tlv(&b, TAG_PUBLIC_KEY, agreement->card_public);
+	enum err err = builder_bytes(&b, &expected.answer.point_element);
+	if (err != ERR_NONE)
+		return err;
+	expected.answer.point = agreement->card_public;
+	return make_session(&expected, ret_session, receipt, fault);
 }

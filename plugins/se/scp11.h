@@ -74,4 +74,8 @@ MUST_CHECK enum err scp11_derive(const struct scp11_agreement *agreement, struct
 MUST_CHECK enum err scp11_session_open(const struct scp11_agreement *agreement, struct session *ret_session,
 				       struct fault *fault);
 
+/* The session of 11c before the card has answered; its receipt must be verified before answers are believed. */
+MUST_CHECK enum err scp11_session_expect(struct arena *arena, const struct scp11_agreement *agreement,
+					 struct session *ret_session, struct fault *fault);
+
 #endif

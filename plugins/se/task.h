@@ -37,6 +37,7 @@ struct planned {
 	struct command plain, wrapped;
 	struct session_mark mark; /* after it */
 	unsigned what;          /* the operation's: which query, which act */
+	unsigned opening;       /* enum opening: not of the operation */
 	bool is_last;           /* of its script */
 	bool is_change;         /* of the card: must not run twice without looking */
 };
@@ -76,14 +77,14 @@ struct task {
 	json_t *params;
 	uint16_t instance;
 	struct bytes domain_aid;
-	uint8_t wanted_level; /* 0: the highest */
+	uint8_t wanted_level;     /* 0: the highest */
+	unsigned wanted_protocol; /* enum protocol_choice */
 	const char *diversification;
 	struct query queries[KEPT_MAX_QUERIES];
 	size_t query_count;
 	void *order; /* the operation's parameters */
 
 	struct kept kept;
-	struct key_set keys;          /* static, of the open or opening channel; wiped */
 	struct session session; /* wiped */
 	enum err broken;              /* the first failure of ours: memory, a limit of the host */
 };

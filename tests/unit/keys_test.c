@@ -35,7 +35,9 @@ static void put_key_carries_three_keys_and_their_check_values(void **state)
 				      secret("606162636465666768696A6B6C6D6E6F") };
 	struct bytes data, answer;
 
-	assert_int_equal(put_key_data(arena, 0x31, &keys, &dek, &data, &answer), ERR_NONE);
+	assert_int_equal(put_key_data(arena, 0x31, KEY_TYPE_AES, &keys,
+				      &(struct key_cipher){ KEY_TYPE_AES, &dek }, &data, &answer),
+			 ERR_NONE);
 	/* ciphered keys and check values as a public host library has them for these keys */
 	assert_string_equal(bytes_to_hex(arena, data), "31"
 						       "881110D533E59B45A153ED7E5E9C5DFCFD4AAA03504A77"
@@ -50,7 +52,9 @@ static void keys_of_24_bytes_are_filled_up(void **state)
 	const struct key_set keys = { key, key, key };
 	struct bytes data, answer;
 
-	assert_int_equal(put_key_data(arena, 1, &keys, &key, &data, &answer), ERR_NONE);
+	assert_int_equal(put_key_data(arena, 1, KEY_TYPE_AES, &keys,
+				      &(struct key_cipher){ KEY_TYPE_AES, &key }, &data, &answer),
+			 ERR_NONE);
 	assert_int_equal(data.len, 1 + 3 * (3 + 32 + 4));
 	assert_int_equal(data.at[1], 0x88);
 	assert_int_equal(data.at[2], 33);
@@ -63,7 +67,9 @@ static void keys_of_odd_length_are_refused(void **state)
 	const struct key_set keys = { secret("4041"), secret("4041"), secret("4041") };
 	struct bytes data, answer;
 
-	assert_int_equal(put_key_data(arena, 1, &keys, &dek, &data, &answer), ERR_MALFORMED);
+	assert_int_equal(put_key_data(arena, 1, KEY_TYPE_AES, &keys,
+				      &(struct key_cipher){ KEY_TYPE_AES, &dek }, &data, &answer),
+			 ERR_MALFORMED);
 }
 
 static void diversification_checks_scheme_and_sizes(void **state)

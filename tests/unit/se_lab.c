@@ -128,16 +128,25 @@ static enum err host_keyset(cardea_out *out, const char *kind, struct bytes aid,
 	const struct lab *lab = out->lab;
 	const struct cardea_keyset *best = NULL;
 
-	assert_string_equal(kind, "scp03");
 	for (size_t i = 0; i < lab->keyset_count; i++) {
-		const struct cardea_keyset *keyset = &lab->keysets[i];
-		if ((version == 0 || version == keyset->version) &&
+		const struct cardea_keyset *keyset = &lab->keysets[i].keyset;
+		if (strcmp(lab->keysets[i].kind, kind) == 0 && (version == 0 || version == keyset->version) &&
 		    (best == NULL || keyset->version < best->version))
 			best = keyset;
 	}
 	if (best == NULL)
 		return ERR_NOT_FOUND;
 	*ret_keyset = *best;
+	return ERR_NONE;
+}
+
+static enum err host_keyset_document(cardea_out *out, const char *kind, struct bytes aid, uint8_t version,
+				     const char **ret_json)
+{
+	assert_string_equal(kind, "scp11");
+	if (out->lab->scp11 == NULL)
+		return ERR_NOT_FOUND;
+	*ret_json = out->lab->scp11;
 	return ERR_NONE;
 }
 
@@ -157,6 +166,7 @@ static const struct cardea_host_api api = {
 	.learn = host_learn,
 	.trace = host_trace,
 	.keyset = host_keyset,
+	.keyset_document = host_keyset_document,
 	.log = host_log,
 };
 
@@ -325,8 +335,15 @@ struct bytes lab_hex(struct lab *lab, const char *hex)
 void lab_add_keys(struct lab *lab, uint8_t version, const char *enc_hex, const char *mac_hex,
 		  const char *dek_hex)
 {
-	struct cardea_keyset *keyset = &lab->keysets[lab->keyset_count++];
+	lab_add_keys_of(lab, "scp03", version, enc_hex, mac_hex, dek_hex);
+}
 
+void lab_add_keys_of(struct lab *lab, const char *kind, uint8_t version, const char *enc_hex,
+		     const char *mac_hex, const char *dek_hex)
+{
+	struct cardea_keyset *keyset = &lab->keysets[lab->keyset_count].keyset;
+
+	lab->keysets[lab->keyset_count++].kind = kind;
 	keyset->version = version;
 	assert_int_equal(secret_from(lab_hex(lab, enc_hex), &keyset->enc), ERR_NONE);
 	assert_int_equal(secret_from(lab_hex(lab, mac_hex), &keyset->mac), ERR_NONE);

@@ -23,8 +23,12 @@ struct lab {
 	struct agent agent;
 	struct arena *arena; /* of the lab: what is kept from step to step */
 	struct arena *step_arena;
-	struct cardea_keyset keysets[LAB_MAX_KEYSETS];
+	struct lab_keyset {
+		const char *kind; /* "scp03" */
+		struct cardea_keyset keyset;
+	} keysets[LAB_MAX_KEYSETS];
 	size_t keyset_count;
+	const char *scp11; /* the document of the SCP11 key set; NULL: there is none */
 	/* breaks */
 	enum lab_break break_kind;
 	unsigned break_at;          /* at the n-th request, from 1 on */
@@ -45,6 +49,9 @@ void lab_open(struct lab *lab, const struct card_settings *settings);
 void lab_close(struct lab *lab);
 void lab_add_keys(struct lab *lab, uint8_t version, const char *enc_hex, const char *mac_hex,
 		  const char *dek_hex);
+
+void lab_add_keys_of(struct lab *lab, const char *kind, uint8_t version, const char *enc_hex, const char *mac_hex,
+		     const char *dek_hex);
 
 /* Runs one job to its end. */
 enum cardea_result lab_run(struct lab *lab, const char *operation, const char *params, struct bytes package);

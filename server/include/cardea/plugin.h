@@ -112,6 +112,11 @@ struct cardea_host_api {
 	 * during the call, is the same for all steps of a job. To be called again after CARDEA_RESUME. ERR_NOT_FOUND: the job
 	 * has no package. ERR_UNAVAILABLE: the device is not there, or has been reached in no way that it could fetch by. */
 	enum err (*serve)(cardea_out *, const char **ret_uri);
+
+	/* A key set that is more than three keys (kind "scp11"), as the operator gave it over REST: JSON, valid during the
+	 * step, wiped afterwards. Versions as in keyset. ERR_NOT_FOUND. */
+	enum err (*keyset_document)(cardea_out *, const char *kind, struct bytes aid, uint8_t version,
+	                            const char **ret_json);
 };
 
 enum { CARDEA_LOG_ERROR, CARDEA_LOG_WARN, CARDEA_LOG_INFO, CARDEA_LOG_DEBUG };
