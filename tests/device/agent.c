@@ -17,7 +17,7 @@ static enum err read_unique_data(struct agent *agent, struct builder *ret_unique
 	for (size_t i = 0; i < sizeof(tags); i++) {
 		const uint8_t get_data[] = { 0x80, 0xCA, 0x00, tags[i], 0x00 };
 		struct bytes answer;
-		enum err err = channel_transmit(agent->card, ret_unique->arena, 0,
+		enum err err = channel_transmit(agent->se, ret_unique->arena, 0,
 						bytes_of(get_data, sizeof(get_data)), &answer);
 		struct reader r;
 
@@ -56,6 +56,15 @@ static enum err identify(struct agent *agent)
 	return err;
 }
 
+static enum err open_card(struct agent *agent, struct fault *fault)
+{
+	const struct agent_settings *settings = &agent->settings;
+
+	return settings->is_in_reader
+		       ? se_open_reader(settings->reader, settings->reader_index, &agent->se, fault)
+		       : se_open_simulated(settings->card_path, &settings->card, &agent->se, fault);
+}
+
 enum err agent_open(struct agent *agent, const struct agent_settings *settings, struct fault *fault)
 {
 	enum err err;
@@ -64,7 +73,7 @@ enum err agent_open(struct agent *agent, const struct agent_settings *settings, 
 	agent->settings = *settings;
 	err = agent_record_load(&agent->record, settings->state_path, fault);
 	if (err == ERR_NONE)
-		err = card_open(settings->card_path, &settings->card, &agent->card, fault);
+		err = open_card(agent, fault);
 	if (err == ERR_NONE)
 		err = identify(agent);
 	if (err == ERR_NONE && agent->record.state == AGENT_RUNNING) {
@@ -82,8 +91,8 @@ void agent_close(struct agent *agent)
 	run_free(agent->run);
 	agent->run = NULL;
 	agent_record_clear(&agent->record);
-	card_close(agent->card);
-	agent->card = NULL;
+	se_close(agent->se);
+	agent->se = NULL;
 }
 
 /* ---- writing ---- */

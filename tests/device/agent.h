@@ -9,7 +9,7 @@
 #define DEVICE_AGENT_H
 
 #include "buffer.h"
-#include "card/card.h"
+#include "se.h"
 #include "script.h"
 
 /* Values of resource 15. */
@@ -70,7 +70,10 @@ struct card_refusal {
 
 struct agent_settings {
 	const char *state_path; /* NULL: forget everything with the process */
-	const char *card_path;  /* of the card's image; NULL: likewise */
+	bool is_in_reader;      /* a real card; else a simulated one */
+	const char *reader;     /* beginning of the reader's name; NULL: any */
+	unsigned reader_index;
+	const char *card_path;  /* of the simulated card's image; NULL: likewise */
 	struct card_settings card;
 	enum se_state se_state;
 	size_t max_request_bytes, max_response_bytes;
@@ -107,7 +110,7 @@ struct agent_record {
 struct agent {
 	struct agent_settings settings;
 	struct agent_record record;
-	struct card *card;
+	struct se *se;
 	char identifier[96]; /* //se-id/CUD/... */
 	char error_text[FAULT_TEXT_SIZE];
 

@@ -62,7 +62,7 @@ void agent_close_channel(struct agent *agent)
 		return;
 	arena = arena_create(4096);
 	if (arena != NULL)
-		channel_close(agent->card, arena, agent->channel);
+		channel_close(agent->se, arena, agent->channel);
 	arena_free(arena);
 	agent->channel = 0;
 	agent->channel_target[0] = '\0';
@@ -204,9 +204,9 @@ static int64_t open_target(struct agent *agent, int64_t now_ms)
 		return now_ms;
 	}
 	agent_close_channel(agent);
-	err = channel_open(agent->card, run->step_arena, bytes_of(aid, aid_len), &agent->channel, &status);
+	err = channel_open(agent->se, run->step_arena, bytes_of(aid, aid_len), &agent->channel, &status);
 	if (err != ERR_NONE) {
-		if (card_reset(agent->card) != ERR_NONE)
+		if (se_reset(agent->se) != ERR_NONE)
 			return finish(agent, SCRIPT_UNAVAILABLE_SE, "the secure element does not start");
 		return retry(agent, now_ms, SCRIPT_UNAVAILABLE_SE, "the secure element does not answer");
 	}
@@ -241,7 +241,7 @@ static enum err ask_card(struct agent *agent, struct bytes command, struct bytes
 		build_u16(&b, status);
 		return builder_bytes(&b, ret_answer);
 	}
-	return channel_transmit(agent->card, run->step_arena, agent->channel, command, ret_answer);
+	return channel_transmit(agent->se, run->step_arena, agent->channel, command, ret_answer);
 }
 
 /* Good, and the warnings after which a script goes on: TS 102 226 leaves it open, so resource 22 decides
@@ -298,7 +298,7 @@ static int64_t transmit_next(struct agent *agent, int64_t now_ms, struct bytes c
 	if (err != ERR_NONE) {
 		agent->channel = 0; /* went with the card's power */
 		settings->changed(settings->arg, AGENT_CHANNEL);
-		if (card_reset(agent->card) != ERR_NONE)
+		if (se_reset(agent->se) != ERR_NONE)
 			settings->se_state = SE_ERROR;
 		return finish(agent, SCRIPT_TEMPORARILY_UNAVAILABLE, "the secure element stopped answering");
 	}

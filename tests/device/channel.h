@@ -3,7 +3,7 @@
 #ifndef DEVICE_CHANNEL_H
 #define DEVICE_CHANNEL_H
 
-#include "card/card.h"
+#include "se.h"
 
 #define STATUS_OK(status) ((status) == 0x9000)
 
@@ -13,14 +13,14 @@ uint8_t class_on_channel(uint8_t class, unsigned channel);
 /* Sends the C-APDU on `channel`, fetches what 61xx announces and repeats for 6Cxx. The answer, status word
  * included, lies in `arena`. Errors are the card's: ERR_TIMEOUT, ERR_UNAVAILABLE, ERR_NOMEM; ERR_MALFORMED
  * for an answer that is none. */
-MUST_CHECK enum err channel_transmit(struct card *card, struct arena *arena, unsigned channel,
+MUST_CHECK enum err channel_transmit(struct se *se, struct arena *arena, unsigned channel,
 				     struct bytes command, struct bytes *ret_answer);
 uint16_t answer_status(struct bytes answer);
 
 /* Opens a channel and selects the application on it. `ret_status` is the status word that decided; on
  * anything but 9000, 62xx and 63xx no channel stays open and `ret_channel` is untouched. Errors as above. */
-MUST_CHECK enum err channel_open(struct card *card, struct arena *arena, struct bytes aid,
+MUST_CHECK enum err channel_open(struct se *se, struct arena *arena, struct bytes aid,
 				 unsigned *ret_channel, uint16_t *ret_status);
-void channel_close(struct card *card, struct arena *arena, unsigned channel);
+void channel_close(struct se *se, struct arena *arena, unsigned channel);
 
 #endif

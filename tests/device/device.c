@@ -60,6 +60,9 @@ static enum err open_agent(struct device *device, uint16_t instance, struct faul
 	struct agent_owner *owner = arena_alloc(device->paths, sizeof(*owner));
 	uint8_t number[SHA256_SIZE];
 	struct agent_settings settings = {
+		.is_in_reader = options->se_is_in_reader,
+		.reader = options->reader,
+		.reader_index = instance,
 		.card = options->card,
 		.se_state = options->is_se_absent ? SE_ABSENT : SE_PRESENT,
 		.max_request_bytes = options->max_request_bytes,

@@ -176,7 +176,7 @@ static void read(struct device *device, struct path path, const struct resource 
 		records_add(records, path, BOOLEAN_VALUE(agent->channel != 0));
 		break;
 	case ATR:
-		records_add(records, path, OPAQUE_VALUE(card_atr(agent->card)));
+		records_add(records, path, OPAQUE_VALUE(se_atr(agent->se)));
 		break;
 	default:
 		break;

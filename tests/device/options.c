@@ -173,6 +173,12 @@ static bool parse_scp03(const char *text, struct options *options)
 	return bytes_of_hex(text, 1, 1, &options->card.scp03_options, &len);
 }
 
+static bool parse_se(const char *text, struct options *options)
+{
+	options->se_is_in_reader = strcmp(text, "pcsc") == 0;
+	return options->se_is_in_reader || strcmp(text, "simulated") == 0;
+}
+
 static bool parse_isd(const char *text, struct options *options)
 {
 	return bytes_of_hex(text, 5, CARD_AID_MAX, options->card.isd_aid.at, &options->card.isd_aid.len);
@@ -349,6 +355,10 @@ static const struct option_row rows[] = {
 	{ "help", NULL, FLAG, 0, 0, 0, NULL,
 	  "this text" },
 
+	{ "se", "KIND", PARSED, 0, 0, 0, parse_se,
+	  "simulated, or pcsc: the cards in the readers of this machine [simulated]" },
+	{ "pcsc-reader", "NAME", TEXT, AT(reader), 0, 0, NULL,
+	  "only readers whose name begins so [any]" },
 	{ "se-count", "N", NUMBER, AT(se_count), 0, SECURE_ELEMENTS_MAX, NULL,
 	  "secure elements [1]" },
 	{ "se-key-version", "HEX", PARSED, 0, 0, 0, parse_key_version,

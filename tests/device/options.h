@@ -42,6 +42,8 @@ struct options {
 
 	uint32_t se_count;
 	bool is_se_absent;
+	bool se_is_in_reader;
+	const char *reader; /* beginning of its name; NULL: any */
 	struct card_settings card;
 	uint32_t apdu_delay_ms, max_request_bytes, max_response_bytes;
 	const char *allowed_aids;

@@ -61,7 +61,7 @@ static enum err save(struct device *device)
 
 static enum err transmit(void *arg, struct arena *arena, struct bytes command, struct bytes *ret_answer)
 {
-	return card_transmit(arg, arena, command, ret_answer);
+	return se_transmit(arg, arena, command, ret_answer);
 }
 
 static enum err read_card(const struct device *device, struct arena *arena, struct bytes *ret_file,
@@ -72,7 +72,7 @@ static enum err read_card(const struct device *device, struct arena *arena, stru
 
 	if (device->agent_count == 0 || device->options->is_se_absent)
 		return fault_set(fault, ERR_NOT_FOUND, "there is no card");
-	access.arg = device->agents[0].card;
+	access.arg = device->agents[0].se;
 	access.keys = keys->enc.len > 0 ? keys : NULL;
 	return smartcard_read(&access, arena, ret_file, fault);
 }

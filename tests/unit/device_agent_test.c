@@ -378,7 +378,7 @@ static void reports_a_card_that_stops_answering(void **state)
 	assert_int_equal(agent_run(&desk->agent, 1000), ERR_NONE);
 	while (desk->agent.record.executed == 0)
 		agent_step(&desk->agent, 1000);
-	card_misbehave(desk->agent.card, &mute);
+	card_misbehave(se_simulated_card(desk->agent.se), &mute);
 	run_to_end(desk);
 	assert_int_equal(desk->agent.record.status, SCRIPT_TEMPORARILY_UNAVAILABLE);
 	assert_int_equal(desk->agent.record.executed, 1);
