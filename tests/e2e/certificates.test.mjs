@@ -1,26 +1,8 @@
 // Certificates: which device comes with which, which server it believes, and what happens when either is not as it should be.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import path from 'node:path';
-import { X509Certificate } from 'node:crypto';
-import { execFileSync } from 'node:child_process';
-import { Device, labTest, program } from './lab.mjs';
-
-const folder = path.join(process.env.CARDEA_LAB_DIR, `papers-${process.pid}`);
-fs.mkdirSync(folder, { recursive: true });
-process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
-
-const prefix = (name) => path.join(folder, name);
-const pem = (name) => `${prefix(name)}.pem`;
-const key = (name) => `${prefix(name)}.key`;
-const text = (name) => fs.readFileSync(pem(name), 'utf8');
-
-// A certificate with its key: `file` is how these tests call it.
-function make(file, { name = file, issuer, flags = [], ...options } = {}) {
-	execFileSync(program('MAKE_CERTIFICATE'), [`--name=${name}`, ...(issuer ? [`--issuer=${prefix(issuer)}`] : []),
-		...Object.entries(options).map(([option, value]) => `--${option}=${value}`),
-		...flags.map((flag) => `--${flag}`), prefix(file)]);
-}
+import { Device, labTest } from './lab.mjs';
+import { accountWith, fingerprint, key, make, pem, text } from './papers.mjs';
 
 const ofServer = { alternatives: 'IP:127.0.0.1', usage: 'serverAuth' };
 const ofDevice = { issuer: 'root', usage: 'clientAuth' };
@@ -31,6 +13,7 @@ make('server', { issuer: 'middle', flags: ['chain'], ...ofServer });
 make('another-server', { issuer: 'middle', alternatives: 'IP:127.0.0.2' });
 make('lamp', ofDevice);
 make('pump', ofDevice);
+make('lamp-of-server', { ...ofDevice, name: 'lamp' });
 make('expired', { ...ofDevice, name: 'lamp', from: -200, until: -100 });
 make('foreign', { ...ofDevice, name: 'lamp', issuer: 'stranger' });
 make('for-servers', { ...ofDevice, name: 'lamp', usage: 'serverAuth' });
@@ -142,7 +125,7 @@ labTest('nobody registers as another device', listening, async (lab) => {
 });
 
 labTest('a certificate is a credential: pinned, replaced, removed, and kept over a restart', listening, async (lab) => {
-	const print = new X509Certificate(text('alone')).fingerprint256.replaceAll(':', '');
+	const print = fingerprint('alone');
 	await lab.rest.put('/credentials/lamp', { kind: 'x509', certificatePem: text('alone') });
 	assert.equal((await lab.rest.get('/credentials/lamp?kind=x509')).identity, `sha256:${print}`);
 	await lab.rest.refuse('PUT', '/credentials/pump', { json: { kind: 'x509', sha256Hex: print } }, { status: 409, code: 'conflict', detail: /./ });
@@ -214,6 +197,17 @@ function bootstrapServer(lab) {
 }
 
 labTest('1.1-int-2 client initiated bootstrap with a certificate', bootstrapping, async (lab) => {
+	await lab.rest.put('/bootstrap/lamp', { servers: [{ shortServerId: 101, uri: lab.server.coaps, security: accountWith('lamp-of-server') }],
+		read: ['/'] });
+	await lab.rest.put('/credentials/lamp', { kind: 'bootstrap-x509', sha256Hex: fingerprint('lamp') });
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', sha256Hex: fingerprint('lamp-of-server') });
+	const device = await lab.device('lamp', { ...showing(lab, 'lamp'), bootstrap: bootstrapServer(lab) });
+	assert.match((await lab.rest.get('/bootstrap/lamp')).lastOutcome.read[0].links, /<\/0\/1>;ssid=101;uri="coaps:/);
+	assert.match((await lab.rest.get('/devices/lamp')).address, /^coaps:/);
+	await device.stop();
+});
+
+labTest('a device that bootstraps with a certificate may get a key', bootstrapping, async (lab) => {
 	await lab.rest.put('/bootstrap/lamp', { servers: [{ shortServerId: 101, uri: lab.server.coaps,
 		security: { mode: 'psk', generate: true } }] });
 	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
@@ -227,7 +221,7 @@ labTest('1.1-int-2 client initiated bootstrap with a certificate', bootstrapping
 });
 
 labTest('a bootstrap gives a device its certificate, and what it expects of the server', bootstrapping, async (lab) => {
-	const account = { mode: 'x509', certificatePem: text('lamp'), privateKeyPem: fs.readFileSync(key('lamp'), 'utf8') };
+	const account = accountWith('lamp');
 	const configuration = (security) => ({ servers: [{ shortServerId: 101, uri: lab.server.coaps, security }] });
 	const refused = [
 		['/bootstrap/lamp', { ...account, certificatePem: undefined }, /servers\[0\]\.security\.certificatePem/],

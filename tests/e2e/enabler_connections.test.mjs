@@ -1,10 +1,12 @@
 // OMA enabler test cases 1.1-int-106, 404 and 406: CoAP over TCP and TLS, with a device of a script.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { labTest } from './lab.mjs';
 import { Seen } from './enabler.mjs';
 import { BootstrapDevice, bootstrapUri } from './bootstrap_device.mjs';
 import { openStream, pskOptions } from './coap_stream.mjs';
+import { accountWith, fingerprint, key, make, pem, text } from './papers.mjs';
 import { Multiple, ScriptedDevice } from './scripted_device.mjs';
 
 const here = '127.0.0.1:0';
@@ -31,13 +33,41 @@ labTest('1.1-int-106 TCP binding', { server: { 'tcp-listen': here } }, async (la
 	device.close();
 });
 
+make('root', { flags: ['authority'] });
+make('server', { issuer: 'root', alternatives: 'IP:127.0.0.1', usage: 'serverAuth' });
+for (const name of ['of-bootstrap', 'of-server'])
+	make(name, { name: 'd', issuer: 'root', usage: 'clientAuth' });
+
+// TLS with a certificate, DER or PEM; the server is believed when the root has issued its certificate for that address.
+const showing = (cert, privateKey) => ({ cert, key: privateKey, ca: text('root') });
+const pemOf = (label, der) => `-----BEGIN ${label}-----\n${der.toString('base64')}\n-----END ${label}-----\n`;
+
+labTest('1.1-int-404 TLS over TCP with certificates', { server: { 'tls-listen': here, 'bootstrap-tls-listen': here,
+	'coaps-cert': pem('server'), 'coaps-key': key('server'), 'coaps-ca': pem('root') } }, async (lab) => {
+	await lab.rest.put('/credentials/d', { kind: 'bootstrap-x509', sha256Hex: fingerprint('of-bootstrap') });
+	await lab.rest.put('/credentials/d', { kind: 'x509', sha256Hex: fingerprint('of-server') });
+	await lab.rest.put('/bootstrap/d', { delete: [], servers: [{ shortServerId: 1, uri: address(lab, 'coaps+tcp'), binding: 'T',
+		security: accountWith('of-server') }] });
+	const own = showing(text('of-bootstrap'), fs.readFileSync(key('of-bootstrap')));
+	const account = await BootstrapDevice.open(lab, 'd', await openStream(bootstrapUri(lab, 'coaps+tcp'), own));
+	await account.bootstrap(lab);
+	account.client.close();
+
+	const [uri, certificate, ofServer, privateKey] = [0, 3, 4, 5].map((id) => account.resource(0, 0, id));
+	const client = await openStream(uri.toString(), showing(pemOf('CERTIFICATE', certificate), pemOf('PRIVATE KEY', privateKey)));
+	assert.deepEqual(client.socket.socket.getPeerCertificate().raw, ofServer);
+	const device = await ScriptedDevice.register(lab, 'd', objects(), { client, query: overTcp });
+	await isRegisteredAndRead(lab, 'coaps+tcp');
+	device.close();
+});
+
 // Bootstraps over one connection, then registers over another one with what was written.
 labTest('1.1-int-406 TLS over TCP with a pre-shared key', { server: { 'tls-listen': here, 'bootstrap-tls-listen': here } }, async (lab) => {
-	const key = randomBytes(16);
-	await lab.rest.put('/credentials/d', { kind: 'bootstrap-psk', identity: 'bs-d', keyHex: key.toString('hex') });
+	const ofBootstrap = randomBytes(16);
+	await lab.rest.put('/credentials/d', { kind: 'bootstrap-psk', identity: 'bs-d', keyHex: ofBootstrap.toString('hex') });
 	await lab.rest.put('/bootstrap/d', { delete: [], servers: [{ shortServerId: 1, uri: address(lab, 'coaps+tcp'), binding: 'T',
 		security: { mode: 'psk', generate: true } }] });
-	const account = await BootstrapDevice.open(lab, 'd', await openStream(bootstrapUri(lab, 'coaps+tcp'), pskOptions('bs-d', key)));
+	const account = await BootstrapDevice.open(lab, 'd', await openStream(bootstrapUri(lab, 'coaps+tcp'), pskOptions('bs-d', ofBootstrap)));
 	await account.bootstrap(lab);
 	assert.deepEqual(account.requests, ['GET /', 'PUT /0/0', 'PUT /1/0', 'POST /bs']);
 	account.client.close();
