@@ -1,5 +1,7 @@
 #include "account.h"
 
+#include "place.h"
+
 #define IDENTITY_MAX 128
 
 enum {
@@ -84,13 +86,16 @@ static enum err check_scheme(const struct device *device, uint16_t security, str
 {
 	const char *uri = (const char *)value_of(device, 0, security, URI)->bytes.at;
 	int64_t mode = value_of(device, 0, security, MODE)->integer;
-	bool is_secure = strncmp(uri, "coaps://", 8) == 0;
+	const struct scheme *scheme = scheme_of(uri);
+	const bool is_secure = scheme != NULL && scheme->is_secure;
 
 	if (mode != SECURITY_PSK && mode != SECURITY_X509 && mode != SECURITY_NOSEC)
 		return fault_set(fault, ERR_MALFORMED, "/0/%u/2: only PSK, X.509 and NoSec are supported",
 				 security);
-	if (!is_secure && strncmp(uri, "coap://", 7) != 0)
-		return fault_set(fault, ERR_MALFORMED, "/0/%u/0: neither coap:// nor coaps://", security);
+	if (scheme == NULL)
+		return fault_set(fault, ERR_MALFORMED, "/0/%u/0: not " SCHEMES_TEXT, security);
+	if (scheme->is_stream && mode == SECURITY_X509)
+		return fault_set(fault, ERR_MALFORMED, "/0/%u: certificates are for coaps:// only", security);
 	if (is_secure != (mode != SECURITY_NOSEC))
 		return fault_set(fault, ERR_MALFORMED, "/0/%u: URI and security mode do not fit", security);
 	if (is_secure && (!has_bytes(device, security, IDENTITY) || !has_bytes(device, security, KEY)))
@@ -397,6 +402,7 @@ void account_fill_line(const struct account *account, const struct place *place,
 {
 	ret_settings->server = place->address;
 	ret_settings->is_secure = place->is_secure;
+	ret_settings->is_stream = place->is_stream;
 	ret_settings->host = place->host;
 	ret_settings->psk_identity = account->psk_identity;
 	ret_settings->psk_key = account->psk_key;

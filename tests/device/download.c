@@ -111,6 +111,7 @@ static enum err fetch(struct client *client, const struct place *place, const ch
 		return fetch_over_registration(client, &place->address, path);
 	settings.server = place->address;
 	settings.is_secure = false;
+	settings.is_stream = place->is_stream;
 	settings.host = place->host;
 	if (download->line == NULL)
 		err = line_open(client->transport, &settings, &events, client, &download->line);

@@ -44,6 +44,7 @@ static enum err find_server(struct fleet *fleet, struct fault *fault)
 		return err;
 	fleet->line_settings.server = fleet->place.address;
 	fleet->line_settings.is_secure = fleet->place.is_secure;
+	fleet->line_settings.is_stream = fleet->place.is_stream;
 	fleet->line_settings.host = fleet->place.host;
 	fleet->line_settings.psk_key =
 		secret_bytes(has_bootstrap ? &options->bootstrap_key : &options->psk_key);

@@ -87,12 +87,12 @@ static uint64_t entity_tag(struct bytes payload)
 	return hash;
 }
 
-/* Options in their order, then the block of the payload that was asked for. */
+/* Options in their order, then the block of the payload that was asked for, or all of it when it is short. */
 void message_fill_answer(coap_pdu_t *pdu, const struct answer *answer, const uint32_t *sequence,
-			 coap_block_t block)
+			 size_t at_once, coap_block_t block)
 {
 	size_t start = (size_t)block.num << (block.szx + 4);
-	bool is_blockwise = block.num > 0 || answer->payload.len > (size_t)16 << block.szx;
+	bool is_blockwise = block.num > 0 || answer->payload.len > at_once;
 	uint64_t tag = entity_tag(answer->payload);
 
 	coap_pdu_set_code(pdu, (coap_pdu_code_t)answer->code);

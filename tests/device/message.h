@@ -14,7 +14,7 @@ bool message_read_request(const coap_pdu_t *pdu, struct arena *arena, struct req
 
 /* Code, options in their order, then the block of the payload that was asked for. `sequence` NULL: no
  * Observe. */
-void message_fill_answer(coap_pdu_t *pdu, const struct answer *answer, const uint32_t *sequence,
+void message_fill_answer(coap_pdu_t *pdu, const struct answer *answer, const uint32_t *sequence, size_t at_once,
 			 coap_block_t block);
 
 /* The Location-Path of a Register answer, "/rd/7"; "" when there is none, or it is too long. */

@@ -1,5 +1,6 @@
 /* Object 3, Device 1.1. */
 #include "device.h"
+#include "place.h"
 
 enum {
 	MANUFACTURER = 0,
@@ -80,7 +81,9 @@ static void read_array(struct device *device, struct path path, uint16_t resourc
 
 static const char *supported_bindings(const struct device *device)
 {
-	return device_minor_version(device) == 0 && device->options->is_queue_mode ? "UQ" : "U";
+	if (device_minor_version(device) > 0) /* TCP where it is sent to a server that has it */
+		return scheme_of(device->options->server)->is_stream ? "UT" : "U";
+	return device->options->is_queue_mode ? "UQ" : "U";
 }
 
 static void read(struct device *device, struct path path, const struct resource *resource,

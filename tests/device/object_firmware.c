@@ -23,6 +23,8 @@ enum {
 #define FIRMWARE(resource)     RESOURCE_PATH(5, 0, resource)
 #define PROTOCOL_COAP          0
 #define PROTOCOL_COAPS         1
+#define PROTOCOL_COAP_TCP      4
+#define PROTOCOL_COAP_TLS      5
 #define SEVERITY_MANDATORY     1
 #define UPDATE_TAKES_MS        300
 #define PACKAGE_NAME_OF_DEVICE "cardea-device"
@@ -107,7 +109,8 @@ static bool has_scheme(struct bytes uri, const char *scheme)
 
 static enum err begin_fetch(struct device *device, struct bytes uri)
 {
-	if (!has_scheme(uri, "coap://") && !has_scheme(uri, "coaps://"))
+	if (!has_scheme(uri, "coap://") && !has_scheme(uri, "coaps://") && !has_scheme(uri, "coap+tcp://") &&
+	    !has_scheme(uri, "coaps+tcp://"))
 		return enter(device, FIRMWARE_IDLE, FIRMWARE_PROTOCOL_UNSUPPORTED);
 	device->firmware.fetch = ++device->firmware.fetches;
 	return enter(device, FIRMWARE_DOWNLOADING, FIRMWARE_INITIAL);
@@ -202,6 +205,8 @@ static void read(struct device *device, struct path path, const struct resource 
 	if (resource->id == PROTOCOLS) {
 		records_add(records, path_append(path, 0), INTEGER_VALUE(PROTOCOL_COAP));
 		records_add(records, path_append(path, 1), INTEGER_VALUE(PROTOCOL_COAPS));
+		records_add(records, path_append(path, 2), INTEGER_VALUE(PROTOCOL_COAP_TCP));
+		records_add(records, path_append(path, 3), INTEGER_VALUE(PROTOCOL_COAP_TLS));
 	}
 	if (resource->id == PACKAGE_NAME && state_of(device) != FIRMWARE_IDLE)
 		records_add(records, path, STRING_VALUE(PACKAGE_NAME_OF_DEVICE));

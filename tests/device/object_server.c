@@ -1,5 +1,7 @@
 /* Object 1, LwM2M Server 1.1. */
 #include "account.h"
+#include "device.h"
+#include "place.h"
 #include "retry.h"
 
 enum {
@@ -47,16 +49,19 @@ static size_t instances(const struct device *device, uint16_t ret_ids[INSTANCES_
 						  : instances_with_values(device, 1, ret_ids);
 }
 
-/* UDP is all there is; queue mode is the device's own choice, except that 1.0 names it in the binding. */
+/* Which of them is used follows from the URI of the server; queue mode is the device's own choice, except
+ * that 1.0 names it in the binding. */
 static enum answer_code check(struct device *device, uint16_t instance, const struct records *records,
 			      struct fault *fault)
 {
 	const struct value *binding = records_find(records, RESOURCE_PATH(1, instance, BINDING));
 
 	if (binding == NULL || bytes_equal_text(binding->bytes, "U") ||
-	    bytes_equal_text(binding->bytes, "UQ"))
+	    bytes_equal_text(binding->bytes, "UQ") ||
+	    (device_minor_version(device) > 0 &&
+	     (bytes_equal_text(binding->bytes, "T") || bytes_equal_text(binding->bytes, "UT"))))
 		return CHANGED;
-	fault_set(fault, ERR_MALFORMED, "only the bindings U and UQ are supported");
+	fault_set(fault, ERR_MALFORMED, "only the bindings U, UQ, T and UT are supported");
 	return BAD_REQUEST;
 }
 
@@ -86,6 +91,13 @@ static enum answer_code execute(struct device *device, uint16_t instance, uint16
 	return CHANGED;
 }
 
+static const char *binding_of_command_line(const struct options *options)
+{
+	if (options->minor_version == 0)
+		return options->is_queue_mode ? "UQ" : "U";
+	return scheme_of(options->server)->is_stream ? "T" : "U";
+}
+
 /* What a bootstrap server wrote is whole; the rest is what the device has by itself. */
 static void fill(struct device *device, uint16_t instance)
 {
@@ -95,8 +107,7 @@ static void fill(struct device *device, uint16_t instance)
 		{ RESOURCE_PATH(1, instance, SHORT_SERVER_ID), INTEGER_VALUE(101) },
 		{ RESOURCE_PATH(1, instance, LIFETIME), INTEGER_VALUE(options->lifetime_s) },
 		{ RESOURCE_PATH(1, instance, STORING), BOOLEAN_VALUE(true) },
-		{ RESOURCE_PATH(1, instance, BINDING),
-		  STRING_VALUE(options->minor_version == 0 && options->is_queue_mode ? "UQ" : "U") },
+		{ RESOURCE_PATH(1, instance, BINDING), STRING_VALUE(binding_of_command_line(options)) },
 	};
 
 	if (account_is_of_command_line(device))

@@ -9,6 +9,7 @@
 #include "firmware.h"
 #include "log.h"
 #include "objects.h"
+#include "place.h"
 #include "x509.h"
 
 #define AT(member)       offsetof(struct options, member)
@@ -289,7 +290,7 @@ struct option_row {
 /* clang-format off */
 static const struct option_row rows[] = {
 	{ "server", "URI", TEXT, AT(server), 0, 0, NULL,
-	  "coap:// or coaps:// with host and port [" DEFAULT_SERVER "]" },
+	  SCHEMES_TEXT " with host and port [" DEFAULT_SERVER "]" },
 	{ "endpoint", "NAME", TEXT, AT(endpoint), 0, 0, NULL,
 	  "endpoint client name [" DEFAULT_ENDPOINT "]" },
 	{ "psk-identity", "ID", TEXT, AT(psk_identity), 0, 0, NULL,
@@ -472,13 +473,15 @@ static struct options options_default(void)
 static enum err check_server(const char *name, const char *uri, const char *key_name,
 			     const struct secret *key, bool has_certificate, struct fault *fault)
 {
-	bool is_secure = strncmp(uri, "coaps://", 8) == 0;
+	const struct scheme *scheme = scheme_of(uri);
 
-	if (!is_secure && strncmp(uri, "coap://", 7) != 0)
-		return fault_set(fault, ERR_MALFORMED, "--%s is neither coap:// nor coaps://", name);
-	if (is_secure && key->len == 0 && !has_certificate)
-		return fault_set(fault, ERR_MALFORMED, "a coaps:// server needs --%s or --certificate",
-				 key_name);
+	if (scheme == NULL)
+		return fault_set(fault, ERR_MALFORMED, "--%s is not " SCHEMES_TEXT, name);
+	if (scheme->is_secure && key->len == 0 && !has_certificate)
+		return fault_set(fault, ERR_MALFORMED, "a %s server needs --%s or --certificate",
+				 scheme->prefix, key_name);
+	if (scheme->is_stream && scheme->is_secure && has_certificate)
+		return fault_set(fault, ERR_MALFORMED, "--certificate is for coaps:// only");
 	return ERR_NONE;
 }
 

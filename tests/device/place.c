@@ -8,18 +8,34 @@
 
 /* The parts of a URI. */
 struct server_name {
+	const struct scheme *scheme;
 	char *host, *port;
-	bool is_secure;
 };
+
+const struct scheme *scheme_of(const char *uri)
+{
+	static const struct scheme schemes[] = {
+		{ "coap://", "5683", false, false },
+		{ "coaps://", "5684", true, false },
+		{ "coap+tcp://", "5683", false, true },
+		{ "coaps+tcp://", "5684", true, true },
+	};
+
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		if (strncmp(uri, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
+			return &schemes[i];
+	return NULL;
+}
 
 static enum err split_server(const char *uri, struct arena *arena, struct server_name *ret_name,
 			     struct fault *fault)
 {
-	struct server_name name = { .is_secure = strncmp(uri, "coaps://", 8) == 0 };
-	const char *at = uri + (name.is_secure ? 8 : 7), *end, *host_end, *port;
+	struct server_name name = { .scheme = scheme_of(uri) };
+	const char *at, *end, *host_end, *port;
 
-	if (!name.is_secure && strncmp(uri, "coap://", 7) != 0)
-		return fault_set(fault, ERR_MALFORMED, "\"%s\" is neither coap:// nor coaps://", uri);
+	if (name.scheme == NULL)
+		return fault_set(fault, ERR_MALFORMED, "\"%s\" is not " SCHEMES_TEXT, uri);
+	at = uri + strlen(name.scheme->prefix);
 	end = at + strcspn(at, "/");
 	if (*at == '[') {
 		at++;
@@ -32,7 +48,7 @@ static enum err split_server(const char *uri, struct arena *arena, struct server
 		return fault_set(fault, ERR_MALFORMED, "\"%s\" has no host", uri);
 	name.host = arena_strndup(arena, at, (size_t)(host_end - at));
 	name.port = *port == ':' ? arena_strndup(arena, port + 1, (size_t)(end - port - 1))
-				 : arena_strdup(arena, name.is_secure ? "5684" : "5683");
+				 : arena_strdup(arena, name.scheme->port);
 	if (name.host == NULL || name.port == NULL)
 		return ERR_NOMEM;
 	*ret_name = name;
@@ -53,7 +69,8 @@ static enum err look_up(const struct server_name *name, struct place *place, str
 		return fault_set(fault, ERR_NOT_FOUND, "%s: %s", name->host, gai_strerror(status));
 	memcpy(&place->address.at, found->ai_addr, found->ai_addrlen);
 	place->address.len = found->ai_addrlen;
-	place->is_secure = name->is_secure;
+	place->is_secure = name->scheme->is_secure;
+	place->is_stream = name->scheme->is_stream;
 	snprintf(place->name, sizeof(place->name), "%s", name->host);
 	freeaddrinfo(found);
 	return hints.ai_flags == 0 && place->host == NULL ? ERR_NOMEM : ERR_NONE;

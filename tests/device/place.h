@@ -6,9 +6,19 @@
 
 #define PLACE_NAME_SIZE 256
 
+/* How a URI begins, and what that means. */
+struct scheme {
+	const char *prefix, *port; /* port: where the URI names none */
+	bool is_secure, is_stream;
+};
+
+#define SCHEMES_TEXT "coap://, coaps://, coap+tcp:// or coaps+tcp://"
+/* NULL: none of them. */
+const struct scheme *scheme_of(const char *uri);
+
 struct place {
 	struct address address;
-	bool is_secure;
+	bool is_secure, is_stream;
 	char *host; /* NULL for a numeric address */
 	char name[PLACE_NAME_SIZE]; /* the same, or the numeric address */
 };

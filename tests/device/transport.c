@@ -10,6 +10,7 @@
 
 #define MESSAGE_BYTES_MAX    (16 << 20) /* memory for one request and its answer */
 #define REMEMBERED_MAX       8
+#define OPTION_BYTES_MAX     1024 /* of an answer, header and token included */
 #define EXCHANGE_LIFETIME_MS 247000
 
 /* libcoap has one configuration of certificates for all sessions of a context, which disturbs those with
@@ -38,6 +39,7 @@ struct remembered {
 struct line {
 	struct transport *transport;
 	coap_session_t *session;
+	bool is_stream;
 	struct line_events events;
 	void *arg;
 	bool is_waiting; /* for the answer to line_send */
@@ -72,14 +74,22 @@ static void remember(struct line *line, const coap_pdu_t *pdu, const struct answ
 	struct remembered *at = &line->remembered[line->next_remembered];
 	coap_bin_const_t token = coap_pdu_get_token(pdu);
 
-	if (answer->payload.len > 0 || token.length > sizeof(at->token))
-		return; /* reading again does no harm */
+	if (line->is_stream || answer->payload.len > 0 || token.length > sizeof(at->token))
+		return; /* nothing comes twice; reading again does no harm */
 	at->mid = coap_pdu_get_mid(pdu);
 	memcpy(at->token, token.s, token.length);
 	at->token_len = token.length;
 	at->at_ms = loop_now_ms(line->transport->loop);
 	at->answer = *answer;
 	line->next_remembered = (line->next_remembered + 1) % REMEMBERED_MAX;
+}
+
+/* The longest payload that needs no blocks. A connection carries whatever the server says that it takes. */
+static size_t at_once(const struct line *line)
+{
+	const size_t block = (size_t)16 << BLOCK_SZX, max = coap_session_max_pdu_size(line->session);
+
+	return line->is_stream && max > block + OPTION_BYTES_MAX ? max - OPTION_BYTES_MAX : block;
 }
 
 /* ---- what libcoap calls ---- */
@@ -89,6 +99,7 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
 {
 	struct line *line = coap_session_get_app_data(session);
 	coap_block_t block;
+	bool has_block;
 	struct answer answer = { .code = INTERNAL_ERROR, .format = FORMAT_NONE };
 	const uint32_t first = 0;
 	struct remembered *remembered;
@@ -97,7 +108,8 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
 	if (line == NULL) /* closed, and libcoap still had something for it */
 		return;
 	remembered = recall(line, pdu);
-	if (!coap_get_block(pdu, COAP_OPTION_BLOCK2, &block))
+	has_block = coap_get_block(pdu, COAP_OPTION_BLOCK2, &block) == 1;
+	if (!has_block)
 		block = (coap_block_t){ .szx = BLOCK_SZX };
 	arena_reset(line->transport->arena);
 	if (remembered != NULL) {
@@ -106,7 +118,8 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
 		line->events.request(line->arg, &request, line->transport->arena, &answer);
 		remember(line, pdu, &answer);
 	}
-	message_fill_answer(response, &answer, answer.is_observed && block.num == 0 ? &first : NULL, block);
+	message_fill_answer(response, &answer, answer.is_observed && block.num == 0 ? &first : NULL,
+			    has_block ? (size_t)16 << block.szx : at_once(line), block);
 }
 
 static bool is_own_token(const struct line *line, const coap_pdu_t *pdu)
@@ -193,13 +206,25 @@ static void on_nack(coap_session_t *session, const coap_pdu_t *sent, const coap_
 
 static int on_event(coap_session_t *session, const coap_event_t event)
 {
+	static const struct {
+		coap_event_t event;
+		const char *name;
+	} breaks[] = {
+		{ COAP_EVENT_DTLS_CLOSED, "security closed" },
+		{ COAP_EVENT_DTLS_ERROR, "security error" },
+		{ COAP_EVENT_TCP_CLOSED, "connection closed" },
+		{ COAP_EVENT_TCP_FAILED, "connection failed" },
+		{ COAP_EVENT_SESSION_FAILED, "connection without CSM" },
+	};
 	struct line *line = coap_session_get_app_data(session);
 
 	if (line == NULL)
 		return 0;
-	if (event == COAP_EVENT_DTLS_CLOSED || event == COAP_EVENT_DTLS_ERROR) {
+	for (size_t i = 0; i < sizeof(breaks) / sizeof(breaks[0]); i++) {
+		if (breaks[i].event != event)
+			continue;
 		line->is_waiting = false;
-		line->events.lost(line->arg, event == COAP_EVENT_DTLS_CLOSED ? "DTLS closed" : "DTLS error");
+		line->events.lost(line->arg, breaks[i].name);
 	}
 	return 0;
 }
@@ -348,7 +373,7 @@ static coap_session_t *new_key_session(struct transport *transport, const coap_a
 	};
 
 	return coap_new_client_session_psk2(transport->contexts[CONTEXT_OF_KEYS], NULL, server,
-					    COAP_PROTO_DTLS, &psk);
+					    settings->is_stream ? COAP_PROTO_TLS : COAP_PROTO_DTLS, &psk);
 }
 
 static coap_session_t *new_session(struct transport *transport, const struct line_settings *settings)
@@ -362,7 +387,7 @@ static coap_session_t *new_session(struct transport *transport, const struct lin
 	server.size = settings->server.len;
 	if (!settings->is_secure)
 		return coap_new_client_session(transport->contexts[CONTEXT_OF_KEYS], NULL, &server,
-					       COAP_PROTO_UDP);
+					       settings->is_stream ? COAP_PROTO_TCP : COAP_PROTO_UDP);
 	if (settings->host != NULL)
 		host = strdup(settings->host);
 	session = settings->x509.certificate.len > 0
@@ -384,6 +409,7 @@ enum err line_open(struct transport *transport, const struct line_settings *sett
 	line->transport = transport;
 	line->events = *events;
 	line->arg = arg;
+	line->is_stream = settings->is_stream;
 	line->session = new_session(transport, settings);
 	if (line->session == NULL) {
 		free(line);
@@ -472,7 +498,8 @@ enum err line_notify(struct line *line, const struct notification *notification)
 	if (pdu == NULL)
 		return ERR_NOMEM;
 	coap_add_token(pdu, notification->token.len, notification->token.at);
-	message_fill_answer(pdu, &notification->answer, goes_on ? &notification->sequence : NULL, first);
+	message_fill_answer(pdu, &notification->answer, goes_on ? &notification->sequence : NULL,
+			    at_once(line), first);
 	return send_pdu(line, pdu);
 }
 

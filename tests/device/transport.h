@@ -22,7 +22,8 @@ struct address {
 
 struct line_settings {
 	struct address server;
-	bool is_secure;   /* DTLS, with a certificate if there is one, else with a pre-shared key */
+	bool is_secure;   /* DTLS or TLS, with a certificate if there is one, else with a pre-shared key */
+	bool is_stream;   /* TCP, and TLS on it */
 	const char *host; /* for SNI; NULL for a numeric address */
 	const char *psk_identity;
 	struct bytes psk_key;

@@ -10,7 +10,9 @@ static enum err insert_relay(struct uplink *uplink, const struct client *client,
 	const struct device *device = client->device;
 	enum err err = ERR_NONE;
 
-	if (!device->options->is_queue_mode && !misbehave_with_datagrams(device->options))
+	/* Of datagrams; a connection sleeps and suffers as the system lets it. */
+	if (settings->is_stream ||
+	    (!device->options->is_queue_mode && !misbehave_with_datagrams(device->options)))
 		return ERR_NONE;
 	if (uplink->relay == NULL || !is_same_address(&uplink->relay_to, &settings->server)) {
 		relay_free(uplink->relay);
