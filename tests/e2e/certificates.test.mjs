@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { Device, labTest } from './lab.mjs';
+import { openStream } from './coap_stream.mjs';
 import { accountWith, fingerprint, key, make, pem, text } from './papers.mjs';
+import { Multiple, ScriptedDevice } from './scripted_device.mjs';
 
 const ofServer = { alternatives: 'IP:127.0.0.1', usage: 'serverAuth' };
 const ofDevice = { issuer: 'root', usage: 'clientAuth' };
@@ -47,6 +49,28 @@ labTest('1.1-int-402 DTLS with certificates', listening, async (lab) => {
 	assert.match(JSON.stringify(read), /Cardea/);
 	await device.stop();
 	await lab.rest.refuse('GET', '/devices/lamp', {}, { status: 404, code: 'not-found', detail: /lamp/ });
+});
+
+// The device is node's TLS, which knows nothing of CoAP.
+labTest('1.1-int-404 TLS over TCP with certificates', { server: { ...certificates, 'tls-listen': '127.0.0.1:0' } }, async (lab) => {
+	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
+	const uri = lab.server.addresses.find((address) => address.startsWith('coaps+tcp://'));
+	const objects = { 1: { 0: { 0: 1, 1: 86400, 6: false, 7: 'T' } }, 3: { 0: { 0: 'OMA', 11: new Multiple({ 0: 0 }), 16: 'T' } } };
+	const showing = (name) => ({ ca: text('root'), cert: text(name), key: fs.readFileSync(key(name)), ALPNProtocols: ['coap'],
+		checkServerIdentity: () => undefined });
+	for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
+		const client = await openStream(uri, { ...showing('lamp'), maxVersion });
+		const device = await ScriptedDevice.register(lab, 'lamp', objects, { client, query: ['lwm2m=1.1', 'b=T', 'lt=86400'] });
+		const registered = await lab.rest.get('/devices/lamp');
+		assert.match(registered.address, /^coaps\+tcp:/);
+		assert.equal(registered.binding, 'T');
+		const read = await lab.rest.get('/devices/lamp/lwm2m/3/0/0');
+		assert.equal(read.resources[0].value, 'OMA');
+		device.close();
+	}
+	for (const name of ['foreign', 'expired', 'pump'])
+		await assert.rejects(openStream(uri, showing(name)), name);
+	await assert.rejects(openStream(uri, { ...showing('lamp'), ALPNProtocols: ['http/1.1'] }));
 });
 
 labTest('1.1-int-403 certificates, the identity of the server fails', listening, async (lab) => {
@@ -138,7 +162,7 @@ labTest('a certificate is a credential: pinned, replaced, removed, and kept over
 	// The session ends with the credential that it was made with.
 	await lab.rest.put('/credentials/lamp', { kind: 'x509', issuer });
 	assert.equal((await lab.rest.get('/credentials/lamp?kind=x509')).identity, `name:lamp,issuer:${issuer}`);
-	await device.process.line(/line\.lost .*DTLS closed/);
+	await device.process.line(/line\.lost .*security closed/);
 	await lab.server.process.line(/certificate\.refused .*no device's credential/);
 	const from = device.process.lines.length;
 	await lab.rest.put('/credentials/lamp', { kind: 'x509', sha256Hex: print });

@@ -1,7 +1,5 @@
-// CoAP over TCP and TLS (RFC 8323; LwM2M Transport TS 1.1, binding T): the reference device, which is libcoap's client, and
-// libcoap's own coap-client. The OMA enabler cases 106, 404 and 406 are among the titles.
+// CoAP over TCP and TLS (RFC 8323; LwM2M Transport TS 1.1, binding T) with the reference device, which is libcoap's client.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { Device, labTest } from './lab.mjs';
 
@@ -32,7 +30,7 @@ async function manages(lab, endpoint) {
 	assert.deepEqual(read.resources.map((resource) => resource.path).sort(), ['/1/0/1', '/3/0/0']);
 }
 
-labTest('enabler case 106: a device registers with binding T, updates and is managed over TCP', { server }, async (lab) => {
+labTest('a device registers with binding T, updates and is managed over TCP', { server }, async (lab) => {
 	const device = await lab.device('d', { server: addressOf(lab, 'coap+tcp') });
 	const shown = await lab.rest.get('/devices/d');
 	assert.equal(shown.binding, 'T');
@@ -103,7 +101,7 @@ labTest('after a restart of the server its devices come again', { server }, asyn
 	assert.equal(await value(lab, 'd', '3/0/0'), 'Cardea');
 });
 
-labTest('enabler case 406: a device comes over TLS with its pre-shared key', { server }, async (lab) => {
+labTest('a device comes over TLS with its pre-shared key', { server }, async (lab) => {
 	await tlsDevice(lab, 'd');
 	const shown = await lab.rest.get('/devices/d');
 	assert.match(shown.address, /^coaps\+tcp:/);
@@ -133,36 +131,3 @@ labTest('who takes the connection of a device over is who has its key', { server
 	events.close();
 	await manages(lab, 'd');
 });
-
-// ---- coap-client of libcoap ----
-
-const client = ['coap-client', 'coap-client-openssl', 'coap-client-gnutls'].find((name) => {
-	try {
-		execFileSync('sh', ['-c', `command -v ${name}`]);
-		return true;
-	} catch {
-		return false;
-	}
-});
-
-async function register(lab, uri, credential = []) {
-	const running = lab.start('coap-client', client, ['-v', '7', '-B', '10', '-m', 'post', '-t', '40', '-e', '</1/0>,</3/0>',
-		...credential, `${uri}/rd?ep=c&lt=600&lwm2m=1.1&b=T`]);
-	await running.exited;
-	return / c:2\.01 /.test(running.lines.join('\n'));
-}
-
-for (const [scheme, credential] of [['coap+tcp', []], ['coaps+tcp', ['-u', 'id-of-c', '-k', 'a-key-in-letters']]])
-	labTest(`coap-client registers over ${scheme}`, { server }, async (lab) => {
-		if (client === undefined) {
-			console.log('without coap-client (Debian: libcoap3-bin)');
-			return;
-		}
-		if (credential.length > 0)
-			await lab.rest.put('/credentials/c', { kind: 'psk', identity: 'id-of-c',
-				keyHex: Buffer.from('a-key-in-letters').toString('hex') });
-		assert.equal(await register(lab, addressOf(lab, scheme), credential), true);
-		assert.ok((await lab.rest.get('/devices/c')).address.startsWith(`${scheme}://`));
-		if (credential.length > 0)
-			assert.equal(await register(lab, addressOf(lab, scheme), ['-u', 'id-of-c', '-k', 'another-key']), false);
-	});
