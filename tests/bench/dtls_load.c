@@ -1,11 +1,13 @@
 /* Many devices that make a DTLS session each, register, and then update as fast as the server answers.
  *
- *   bench_dtls_load [-p peers] [-s seconds] [-w window] [-l] PORT COMMAND [ARGUMENT...]
+ *   bench_dtls_load [-p peers] [-s seconds] [-w window] [-m MODE] PORT COMMAND [ARGUMENT...]
  *
  * COMMAND is bench_server, started here and given the keys. As in load.c device i is the address 127.1.0.0 +
- * i; its identity is urn:imei:<15 digits of i>. Prints a line of key=value for each: handshakes with a
- * registration, updates, and what a session takes with its registration while the device sleeps. With -l
- * there are handshakes only, and what a session takes that is so live. */
+ * i; its identity is urn:imei:<15 digits of i>. Prints a line of key=value for each thing measured. MODE:
+ *
+ *   join         handshakes, each with a registration; then updates; then what a session takes with its
+ * registration while the device sleeps handshake    handshakes, each with a CoAP ping live         what a
+ * session takes after a handshake alone */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
@@ -30,6 +32,9 @@
 
 struct load;
 
+enum mode { JOIN, HANDSHAKE, LIVE };
+static const char *const mode_names[] = { [JOIN] = "join", [HANDSHAKE] = "handshake", [LIVE] = "live" };
+
 struct device {
 	struct load *load;
 	uint32_t index;
@@ -53,7 +58,7 @@ struct load {
 	struct device *devices;
 	struct child server_process;
 	uint32_t peers, window, under_way;
-	bool opens_only;
+	enum mode mode;
 	unsigned long opened, answered, lost;
 };
 
@@ -186,6 +191,25 @@ static void end_opening(struct device *device)
 	device->is_open = true;
 }
 
+/* RFC 7252 4.3: an empty message, answered with a Reset */
+static void ping(struct device *device)
+{
+	static const uint8_t message[] = { 0x40, 0, 0, 1 };
+
+	if (SSL_write(device->ssl, message, sizeof(message)) <= 0)
+		die("SSL_write");
+}
+
+static void begin_after_handshake(struct device *device)
+{
+	if (device->load->mode == JOIN)
+		post_register(device);
+	else if (device->load->mode == HANDSHAKE)
+		ping(device);
+	else
+		end_opening(device);
+}
+
 static void advance(struct device *device)
 {
 	uint8_t message[DATAGRAM_MAX];
@@ -195,13 +219,13 @@ static void advance(struct device *device)
 		int result = SSL_do_handshake(device->ssl);
 		if (result != 1 && SSL_get_error(device->ssl, result) != SSL_ERROR_WANT_READ)
 			die("a handshake failed");
-		if (result == 1 && !load->opens_only)
-			post_register(device);
-		else if (result == 1)
-			end_opening(device);
+		if (result == 1)
+			begin_after_handshake(device);
 		return;
 	}
 	int len = SSL_read(device->ssl, message, sizeof(message));
+	if (load->mode == HANDSHAKE && len == 4 && message[0] == 0x70 && !device->is_open)
+		end_opening(device);
 	if (len < 6 || !device->is_busy || (message[4] << 8 | message[5]) != device->mid ||
 	    message[1] >> 5 != 2)
 		return;
@@ -339,19 +363,37 @@ static void give_keys(struct load *load)
 		die("the server does not take keys");
 }
 
+static void print_rate(const struct load *load, const char *name, unsigned long count, double took,
+		       double cpu_s)
+{
+	printf("op=%s per_s=%.0f cpu_ns=%.0f\n", name, (double)count / took,
+	       (child_cpu_s(&load->server_process) - cpu_s) / (double)count * 1e9);
+}
+
 static void measure(struct load *load, double seconds)
 {
 	give_keys(load);
 	const double kib_before = child_kib(&load->server_process, "VmRSS:");
-	double took = open_all(load);
-	printf("op=%s per_s=%.0f\n", load->opens_only ? "handshake" : "join", load->peers / took);
-	if (load->opens_only) {
+	double cpu_s = child_cpu_s(&load->server_process), took = open_all(load);
+	if (load->mode == LIVE)
 		print_memory(load, "live", kib_before);
+	else
+		print_rate(load, mode_names[load->mode], load->peers, took, cpu_s);
+	if (load->mode != JOIN)
 		return;
-	}
+	cpu_s = child_cpu_s(&load->server_process);
 	took = update(load, seconds);
-	printf("op=update per_s=%.0f\n", (double)load->answered / took);
+	print_rate(load, "update", load->answered, took, cpu_s);
 	print_memory(load, "asleep", kib_before);
+}
+
+static enum mode mode_of(const char *name)
+{
+	for (enum mode mode = JOIN; mode <= LIVE; mode++)
+		if (strcmp(name, mode_names[mode]) == 0)
+			return mode;
+	fprintf(stderr, "no mode %s\n", name);
+	exit(EXIT_FAILURE);
 }
 
 int main(int argc, char **argv)
@@ -362,20 +404,20 @@ int main(int argc, char **argv)
 	double seconds = 3;
 	int option;
 
-	while ((option = getopt(argc, argv, "+p:s:w:l")) != -1) {
+	while ((option = getopt(argc, argv, "+p:s:w:m:")) != -1) {
 		if (option == 'p')
 			load.peers = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (option == 's')
 			seconds = strtod(optarg, NULL);
-		else if (option == 'l')
-			load.opens_only = true;
+		else if (option == 'm')
+			load.mode = mode_of(optarg);
 		else if (option == 'w')
 			load.window = (uint32_t)strtoul(optarg, NULL, 10);
 		else
 			return EXIT_FAILURE;
 	}
 	if (optind + 2 > argc || load.peers == 0 || load.peers > 100000 || load.window == 0 || seconds <= 0) {
-		fprintf(stderr, "usage: %s [-p peers] [-s seconds] [-w window] [-l] PORT COMMAND...\n",
+		fprintf(stderr, "usage: %s [-p peers] [-s seconds] [-w window] [-m mode] PORT COMMAND...\n",
 			argv[0]);
 		return EXIT_FAILURE;
 	}

@@ -3,15 +3,14 @@
  *
  *   bench_server OPTIONS-OF-CARDEAD...
  *
- * The endpoint names are urn:imei:<15 digits>, from 0 on. Each line of standard input is a command, answered
- * by a line: */
-/*   keys COUNT                   the key 0123456789abcdef for as many devices, in memory       keys=COUNT
- *   observe DEVICES              /3/0/9 of each, once                                          answered=N
- * failed=N us=N read DEVICES MILLISECONDS    /3/0/9 of one after the other, 64 at a time answered=N failed=N
- * us=N
+ * The endpoint names are urn:imei:<15 digits>, from 0 on. Each line of standard input is a command:
  *
- * It ends with its standard input. */
-#include <errno.h>
+ *   keys COUNT                   the key 0123456789abcdef for as many devices, in memory
+ *   observe DEVICES              /3/0/9 of each, once
+ *   read DEVICES MILLISECONDS    /3/0/9 of one after the other, 64 at a time
+ *
+ * The first is answered by a line "keys=COUNT", the others by "answered=N failed=N us=N" when they have
+ * ended. So does the program with its standard input. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
