@@ -35,6 +35,8 @@ run() {
 	meson test -C "build/$name" --no-rebuild --print-errorlogs $options "${suites[@]}" || true
 	local results=build/$name/meson-logs/testlog.json
 	passed=$((passed + $(jq -r 'select(.result == "OK") | .name' "$results" | wc -l)))
+	# What did not run, and why: it is easily overlooked.
+	jq -r 'select(.result == "SKIP") | "\(.name): \((.stdout // "") | split("\n") | map(select(startswith("SKIPPED"))) | join("; "))"' "$results"
 	skipped=$((skipped + $(jq -r 'select(.result == "SKIP") | .name' "$results" | wc -l)))
 	failed=$((failed + $(jq -r 'select(.result != "OK" and .result != "SKIP") | .name' "$results" | wc -l)))
 }
