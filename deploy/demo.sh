@@ -121,7 +121,7 @@ random_hex() { od -An -tx1 -v -N"$1" /dev/urandom | tr -d ' \n'; }
 
 # ---- build ----
 
-deploy/install-packages.sh
+deploy/install-packages.sh --without-tests
 step "Building in build/demo"
 mkdir -p "$root"
 if [ ! -f "$root/build.ninja" ]; then
