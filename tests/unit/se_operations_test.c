@@ -21,7 +21,7 @@ static struct bytes make_package(struct lab *lab, size_t code_bytes, uint8_t maj
 				   .code_bytes = code_bytes };
 	struct bytes file;
 
-	assert_int_equal(cap_build_zip(lab->arena, &order, &file), ERR_NONE);
+	assert_int_equal(cap_build_zip(lab->job.arena, &order, &file), ERR_NONE);
 	return file;
 }
 
@@ -34,32 +34,38 @@ static void open_lab(struct lab *lab)
 
 static void assert_done(const struct lab *lab)
 {
-	if (lab->result != CARDEA_DONE)
-		fail_msg("result %d, %s: %s", lab->result, err_name(lab->kind), lab->reason);
+	if (lab->job.result != CARDEA_DONE)
+		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
 }
 
 static void assert_failed(const struct lab *lab, enum err kind, const char *words)
 {
-	if (lab->result != CARDEA_FAILED || lab->kind != kind || strstr(lab->reason, words) == NULL)
-		fail_msg("result %d, %s: %s", lab->result, err_name(lab->kind), lab->reason);
+	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind ||
+	    strstr(lab->job.reason, words) == NULL)
+		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
 }
 
 static bool reported_flag(const struct lab *lab, const char *name)
 {
-	const json_t *value = json_object_get(lab->reported, name);
+	const json_t *value = json_object_get(lab->job.reported, name);
 
 	assert_true(json_is_boolean(value));
 	return json_is_true(value);
 }
 
+static const json_t *learned(const struct lab *lab)
+{
+	return json_object_get(json_object_get(lab->job.learned, "secure-elements"), "0");
+}
+
 static const char *learned_text(const struct lab *lab, const char *member)
 {
-	return json_string_value(json_object_get(json_object_get(lab->learned, "0"), member));
+	return json_string_value(json_object_get(learned(lab), member));
 }
 
 static size_t learned_count(const struct lab *lab, const char *member)
 {
-	return json_array_size(json_object_get(json_object_get(lab->learned, "0"), member));
+	return json_array_size(json_object_get(learned(lab), member));
 }
 
 static void install(struct lab *lab, size_t code_bytes)
@@ -81,10 +87,10 @@ static void break_everywhere(void (*job)(struct lab *lab),
 		for (unsigned at = 1; at <= requests; at++) {
 			struct lab lab;
 			open_lab(&lab);
-			lab.break_kind = kind;
-			lab.break_at = at;
+			lab.job.break_kind = kind;
+			lab.job.break_at = at;
 			job(&lab);
-			requests = lab.requests;
+			requests = lab.job.requests;
 			check(&lab, kind);
 			lab_close(&lab);
 		}
@@ -107,7 +113,7 @@ static void audit_learns_what_is_on_the_card(void **state)
 	assert_int_equal(learned_count(&lab, "keys"), 3);
 	assert_int_equal(learned_count(&lab, "applications"), 1);
 	assert_true(learned_count(&lab, "loadFiles") >= 1);
-	assert_true(json_is_object(json_object_get(lab.reported, "secureElement")));
+	assert_true(json_is_object(json_object_get(lab.job.reported, "secureElement")));
 	lab_close(&lab);
 }
 
@@ -143,7 +149,7 @@ static void audit_works_at_every_security_level(void **state)
 		snprintf(params, sizeof(params), "{\"securityLevel\":\"%s\"}", levels[i]);
 		run(&lab, "se.audit", params);
 		assert_done(&lab);
-		assert_string_equal(json_string_value(json_object_get(lab.reported, "securityLevel")),
+		assert_string_equal(json_string_value(json_object_get(lab.job.reported, "securityLevel")),
 				    levels[i]);
 		lab_close(&lab);
 	}
@@ -178,7 +184,7 @@ static void audit_works_with_longer_keys(void **state)
 			settings.keys.enc.at[i] = settings.keys.mac.at[i] = settings.keys.dek.at[i] =
 				(uint8_t)(0x40 + i);
 		lab_open(&lab, &settings);
-		lab.keyset_count = 0;
+		lab.job.keyset_count = 0;
 		lab_add_keys(&lab, 0x30, keys, keys, keys);
 		run(&lab, "se.audit", "{}");
 		assert_done(&lab);
@@ -300,7 +306,7 @@ static void wrong_keys_are_never_tried_twice(void **state)
 	struct lab lab;
 
 	open_lab(&lab);
-	lab.keyset_count = 0;
+	lab.job.keyset_count = 0;
 	lab_add_keys(&lab, 0x30, "00112233445566778899AABBCCDDEEFF", "00112233445566778899AABBCCDDEEFF",
 		     "00112233445566778899AABBCCDDEEFF");
 	run(&lab, "se.audit", "{}");
@@ -335,8 +341,8 @@ static void install_puts_the_application_on_the_card(void **state)
 	assert_true(lab_has(&lab, PACKAGE));
 	assert_true(lab_has(&lab, APPLET));
 	assert_false(reported_flag(&lab, "alreadyInstalled"));
-	assert_true(lab.progress_total > 5000);
-	assert_int_equal(lab.progress_done, lab.progress_total);
+	assert_true(lab.job.progress_total > 5000);
+	assert_int_equal(lab.job.progress_done, lab.job.progress_total);
 	assert_false(lab.agent.is_channel_open);
 	assert_int_equal(lab.agent.agent_state, 0);
 	lab_close(&lab);
@@ -416,7 +422,7 @@ static void an_instance_of_something_else_is_a_conflict(void **state)
 				   .major = 1,
 				   .code_bytes = 100 };
 	struct bytes file;
-	assert_int_equal(cap_build_zip(lab.arena, &order, &file), ERR_NONE);
+	assert_int_equal(cap_build_zip(lab.job.arena, &order, &file), ERR_NONE);
 	lab_run(&lab, "se.install", "{\"package\":\"1\",\"instanceAidHex\":\"" APPLET "\"}", file);
 	assert_failed(&lab, ERR_CONFLICT, "belongs to load file " PACKAGE);
 	assert_false(lab_has(&lab, "D07002CA44900202"));
@@ -434,7 +440,7 @@ static void the_applet_must_be_chosen_when_there_are_several(void **state)
 				   .applet_count = 2,
 				   .major = 1,
 				   .code_bytes = 100 };
-	assert_int_equal(cap_build_ijc(lab.arena, &order, &file), ERR_NONE);
+	assert_int_equal(cap_build_ijc(lab.job.arena, &order, &file), ERR_NONE);
 	lab_run(&lab, "se.install", "{\"package\":\"1\"}", file);
 	assert_failed(&lab, ERR_MALFORMED, APPLET ", D07002CA4490010102");
 	lab_run(&lab, "se.install", "{\"package\":\"1\",\"moduleAidHex\":\"D07002CA4490010102\"}", file);
@@ -506,9 +512,9 @@ static void install_survives_many_breaks(void **state)
 		open_lab(&lab);
 		lab.agent.max_request = 4000;
 		lab.agent.max_response = 4000;
-		lab.break_kind = REBOOT_AFTER;
-		lab.break_at = every;
-		lab.break_again_every = every + 9;
+		lab.job.break_kind = REBOOT_AFTER;
+		lab.job.break_at = every;
+		lab.job.break_again_every = every + 9;
 		install_job(&lab);
 		check_installed_once(&lab, BREAK_NEVER);
 		lab_close(&lab);
@@ -582,7 +588,7 @@ static void a_refused_instance_takes_the_load_file_away_again(void **state)
 	open_lab(&lab);
 	lab_run(&lab, "se.install", "{\"package\":\"1\",\"nonVolatileBytes\":4000000000}",
 		make_package(&lab, 1500, 1));
-	if (lab.result == CARDEA_DONE)
+	if (lab.job.result == CARDEA_DONE)
 		fail_msg("the card took an impossible quota");
 	assert_failed(&lab, ERR_LIMIT, "INSTALL [for install and make selectable]");
 	assert_true(agent_count(&lab.agent, 0xE4) == 1);
@@ -611,12 +617,12 @@ static void a_rollback_survives_a_break_at_every_request(void **state)
 
 static void install_then_delete(struct lab *lab)
 {
-	const enum lab_break kind = lab->break_kind;
+	const enum lab_break kind = lab->job.break_kind;
 
-	lab->break_kind = BREAK_NEVER;
+	lab->job.break_kind = BREAK_NEVER;
 	install(lab, 500);
 	assert_done(lab);
-	lab->break_kind = kind;
+	lab->job.break_kind = kind;
 	run(lab, "se.delete", "{\"aidHex\":\"" PACKAGE "\",\"related\":true}");
 }
 
@@ -744,11 +750,11 @@ static void a_version_with_other_values_is_a_conflict(void **state)
 
 	open_lab(&lab);
 	add_keys_job(&lab);
-	lab.keyset_count = 1;
+	lab.job.keyset_count = 1;
 	lab_add_keys(&lab, 0x31, NEW_ENC, NEW_ENC, NEW_DEK);
 	run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
 	assert_failed(&lab, ERR_CONFLICT, "with other values");
-	lab.keyset_count = 1;
+	lab.job.keyset_count = 1;
 	lab_add_keys(&lab, 0x31, NEW_MAC, NEW_MAC, NEW_DEK);
 	run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
 	assert_failed(&lab, ERR_DENIED, "an encrypted answer is wrong");
@@ -764,10 +770,10 @@ static void keys_never_reach_the_trace(void **state)
 	open_lab(&lab);
 	add_keys_job(&lab);
 	assert_done(&lab);
-	assert_non_null(strstr(lab.trace_text, "PUT KEY"));
-	assert_null(strstr(lab.trace_text, NEW_ENC));
-	assert_null(strstr(lab.trace_text, NEW_DEK));
-	assert_null(strstr(lab.trace_text, "gp command PUT KEY replace 00, from key 01 80D800813188"));
+	assert_non_null(strstr(lab.job.trace_text, "PUT KEY"));
+	assert_null(strstr(lab.job.trace_text, NEW_ENC));
+	assert_null(strstr(lab.job.trace_text, NEW_DEK));
+	assert_null(strstr(lab.job.trace_text, "gp command PUT KEY replace 00, from key 01 80D800813188"));
 	lab_close(&lab);
 }
 
@@ -794,12 +800,12 @@ static void a_data_object_is_stored_despite_a_break_at_every_request(void **stat
 
 static void install_then_store(struct lab *lab)
 {
-	const enum lab_break kind = lab->break_kind;
+	const enum lab_break kind = lab->job.break_kind;
 
-	lab->break_kind = BREAK_NEVER;
+	lab->job.break_kind = BREAK_NEVER;
 	install(lab, 500);
 	assert_done(lab);
-	lab->break_kind = kind;
+	lab->job.break_kind = kind;
 	run(lab, "se.store-data",
 	    "{\"aidHex\":\"" APPLET "\",\"dataHex\":\"C10401020304\",\"format\":\"ber-tlv\"}");
 }
@@ -807,7 +813,7 @@ static void install_then_store(struct lab *lab)
 /* What an application does with its data cannot be asked: done, or unknown, but never twice. */
 static void check_stored_once(struct lab *lab, enum lab_break kind)
 {
-	assert_true(lab->result == CARDEA_DONE || lab->result == CARDEA_UNKNOWN);
+	assert_true(lab->job.result == CARDEA_DONE || lab->job.result == CARDEA_UNKNOWN);
 	assert_true(agent_count(&lab->agent, 0xE2) <= 1);
 	if (kind == LOSE_REQUEST || kind == LOSE_ANSWER)
 		assert_done(lab);
@@ -831,8 +837,8 @@ static void only_a_break_in_store_data_is_unknown(void **state)
 		lab.agent.cut_after = cut;
 		run(&lab, "se.store-data", "{\"aidHex\":\"" APPLET "\",\"dataHex\":\"C10401020304\"}");
 		commands = lab.agent.commands;
-		unknown += lab.result == CARDEA_UNKNOWN;
-		assert_true(lab.result == CARDEA_DONE || lab.result == CARDEA_UNKNOWN);
+		unknown += lab.job.result == CARDEA_UNKNOWN;
+		assert_true(lab.job.result == CARDEA_DONE || lab.job.result == CARDEA_UNKNOWN);
 		assert_int_equal(agent_count(&lab.agent, 0xE2), 1);
 		lab_close(&lab);
 	}
@@ -858,8 +864,8 @@ static void personalization_data_never_reach_the_trace(void **state)
 	run(&lab, "se.store-data",
 	    "{\"aidHex\":\"" APPLET "\",\"dataHex\":\"C10401020304\",\"securityLevel\":\"c-mac\"}");
 	assert_done(&lab);
-	assert_non_null(strstr(lab.trace_text, "STORE DATA"));
-	assert_null(strstr(lab.trace_text, "C10401020304"));
+	assert_non_null(strstr(lab.job.trace_text, "STORE DATA"));
+	assert_null(strstr(lab.job.trace_text, "C10401020304"));
 	lab_close(&lab);
 }
 
@@ -945,11 +951,11 @@ static void an_agent_cannot_pretend_success(void **state)
 	lab.agent.lies = 1000;
 	lab.agent.lies_about = 0xE4;
 	run(&lab, "se.delete", "{\"aidHex\":\"" APPLET "\"}");
-	assert_int_equal(lab.result, CARDEA_UNKNOWN);
+	assert_int_equal(lab.job.result, CARDEA_UNKNOWN);
 	lab.agent.lies = 1;
 	lab.agent.lies_about = 0xE2;
 	run(&lab, "se.store-data", "{\"aidHex\":\"" APPLET "\",\"dataHex\":\"C10401020304\"}");
-	assert_int_equal(lab.result, CARDEA_UNKNOWN);
+	assert_int_equal(lab.job.result, CARDEA_UNKNOWN);
 	lab.agent.lies = 1;
 	lab.agent.lies_about = 0xF2;
 	run(&lab, "se.audit", "{}");
