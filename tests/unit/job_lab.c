@@ -151,6 +151,7 @@ static enum err host_serve(cardea_out *out, const char **ret_uri)
 	if (out->lab->uri == NULL)
 		return ERR_UNAVAILABLE;
 	*ret_uri = out->lab->uri;
+	out->lab->is_served = true;
 	return ERR_NONE;
 }
 
@@ -244,6 +245,7 @@ static struct cardea_step next_event(struct job_lab *lab, const struct cardea_ou
 	if (lab->break_kind == REBOOT_BEFORE || lab->break_kind == REBOOT_AFTER)
 		device->reboot(device->self);
 	device->lose_observations(device->self);
+	lab->is_served = false;
 	return (struct cardea_step){ .event = CARDEA_RESUME };
 }
 
@@ -261,6 +263,7 @@ enum cardea_result job_lab_run(struct job_lab *lab, const char *operation, const
 	lab->kind = ERR_NONE;
 	lab->state = bytes_of(NULL, 0);
 	lab->requests = lab->steps = 0;
+	lab->is_served = false;
 	lab->device.lose_observations(lab->device.self);
 	assert_int_equal(cardea_plugin.open(&api, NULL, "{}", &order.plugin), ERR_NONE);
 	lab->result = run_step(lab, &order, (struct cardea_step){ .event = CARDEA_START }, &out);

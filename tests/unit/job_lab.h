@@ -34,6 +34,7 @@ struct job_lab {
 	struct arena *step_arena;
 	int64_t now_ms;
 	const char *uri; /* where the package is served; NULL: nowhere */
+	bool is_served;  /* since the last break */
 	struct lab_keyset {
 		const char *kind; /* "scp03" */
 		struct cardea_keyset keyset;

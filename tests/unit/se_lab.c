@@ -111,7 +111,6 @@ void lab_add_keys_of(struct lab *lab, const char *kind, uint8_t version, const c
 	struct cardea_keyset *keyset = &lab->job.keysets[lab->job.keyset_count].keyset;
 
 	lab->job.keysets[lab->job.keyset_count++].kind = kind;
-
 	keyset->version = version;
 	assert_int_equal(secret_from(lab_hex(lab, enc_hex), &keyset->enc), ERR_NONE);
 	assert_int_equal(secret_from(lab_hex(lab, mac_hex), &keyset->mac), ERR_NONE);
