@@ -27,17 +27,17 @@ static json_t *device_json(const struct device *device)
 	json_t *objects = json_array();
 	for (size_t i = 0; i < device->object_count; i++)
 		json_array_append_new(objects, device_object_json(&device->objects[i]));
-	return json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "endpoint",
-			 device->endpoint, "address",
-			 json_sprintf("%s://%s", coap_address_scheme(&device->address),
-				      coap_address_print(&device->address, address)),
-			 "location", device->location, "lifetime", (json_int_t)device->lifetime_s, "version",
-			 device->version, "binding", device->binding, "queueMode", device->is_queue_mode,
-			 "awake", device->is_awake || !device->is_queue_mode, "awakeMs",
-			 (json_int_t)device->awake_ms, "registeredAt", json_time(device->registered_ms),
-			 "updatedAt", json_time(device->updated_ms), "lastSeenAt", json_time(device->seen_ms),
-			 "expiresAt", device->expires_ms != 0 ? json_time(device->expires_ms) : json_null(),
-			 "objects", objects);
+	return json_pack(
+		"{s:s, s:o, s:s, s:I, s:s, s:s, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "endpoint",
+		device->endpoint, "address",
+		json_sprintf("%s://%s", coap_address_scheme(&device->address),
+			     coap_address_print(&device->address, address)),
+		"location", device->location, "lifetime", (json_int_t)device->lifetime_s, "version",
+		device->version, "binding", device->binding, "queueMode", device->is_queue_mode, "awake",
+		device->is_awake || !(device->is_queue_mode || device->address.is_stream), "awakeMs",
+		(json_int_t)device->awake_ms, "registeredAt", json_time(device->registered_ms), "updatedAt",
+		json_time(device->updated_ms), "lastSeenAt", json_time(device->seen_ms), "expiresAt",
+		device->expires_ms != 0 ? json_time(device->expires_ms) : json_null(), "objects", objects);
 }
 
 /* The rules of tolerance that the device has needed, and how often. */

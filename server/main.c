@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -41,6 +42,18 @@ static int open_signals(void)
 	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Each connection takes one; what may be had without asking anybody is taken. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warn("server.descriptors", "reason=the limit cannot be raised");
+}
+
 static void on_signal(void *self, uint32_t events)
 {
 	log_info("server.stopping", "reason=signal");
@@ -55,6 +68,7 @@ static int serve(const struct config *config)
 	struct fault fault = { 0 };
 	enum err err = ERR_IO;
 
+	raise_descriptor_limit();
 	if (signals >= 0)
 		err = server_start(config, &server, &fault);
 	if (err == ERR_NONE)

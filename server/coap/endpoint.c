@@ -294,6 +294,9 @@ enum err endpoint_create(struct loop *loop, const struct endpoint_settings *sett
 	endpoint->peer_idle_s = EXCHANGE_LIFETIME_S;
 	endpoint->peer_spare_s = PEER_SPARE_S;
 	endpoint->handshakes_max = HANDSHAKES_MAX;
+	endpoint->stream_begin_ms = STREAM_BEGIN_MS;
+	endpoint->stream_message_ms = STREAM_MESSAGE_MS;
+	endpoint->stream_stalled_ms = STREAM_STALLED_MS;
 	endpoint->pendings = slab_of(sizeof(struct pending), PENDING_MAX);
 	endpoint->arena = arena_create(ARENA_BYTES_MAX);
 

@@ -57,6 +57,7 @@ struct endpoint {
 	size_t exchange_bytes, body_bytes;      /* copies of payloads: bounded in all */
 	struct body request_body;               /* of the request that its owner looks at */
 	uint32_t peer_idle_s, peer_spare_s, handshakes_max;     /* as above, and what tests make of them */
+	uint32_t stream_begin_ms, stream_message_ms, stream_stalled_ms;         /* as in stream.h, likewise */
 	uint32_t spare_at;                      /* where the last look for a peer that makes room ended */
 	uint8_t echo_key[32];                   /* of the Echo options by which a peer shows that it has its address */
 	uint32_t notification_number;           /* of notifications that come in order: message.c */

@@ -172,7 +172,7 @@ static void flush(struct stream *stream)
 	if (!has_unsent(stream))
 		stream_flushed(stream);
 	else if (has_moved || !timer_runs(&stream->output))
-		loop_start_timer(loop, &stream->output, STREAM_STALLED_MS);
+		loop_start_timer(loop, &stream->output, stream_endpoint(stream)->stream_stalled_ms);
 }
 
 /* What is to be sent beyond the bound belongs to a device that does not read what it has asked for. */
@@ -452,7 +452,7 @@ static void await_rest(struct stream *stream)
 	if (stream->in.len == 0 || is_waiting(stream))
 		loop_stop_timer(loop, &stream->input);
 	else if (!timer_runs(&stream->input))
-		loop_start_timer(loop, &stream->input, STREAM_MESSAGE_MS + more_ms);
+		loop_start_timer(loop, &stream->input, stream_endpoint(stream)->stream_message_ms + more_ms);
 }
 
 /* What has come is not the stream's while its messages are looked at: one of them may end it. */
@@ -678,7 +678,7 @@ void streams_accept(void *self, int take_fd, const struct route *from)
 	DL_APPEND(all->beginning, stream);
 	all->beginning_count++;
 	all->count++;
-	loop_start_timer(endpoint->loop, &stream->input, STREAM_BEGIN_MS);
+	loop_start_timer(endpoint->loop, &stream->input, endpoint->stream_begin_ms);
 	if (stream->channel == NULL)
 		stream_begin_messages(stream);
 }

@@ -15,7 +15,7 @@
 
 #define STREAM_BEGIN_MS 30000           /* [ours] until the device has said its CSM */
 #define STREAM_MESSAGE_MS 30000         /* [ours] for a message, and ... */
-#define STREAM_MIN_BYTES_PER_S 256      /* [ours] ... more for a long one */
+#define STREAM_MIN_BYTES_PER_S 1024     /* [ours] ... more for a long one */
 #define STREAM_STALLED_MS 93000         /* without taking a byte: MAX_TRANSMIT_WAIT of RFC 7252 */
 #define STREAM_LINGER_MS 2000           /* [ours] until a device has read why we leave it */
 #define STREAM_UNSENT_BYTES 65536       /* [ours] with more a device is not listened to until it has read some */

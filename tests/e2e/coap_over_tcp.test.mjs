@@ -72,7 +72,10 @@ labTest('a device that is killed stays registered, cannot be reached, and is whe
 	await lab.server.process.line(/device\.unreachable endpoint=d /);
 	const refused = await lab.rest.request('GET', lwm2m('d', '3/0/0'));
 	assert.equal(refused.status, 503, refused.text);
-	assert.equal((await lab.rest.get('/devices/d')).address, before.address);
+	const lost = await lab.rest.get('/devices/d');
+	assert.equal(lost.address, before.address);
+	assert.equal(before.awake, true);
+	assert.equal(lost.awake, false);
 	const events = await lab.rest.events();
 	await device.start();
 	assert.notEqual((await lab.rest.get('/devices/d')).address, before.address);
@@ -121,7 +124,18 @@ labTest('over TLS a wrong key, and a device without one, are refused', { server 
 	assert.equal((await lab.rest.request('GET', '/devices/d')).status, 404);
 });
 
-labTest('who takes the connection of a device over is who has its key', { server }, async (lab) => {
+labTest('a connection whose key has been replaced is closed with its next message', { server }, async (lab) => {
+	const device = await tlsDevice(lab, 'd', { 'live-every-ms': 100 });
+	await lab.rest.put(`${lwm2m('d', '3/0/9')}/observe`, {});
+	await lab.rest.put('/credentials/d', { kind: 'psk', identity: 'id-of-d', keyHex: randomBytes(16).toString('hex') });
+	await lab.server.process.line(/device\.unreachable endpoint=d /);
+	await device.process.line(/ line\.lost /);
+	const refused = await lab.rest.request('GET', lwm2m('d', '3/0/0'));
+	assert.equal(refused.status, 503, refused.text);
+	await device.kill();
+});
+
+labTest('a device that comes again over TLS is the same one, and observed again', { server }, async (lab) => {
 	const device = await tlsDevice(lab, 'd', { 'live-every-ms': 100 });
 	await lab.rest.put(`${lwm2m('d', '3/0/9')}/observe`, {});
 	await device.kill();

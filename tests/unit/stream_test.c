@@ -548,6 +548,61 @@ static void a_device_that_does_not_read_is_not_read_from(void **state)
 	close(device);
 }
 
+static void who_does_not_begin_is_told_and_left(void **state)
+{
+	struct lab *lab = *state;
+	int device;
+
+	lab->endpoint->stream_begin_ms = 20;
+	device = connect_device(lab);
+	expect(lab, device, OUR_CSM);
+	expect_abort(lab, device, "no CSM has come");
+}
+
+static void a_message_that_does_not_end_is_not_waited_for(void **state)
+{
+	struct lab *lab = *state;
+	int device;
+
+	lab->endpoint->stream_message_ms = 30;
+	device = open_device(lab);
+	device_send(device, "D4 01 02 A1"); /* as long as nothing is begun it may be silent */
+	expect_abort(lab, device, "a message takes too long");
+}
+
+static void a_device_between_its_messages_is_left_alone(void **state)
+{
+	struct lab *lab = *state;
+	int device;
+
+	lab->endpoint->stream_begin_ms = lab->endpoint->stream_message_ms = 20;
+	device = registered_device(lab);
+	device_expect_nothing(lab, device, 60);
+	device_send(device, REGISTER);
+	expect(lab, device, ANSWER);
+	close(device);
+}
+
+static void who_takes_nothing_for_long_is_left(void **state)
+{
+	struct lab *lab = *state;
+	static uint8_t payload[30000];
+	int device, small = 65536;
+
+	lab->endpoint->stream_stalled_ms = 60;
+	device = open_device(lab);
+	setsockopt(device, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	device_send(device, "40 E1 23 80 00 00");
+	lab->answer.code = COAP_CODE(2, 5);
+	lab->answer.payload = bytes_of(payload, sizeof(payload));
+	for (int i = 0; i < 300; i++)
+		device_send(device, "01 01 A1");
+	lab_until(lab, lab->lost.count == 1);
+	assert_int_equal(endpoint_counts(lab->endpoint).connections, 0);
+	assert_true(lab->endpoint->body_bytes == 0);
+	close(device);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_lab, close_lab)
@@ -579,6 +634,10 @@ int main(void)
 		TEST(connections_are_bounded),
 		TEST(who_says_nothing_makes_room),
 		TEST(a_device_that_does_not_read_is_not_read_from),
+		TEST(who_does_not_begin_is_told_and_left),
+		TEST(a_message_that_does_not_end_is_not_waited_for),
+		TEST(a_device_between_its_messages_is_left_alone),
+		TEST(who_takes_nothing_for_long_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
