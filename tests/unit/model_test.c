@@ -49,24 +49,28 @@ static void refuses(struct model *model, const char *xml, const char *reason)
 
 /* ---- definitions ---- */
 
-static void our_definitions_are_the_core_objects_oscore_and_the_gateway(void **state)
+static void our_definitions_are_the_registered_objects_that_devices_bring(void **state)
 {
+	static const uint16_t ids[] = { 0,  1,  2,   3,   4,   5,   6,    7,    8,   9,  10,
+					11, 13, 14,  15,  16,  19,  20,   21,   22,  23, 24,
+					25, 26, 504, 505, 507, 508, 3441, 3442, 3443 };
 	struct model *model = *state;
 	struct fault fault = { 0 };
+	size_t count = sizeof(ids) / sizeof(ids[0]);
 
 	if (model_add_folder(model, "server/lwm2m/objects", &fault) != ERR_NONE)
 		fail_msg("%s", fault.text);
-	for (uint16_t id = 0; id <= 7; id++)
-		assert_int_equal(model_at(model, id)->id, id);
-	assert_int_equal(model_at(model, 8)->id, 21);
-	assert_int_equal(model_at(model, 9)->id, 25);
-	assert_null(model_at(model, 10));
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(model_at(model, i)->id, ids[i]);
+	assert_null(model_at(model, count));
 	assert_string_equal(model_object(model, 3, NULL)->name, "Device");
 	assert_int_equal(model_object(model, 3, "1.2")->resource_count, 23);
 	assert_int_equal(object_resource(model_object(model, 0, NULL), 5)->access, 0);
 	assert_true(object_resource(model_object(model, 2, NULL), 2)->is_multiple);
 	assert_int_equal(object_resource(model_object(model, 3, NULL), 4)->access, MODEL_EXECUTE);
 	assert_null(object_resource(model_object(model, 5, NULL), 4));
+	assert_int_equal(object_resource(model_object(model, 23, NULL), 2)->access, 0);
+	assert_int_equal(object_resource(model_object(model, 3443, NULL), 2)->type, LWM2M_OPAQUE);
 }
 
 static void versions_stand_side_by_side(void **state)
@@ -346,7 +350,7 @@ static void what_has_no_value_or_definition_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(our_definitions_are_the_core_objects_oscore_and_the_gateway,
+		cmocka_unit_test_setup_teardown(our_definitions_are_the_registered_objects_that_devices_bring,
 						open_model, close_model),
 		cmocka_unit_test_setup_teardown(versions_stand_side_by_side, open_model, close_model),
 		cmocka_unit_test_setup_teardown(the_same_version_is_replaced_and_the_old_one_stays_readable,
