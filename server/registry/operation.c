@@ -6,6 +6,7 @@
 #include "arguments.h"
 #include "attributes.h"
 #include "end_devices.h"
+#include "format.h"
 #include "format_choice.h"
 #include "observation.h"
 #include "operation_message.h"
@@ -184,8 +185,8 @@ static enum err check_body(const struct operation_request *request, struct fault
 	return ERR_NONE;
 }
 
-static enum err check(const struct model *model, const struct device *device,
-		      const struct operation_request *request, struct fault *fault)
+static enum err check(const struct device *device, const struct operation_request *request,
+		      struct fault *fault)
 {
 	enum err err = check_path(request, fault);
 
@@ -195,8 +196,6 @@ static enum err check(const struct model *model, const struct device *device,
 		err = check_parameters(device, request, fault);
 	if (err == ERR_NONE)
 		err = check_body(request, fault);
-	if (err == ERR_NONE)
-		err = check_records(model, device, request, fault);
 	return err;
 }
 
@@ -412,6 +411,44 @@ static enum err prepare_root(struct operation *operation, const struct operation
 	return operation->root == NULL ? ERR_NOMEM : ERR_NONE;
 }
 
+/* One value for a multiple resource is that of its one instance: so object 19 is written in practice. */
+static struct lwm2m_path payload_base(const struct operation *operation, const struct format *format)
+{
+	struct lwm2m_path path = operation->request.path;
+	const struct resource_model *resource = model_resource(operation->model, path);
+
+	if (format->single && path.depth == 3 && resource != NULL && resource->is_multiple) {
+		path.resource_instance = 0;
+		path.depth = 4;
+	}
+	return path;
+}
+
+/* Bytes in a format are read as the device will read them, so that they are checked, and known afterwards,
+ * like values. In a Create without an instance id the resources stand alone, as below one that is not chosen
+ * yet. */
+static enum err read_payload(struct operation *operation, struct fault *fault)
+{
+	struct operation_request *request = &operation->request;
+	const struct lwm2m_path chosen_later = LWM2M_INSTANCE(request->path.object, LWM2M_ID_NONE);
+	const struct format *format = format_find(request->payload_format);
+	struct fault why = { 0 };
+	enum err err;
+
+	if (!is_writing(request->operation) || request->payload_format == FORMAT_NONE)
+		return ERR_NONE;
+	if (format == NULL)
+		return fault_set(fault, ERR_UNSUPPORTED, "%u is no content format of LwM2M",
+				 request->payload_format);
+	err = format->read(operation->arena, operation->model, payload_base(operation, format),
+			   request->payload, &request->records, &why);
+	if (err != ERR_NONE && request->operation == LWM2M_CREATE &&
+	    format->read(operation->arena, operation->model, chosen_later, request->payload,
+			 &request->records, NULL) == ERR_NONE)
+		return ERR_NONE;
+	return err == ERR_NONE ? ERR_NONE : fault_set(fault, err, "%s", why.text);
+}
+
 static enum err prepare(struct registry *registry, struct device_entry *entry,
 			const struct operation_request *request, struct operation *operation,
 			struct fault *fault)
@@ -425,9 +462,13 @@ static enum err prepare(struct registry *registry, struct device_entry *entry,
 	if (err == ERR_NONE)
 		err = device_model(&device, registry->parts.model, operation->arena, &operation->model);
 	if (err == ERR_NONE)
-		err = check(operation->model, &device, request, fault);
+		err = check(&device, request, fault);
 	if (err == ERR_NONE)
 		err = copy_request(operation->arena, operation->model, request, &operation->request, fault);
+	if (err == ERR_NONE)
+		err = read_payload(operation, fault);
+	if (err == ERR_NONE)
+		err = check_records(operation->model, &device, &operation->request, fault);
 	if (err == ERR_NONE &&
 	    (request->operation == LWM2M_OBSERVE || request->operation == LWM2M_CANCEL_OBSERVE))
 		err = find_observation(entry, operation, fault);

@@ -14,7 +14,7 @@ struct operation_request {
 	/* What to write or create: typed records, encoded as the device prefers (and again in the next format after 4.06 or
 	 * 4.15); of a composite read or observe what to read, as names (LWM2M_NONE) of objects to resource instances ... */
 	struct lwm2m_records records;
-	/* ... or bytes in a given format, sent as they are. */
+	/* ... or bytes in a given format, checked as values are and sent as they are. */
 	struct bytes payload;
 	uint16_t payload_format;                /* FORMAT_NONE: use records */
 	uint16_t accept;                        /* of an answer; FORMAT_NONE: what the device prefers */

@@ -311,8 +311,8 @@ bool operation_message_wrote_lifetime(const struct operation *operation, uint8_t
 {
 	const struct operation_request *request = &operation->request;
 
-	if (code != COAP_CODE(2, 4) || operation->root != NULL || !has_records(request) ||
-	    !shape_of(request)->is_writing || !has_one_account(&operation->entry->device))
+	if (code != COAP_CODE(2, 4) || operation->root != NULL || !shape_of(request)->is_writing ||
+	    !has_one_account(&operation->entry->device))
 		return false;
 	for (size_t i = 0; i < request->records.count; i++) {
 		const struct lwm2m_path path = request->records.at[i].path;

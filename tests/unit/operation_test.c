@@ -287,17 +287,101 @@ static void refused_content_format_is_followed_by_the_next_one(void **state)
 
 static void given_payload_is_sent_as_it_is(void **state)
 {
+	const char *text = "{ \"bn\": \"/3/0/\", \"e\": [ { \"n\": \"14\", \"sv\": \"+02\" } ] }";
 	struct registry_lab *lab = *state;
 	struct lab_device device = device_open(lab);
 	struct operation_request request = request_of(LWM2M_WRITE_PARTIAL, LWM2M_INSTANCE(3, 0));
 
-	request.payload = bytes_of_text("anything");
+	request.payload = bytes_of_text(text);
 	request.payload_format = 11543;
 	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
 	start_on(lab, &device, &request);
 	assert_int_equal(device.message.code, COAP_POST);
 	assert_int_equal(device.message.content_format, 11543);
-	assert_true(bytes_equal_text(device.message.payload, "anything"));
+	assert_true(bytes_equal_text(device.message.payload, text));
+	device_close(&device);
+}
+
+static void given_payload_is_checked_like_values(void **state)
+{
+	static const uint8_t short_server_id_0[] = { 0xC1, 0x00, 0x00 };
+	const struct {
+		struct lwm2m_path path;
+		uint16_t format;
+		struct bytes payload;
+		enum err err;
+		const char *reason;
+	} refused[] = {
+		{ lifetime, FORMAT_TEXT, bytes_of_text("soon"), ERR_MALFORMED, "/1/0/1" },
+		{ LWM2M_INSTANCE(1, 0), FORMAT_TLV, bytes_of(short_server_id_0, 3), ERR_MALFORMED,
+		  "/1/0/0 (Short Server ID): 0 is not in 1..65534" },
+		{ lifetime, FORMAT_SENML_JSON, bytes_of_text("[{\"bn\":\"/1/0/2\",\"v\":60}]"), ERR_MALFORMED,
+		  "/1/0/2" },
+		{ LWM2M_INSTANCE(1, 0), FORMAT_TEXT, bytes_of_text("60"), ERR_UNSUPPORTED, "" },
+		{ lifetime, 9999, bytes_of_text("60"), ERR_UNSUPPORTED, "9999" },
+	};
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		struct operation_request request = request_of(LWM2M_WRITE_REPLACE, refused[i].path);
+		struct fault fault = { 0 };
+
+		request.payload = refused[i].payload;
+		request.payload_format = refused[i].format;
+		assert_int_equal(start(lab, "a", &request, 1, &fault), refused[i].err);
+		if (strstr(fault.text, refused[i].reason) == NULL)
+			fail_msg("'%s' does not say '%s'", fault.text, refused[i].reason);
+	}
+	device_expect_nothing(lab, &device, 20);
+	device_close(&device);
+}
+
+static void payload_of_one_value_may_be_all_of_a_multiple_resource(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	struct operation_request request = request_of(LWM2M_WRITE_REPLACE, LWM2M_RESOURCE(19, 0, 0));
+
+	request.payload = bytes_of_text("meter");
+	request.payload_format = FORMAT_OPAQUE;
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
+	start_on(lab, &device, &request);
+	assert_string_equal(device_path(&device), "19/0/0");
+	assert_true(bytes_equal_text(device.message.payload, "meter"));
+	device_close(&device);
+}
+
+static void payload_of_a_create_may_leave_the_instance_to_the_device(void **state)
+{
+	static const uint8_t identity[] = { 0x83, 0x00, 0x41, 0x00, 'A' }; /* no object instance around it */
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	struct operation_request request = request_of(LWM2M_CREATE, LWM2M_OBJECT(16));
+
+	request.payload = bytes_of(identity, sizeof(identity));
+	request.payload_format = FORMAT_TLV;
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
+	start_on(lab, &device, &request);
+	assert_int_equal(device.message.code, COAP_POST);
+	assert_int_equal(device.message.payload.len, sizeof(identity));
+	device_close(&device);
+}
+
+static void lifetime_written_as_a_payload_counts_from_then_on(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	struct operation_request request = request_of(LWM2M_WRITE_REPLACE, lifetime);
+
+	request.payload = bytes_of_text("3600");
+	request.payload_format = FORMAT_TEXT;
+	device_register(lab, &device, "ep=a&lt=60&lwm2m=1.1");
+	start_on(lab, &device, &request);
+	device_answer(&device, COAP_CODE(2, 4), -1, COAP_NO_FORMAT, NOTHING);
+	await_answer(lab);
+	assert_int_equal(registry_find(lab->registry, "a")->lifetime_s, 3600);
 	device_close(&device);
 }
 
@@ -815,6 +899,10 @@ int main(void)
 		lab_test(writes_in_the_format_of_the_device),
 		lab_test(refused_content_format_is_followed_by_the_next_one),
 		lab_test(given_payload_is_sent_as_it_is),
+		lab_test(given_payload_is_checked_like_values),
+		lab_test(payload_of_one_value_may_be_all_of_a_multiple_resource),
+		lab_test(payload_of_a_create_may_leave_the_instance_to_the_device),
+		lab_test(lifetime_written_as_a_payload_counts_from_then_on),
 		lab_test(value_that_the_model_forbids_is_not_sent),
 		lab_test(attributes_go_into_the_query),
 		lab_test(execute_has_a_format_only_with_arguments),
