@@ -221,7 +221,7 @@ static void hears_nothing_while_it_sleeps(void **state)
 	struct test_request request = request_get("/3/0/0", FORMAT_TEXT);
 	struct world world;
 
-	start(&world, "--queue-mode --awake-ms 100 --wake-every-ms 700 --endpoint dev");
+	start(&world, "--queue-mode --awake-ms 100 --wake-every-ms 1500 --endpoint dev");
 	assert_non_null(strstr(world.server.queries, "&Q"));
 	world_linger(&world, 250);
 	request.is_non_confirmable = true; /* or a retransmission would come when the device is awake again */
