@@ -194,8 +194,9 @@ void lwm2m_read(struct http_request *request)
 	start_plain(request, LWM2M_READ);
 }
 
-/* The query is what the device gets as its query. */
-static void start_with_query(struct http_request *request, enum lwm2m_operation kind, bool needs_some)
+/* The query is what the device gets as its query, but for what is ours in it. */
+static void start_with_query(struct http_request *request, enum lwm2m_operation kind, const char *const *ours,
+			     bool needs_some)
 {
 	struct fault fault = { .kind = ERR_NONE };
 	struct operation_request operation = nothing;
@@ -203,29 +204,32 @@ static void start_with_query(struct http_request *request, enum lwm2m_operation 
 	struct bytes text;
 	operation.operation = kind;
 	enum err err = path_of(request, &operation.path, &fault);
-	http_build_query(request, queue_names, &b);
+	http_build_query(request, ours, &b);
 	build_u8(&b, 0);
 	if (err == ERR_NONE)
 		err = builder_bytes(&b, &text);
 	if (err == ERR_NONE && needs_some && text.len == 1)
 		err = fault_set(&fault, ERR_MALFORMED, "query: no attribute, as in ?pmin=10");
 	operation.attributes = err == ERR_NONE && text.len > 1 ? (const char *)text.at : NULL;
+	if (err == ERR_NONE && kind == LWM2M_OBSERVE)
+		err = lwm2m_accept(request, &operation.accept, &fault);
 	lwm2m_start(request, &operation, err, &fault);
 }
 
 void lwm2m_discover(struct http_request *request)
 {
-	start_with_query(request, LWM2M_DISCOVER, false);
+	start_with_query(request, LWM2M_DISCOVER, queue_names, false);
 }
 
 void lwm2m_observe(struct http_request *request)
 {
-	start_with_query(request, LWM2M_OBSERVE, false);
+	static const char *const ours[] = { "queue", "priority", "prefix", "format", NULL };
+	start_with_query(request, LWM2M_OBSERVE, ours, false);
 }
 
 void lwm2m_attributes(struct http_request *request)
 {
-	start_with_query(request, LWM2M_WRITE_ATTRIBUTES, true);
+	start_with_query(request, LWM2M_WRITE_ATTRIBUTES, queue_names, true);
 }
 
 void lwm2m_cancel_observation(struct http_request *request)

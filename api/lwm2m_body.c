@@ -5,6 +5,7 @@
 
 #include "api_parts.h"
 #include "format.h"
+#include "lwm2m.h"
 #include "path.h"
 #include "reply.h"
 #include "value_json.h"
@@ -148,8 +149,13 @@ enum err lwm2m_body(const struct http_request *request, struct operation_request
 		    struct fault *fault)
 {
 	const char *type = http_header(request, "Content-Type");
-	if (type == NULL || strncasecmp(type, "application/json", 16) == 0)
-		return read_json(request, operation, fault);
+	if (type == NULL || strncasecmp(type, "application/json", 16) == 0) {
+		enum err err = lwm2m_accept(request, &operation->accept, fault);
+		return err == ERR_NONE ? read_json(request, operation, fault) : err;
+	}
+	if (http_query(request, "format") != NULL)
+		return fault_set(fault, ERR_MALFORMED, "format: the body comes in a format already, %s",
+				 type);
 	const struct format *format = format_find_name(type);
 	if (format == NULL)
 		return fault_set(fault, ERR_UNSUPPORTED, "Content-Type: %s is no format of LwM2M", type);

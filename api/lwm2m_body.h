@@ -5,7 +5,7 @@
 #include "http.h"
 #include "operation.h"
 
-/* Fills records (or payload and payload_format) of the operation from the request's body. JSON is {"value": x} for a
+/* Fills records, to be written as ?format says, (or payload and payload_format) of the operation from the request's body. JSON is {"value": x} for a
  * resource, else {"resources": [{"path": "/3/0/14", "value": x}, {"id": 15, "value": y}, {"id": 6, "resourceInstance": 0,
  * "value": z}]}; in a Create {"instance": n} chooses the id. A type that the model does not know may be given as "type".
  * ERR_MALFORMED and ERR_UNSUPPORTED name the member. */

@@ -142,6 +142,10 @@ struct format_choices format_choices_write(const struct device *device,
 	uint16_t numbers[ROW_COUNT + 1];
 	size_t count = list_trees(device, numbers);
 
+	if (request->accept != FORMAT_NONE) {
+		try(&choices, request->accept, FORMAT_NONE);
+		return choices;
+	}
 	for (size_t i = 0; i < count; i++)
 		try(&choices, numbers[i], FORMAT_NONE);
 	if (request->operation == LWM2M_WRITE_REPLACE && request->path.depth >= 3 &&
@@ -193,12 +197,17 @@ static bool has_deletion(struct lwm2m_records records)
 }
 
 /* What deletes is said in SenML-ETCH alone. */
-struct format_choices format_choices_patch(const struct device *device, struct lwm2m_records records)
+struct format_choices format_choices_patch(const struct device *device,
+					   const struct operation_request *request)
 {
 	struct format_choices choices = { .count = 0 };
 	uint16_t preferred = device->preferred_format;
 
-	if (has_deletion(records)) {
+	if (request->accept != FORMAT_NONE) {
+		try(&choices, request->accept, FORMAT_NONE);
+		return choices;
+	}
+	if (has_deletion(request->records)) {
 		try(&choices, encodings[preferred == FORMAT_SENML_JSON].etch, FORMAT_NONE);
 		for (size_t i = 0; i < ENCODING_COUNT; i++)
 			try(&choices, encodings[i].etch, FORMAT_NONE);

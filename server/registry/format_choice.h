@@ -26,11 +26,13 @@ uint16_t format_choice_first(unsigned minor, bool has_root, uint16_t announced);
 
 /* For a read: `accept` alone when somebody asks for it, FORMAT_NONE: whatever the device can. */
 struct format_choices format_choices_read(const struct device *device, uint16_t accept);
+/* What is written, in request->accept alone when somebody asks for it. */
 struct format_choices format_choices_write(const struct device *device,
 					   const struct operation_request *request);
 /* The composite ones, whose body names what it is about. For the same device and the same `accept` (which is
  * that of the answer), the body is the same, as ending an observation asks. */
 struct format_choices format_choices_fetch(const struct device *device, uint16_t accept);
-struct format_choices format_choices_patch(const struct device *device, struct lwm2m_records records);
+struct format_choices format_choices_patch(const struct device *device,
+					   const struct operation_request *request);
 
 #endif

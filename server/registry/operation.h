@@ -17,7 +17,7 @@ struct operation_request {
 	/* ... or bytes in a given format, checked as values are and sent as they are. */
 	struct bytes payload;
 	uint16_t payload_format;                /* FORMAT_NONE: use records */
-	uint16_t accept;                        /* of an answer; FORMAT_NONE: what the device prefers */
+	uint16_t accept;                        /* of an answer, or of records to write; FORMAT_NONE: what the device prefers */
 	const char *arguments;                  /* EXECUTE */
 	const char *attributes;                 /* WRITE_ATTRIBUTES: "pmin=1&pmax"; since LwM2M 1.2 also OBSERVE: "pmin=1&pmax=9",
 	                                         * and DISCOVER: "depth=1" */

@@ -110,7 +110,7 @@ static struct format_choices choices_of(const struct device *device, const struc
 	if (shape->is_reading)
 		return is_composite(request) ? format_choices_fetch(device, request->accept)
 					     : format_choices_read(device, request->accept);
-	return is_composite(request) ? format_choices_patch(device, request->records)
+	return is_composite(request) ? format_choices_patch(device, request)
 				     : format_choices_write(device, request);
 }
 

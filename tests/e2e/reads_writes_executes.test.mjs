@@ -176,6 +176,24 @@ labTest('carries values of many blocks both ways', {}, async (lab) => {
 	}
 });
 
+labTest('writes and observes in the format that is asked for', {}, async (lab) => {
+	await lab.device('d', { version: '1.2' });
+	const formats = { 'text': '+01', 'cbor': '+02', 'senml-json': '+03', 'senml-cbor': '+04', 'tlv': '+05', 'lwm2m-cbor': '+06' };
+	for (const [format, offset] of Object.entries(formats)) {
+		assert.equal((await lab.rest.call('PUT', `${lwm2m('3/0/14')}?format=${format}`, { json: { value: offset } })).status, 204, format);
+		assert.equal((await lab.rest.call('PUT', `${lwm2m('3/0/14')}/observe?format=${format}`)).json.format, format);
+		assert.equal(await value(lab, '3/0/14'), offset);
+	}
+	await lab.rest.call('PATCH', `${lwm2m('1/0')}?format=tlv`, { json: { resources: [{ id: 2, value: 7 }] } });
+	assert.equal(await value(lab, '1/0/2'), 7);
+	// LwM2M JSON ended with 1.0: no other format is tried in its place.
+	await lab.rest.refuse('PUT', `${lwm2m('3/0/14')}?format=lwm2m-json`, { json: { value: '+07' } }, { status: 415, code: 'device-error', detail: /4\.15/ });
+	await lab.rest.refuse('PATCH', `${lwm2m('1/0')}?format=text`, { json: { resources: [{ id: 2, value: 8 }] } }, { status: 415, code: 'unsupported', detail: /./ });
+	await lab.rest.refuse('PUT', `${lwm2m('3/0/14')}?format=tlv`, { headers: { 'Content-Type': 'text/plain' }, body: '+08' },
+		{ status: 400, code: 'malformed', detail: /format/ });
+	assert.equal(await value(lab, '3/0/14'), '+06');
+});
+
 for (const size of [16, 64, 1024]) {
 	labTest(`carries them in blocks of ${size} bytes`, { server: { 'block-size': size } }, async (lab) => {
 		await lab.secureDevice('d');
