@@ -572,7 +572,7 @@ void options_print_help(void)
 	       "A registered device prints \"registered endpoint=NAME location=/rd/...\" on standard "
 	       "output.\n\n");
 	for (size_t i = 0; i < ROW_COUNT; i++) {
-		char left[40];
+		char left[64];
 		const char *help = rows[i].help;
 
 		snprintf(left, sizeof(left), "--%s %s", rows[i].name,
