@@ -34,6 +34,7 @@ static enum err put_x509(const struct credential_change *change, struct credenti
 /* clang-format off */
 static const struct kind {
 	const char *name;
+	const char *identity;           /* the members that say whose it is */
 	size_t table;                   /* where it is in force ... */
 	enum credential_kind kind;      /* ... and as what */
 	/* Of the body of a PUT: the identity and what is sealed of the row, and the same for memory. */
@@ -41,12 +42,12 @@ static const struct kind {
 	                 struct credential_row *row, struct fault *fault);
 	enum err (*put)(const struct credential_change *change, struct credentials *credentials);
 } kinds[] = {
-	{ CREDENTIAL_PSK,              offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_PSK,    read_psk,    put_psk },
-	{ CREDENTIAL_BOOTSTRAP_PSK,    offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_PSK,    read_psk,    put_psk },
-	{ CREDENTIAL_OSCORE,           offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_OSCORE, read_oscore, put_oscore },
-	{ CREDENTIAL_BOOTSTRAP_OSCORE, offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_OSCORE, read_oscore, put_oscore },
-	{ CREDENTIAL_X509,             offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_X509,   read_x509,   put_x509 },
-	{ CREDENTIAL_BOOTSTRAP_X509,   offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_X509,   read_x509,   put_x509 },
+	{ CREDENTIAL_PSK,              "identity",                      offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_PSK,    read_psk,    put_psk },
+	{ CREDENTIAL_BOOTSTRAP_PSK,    "identity",                      offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_PSK,    read_psk,    put_psk },
+	{ CREDENTIAL_OSCORE,           "recipientIdHex, idContextHex",  offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_OSCORE, read_oscore, put_oscore },
+	{ CREDENTIAL_BOOTSTRAP_OSCORE, "recipientIdHex, idContextHex",  offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_OSCORE, read_oscore, put_oscore },
+	{ CREDENTIAL_X509,             "certificate",                   offsetof(struct api_parts, credentials),           CREDENTIAL_KIND_X509,   read_x509,   put_x509 },
+	{ CREDENTIAL_BOOTSTRAP_X509,   "certificate",                   offsetof(struct api_parts, bootstrap_credentials), CREDENTIAL_KIND_X509,   read_x509,   put_x509 },
 };
 /* clang-format on */
 
@@ -167,17 +168,20 @@ static void change_stored(void *self, uint64_t id, enum err result)
 	struct credential_change *change = self;
 	struct credentials *credentials = table_of(change->api, change->kind);
 	struct http_request *request = http_find(change->api->http, change->request);
+	struct fault fault = { .kind = ERR_NONE };
 	if (result == ERR_NONE && !change->is_removal)
 		result = change->kind->put(change, credentials);
 	else if (result == ERR_NONE)
 		credentials_remove(credentials, change->kind->kind, change->endpoint);
+	if (result == ERR_CONFLICT)
+		fault_set(&fault, result, "%s: another device has it", change->kind->identity);
 	change_end(change);
 	if (request == NULL)
 		return;
 	if (result == ERR_NONE)
 		http_reply_empty(request, 204);
 	else
-		http_reply_err(request, result);
+		http_reply_fault_or(request, &fault, result);
 }
 
 static struct credential_change *change_create(struct http_request *request, const struct kind *kind)

@@ -148,6 +148,14 @@ labTest('a malformed JSON body', {}, async (lab) => {
 	assert.deepEqual((await lab.rest.get('/credentials')).items, []);
 });
 
+labTest('an identity that another device has', {}, async (lab) => {
+	const json = { kind: 'psk', identity: 'x', keyHex: '00'.repeat(16) };
+	assert.equal((await lab.rest.call('PUT', '/credentials/d', { json })).status, 204);
+	await lab.rest.refuse('PUT', '/credentials/e', { json: { ...json, keyHex: '01'.repeat(16) } },
+		{ status: 409, code: 'conflict', detail: /^identity: another device has it/ });
+	assert.equal((await lab.rest.get('/credentials')).items.length, 1);
+});
+
 labTest('an unknown device, operation, package, job or token', {}, async (lab) => {
 	await lab.device('d');
 	const notFound = (detail) => ({ status: 404, code: 'not-found', detail });

@@ -152,7 +152,7 @@ labTest('a certificate is a credential: pinned, replaced, removed, and kept over
 	const print = fingerprint('alone');
 	await lab.rest.put('/credentials/lamp', { kind: 'x509', certificatePem: text('alone') });
 	assert.equal((await lab.rest.get('/credentials/lamp?kind=x509')).identity, `sha256:${print}`);
-	await lab.rest.refuse('PUT', '/credentials/pump', { json: { kind: 'x509', sha256Hex: print } }, { status: 409, code: 'conflict', detail: /./ });
+	await lab.rest.refuse('PUT', '/credentials/pump', { json: { kind: 'x509', sha256Hex: print } }, { status: 409, code: 'conflict', detail: /^certificate: another device/ });
 	const device = await lab.device('lamp', showing(lab, 'alone', { lifetime: 4 }));
 	await device.stop();
 	await lab.server.restart();

@@ -68,7 +68,7 @@ labTest('a credential that makes no sense is refused by name', {}, async (lab) =
 		await lab.rest.refuse('PUT', `/credentials/${endpoint}`, { json: { ...good, [member]: value } },
 			{ status: 400, code: 'malformed', detail: new RegExp(member) });
 	await lab.rest.put(`/credentials/${endpoint}`, good);
-	await lab.rest.refuse('PUT', '/credentials/urn:dev:2', { json: good }, { status: 409, code: 'conflict', detail: /./ });
+	await lab.rest.refuse('PUT', '/credentials/urn:dev:2', { json: good }, { status: 409, code: 'conflict', detail: /^recipientIdHex, idContextHex: another device/ });
 	await lab.rest.delete(`/credentials/${endpoint}?kind=oscore`);
 	await lab.rest.put('/credentials/urn:dev:2', good);
 });
