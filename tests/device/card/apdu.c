@@ -3,10 +3,11 @@
 
 #include "status_words.h"
 
-#define CLASS_GP       0x80
-#define CLASS_FURTHER  0x40 /* channels 4 to 19 */
-#define CLASS_CHAINING 0x10 /* ISO command chaining, which GlobalPlatform commands but those of SCP10 lack   \
-			     */
+#define CLASS_GP      0x80
+#define CLASS_FURTHER 0x40 /* channels 4 to 19 */
+#define CLASS_CHAINING                                                                                       \
+	0x10 /* ISO command chaining, which GlobalPlatform commands but those of SCP10 lack                  \
+	      */
 #define FIRST_RFU            0x20
 #define FIRST_ISO_MESSAGING  0x08
 #define FIRST_GP_MESSAGING   0x04

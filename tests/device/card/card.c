@@ -73,6 +73,9 @@ static enum err settings_check(const struct card_settings *s, struct fault *faul
 		{ (s->scp03_options & ~known) == 0 &&
 			  ((s->scp03_options & CARD_I_RENC) == 0 || (s->scp03_options & CARD_I_RMAC) != 0),
 		  "scp03_options: not a combination of Amd D table 5-1" },
+		{ s->scp02_options == 0 ||
+			  ((s->scp02_options == 0x15 || s->scp02_options == 0x55) && key_len == 16),
+		  "scp02_options: 15 or 55, with keys of 16 bytes" },
 		{ s->atr.len <= 33, "atr: at most 33 bytes" },
 		{ s->channel_count >= 1 && s->channel_count <= CARD_CHANNELS_MAX, "channel_count: 1 to 20" },
 		{ s->status_answer_bytes >= 64 && s->status_answer_bytes <= 239,
@@ -88,12 +91,12 @@ static enum err settings_check(const struct card_settings *s, struct fault *faul
 	return ERR_NONE;
 }
 
-static bool factory_keys(struct registry *registry, struct entry *isd, const struct card_key_set *set)
+static bool factory_keys(struct registry *registry, struct entry *isd, uint8_t type,
+			 const struct card_key_set *set)
 {
 	const struct secret *values[] = { &set->enc, &set->mac, &set->dek };
 	for (uint8_t i = 0; i < 3; i++) {
-		struct key_component *component =
-			component_create(registry, KEY_TYPE_AES, secret_bytes(values[i]));
+		struct key_component *component = component_create(registry, type, secret_bytes(values[i]));
 		if (component == NULL ||
 		    !entry_add_key(registry, isd, set->version, (uint8_t)(i + 1), component))
 			return false;
@@ -123,11 +126,11 @@ static enum err factory_registry(struct card *card)
 	registry->arena = arena_create(0);
 	struct entry *entry = registry->arena == NULL ? NULL : registry_add(registry, &isd);
 	struct bytes diversification = bytes_of(s->diversification_data, sizeof(s->diversification_data));
-	bool is_whole = entry != NULL && entry_store(registry, entry, 0xCF, diversification) &&
-			entry_store(registry, entry, 0x42, s->iin) &&
-			entry_store(registry, entry, 0x45, s->cin) &&
-			(s->cplc.len == 0 || entry_store(registry, entry, 0x9F7F, s->cplc)) &&
-			factory_keys(registry, entry, &s->keys);
+	bool is_whole =
+		entry != NULL && entry_store(registry, entry, 0xCF, diversification) &&
+		entry_store(registry, entry, 0x42, s->iin) && entry_store(registry, entry, 0x45, s->cin) &&
+		(s->cplc.len == 0 || entry_store(registry, entry, 0x9F7F, s->cplc)) &&
+		factory_keys(registry, entry, s->scp02_options != 0 ? KEY_TYPE_DES : KEY_TYPE_AES, &s->keys);
 	if (is_whole) {
 		mask.modules = arena_alloc(registry->arena, sizeof(*mask.modules));
 		is_whole = mask.modules != NULL && registry_add(registry, &mask) != NULL;

@@ -1,4 +1,4 @@
-/* A simulated GlobalPlatform card (GPCS 2.3.1, SCP03 of Amendment D): the Secure Element of the reference
+/* A simulated GlobalPlatform card (GPCS 2.3.1, SCP02 of its appendix E, SCP03 of Amendment D): the Secure Element of the reference
  * device.
  *
  * It shares nothing with the server's own composing of APDUs, so that one mistake cannot cancel the other. It
@@ -22,6 +22,8 @@
 #define CARD_I_PSEUDO_RANDOM 0x10 /* card challenge computed from the sequence counter; else random */
 #define CARD_I_RMAC          0x20
 #define CARD_I_RENC          0x40 /* only together with CARD_I_RMAC */
+/* SCP02 option (GPCS table E-1) */
+#define CARD_SCP02_PSEUDO_RANDOM 0x40
 
 struct card;
 
@@ -30,7 +32,7 @@ struct card_aid {
 	size_t len; /* 5 to 16; 0 where the settings' comment allows none */
 };
 
-/* An SCP03 key set: KID 01, 02, 03; AES keys of 16, 24 or 32 bytes, all of one length. */
+/* A key set: KID 01, 02, 03. Of SCP03: AES keys of 16, 24 or 32 bytes, all of one length; of SCP02: 16 bytes each. */
 struct card_key_set {
 	uint8_t version;
 	struct secret enc, mac, dek;
@@ -69,7 +71,8 @@ struct card_settings {
 	struct bytes cplc;     /* 42 bytes, or empty: no CPLC on this card */
 
 	/* behaviour */
-	uint8_t scp03_options;                      /* CARD_I_... */
+	uint8_t scp03_options; /* CARD_I_... */
+	uint8_t scp02_options; /* 15 or 55: the factory key set is for SCP02, and the card announces it; 0: for SCP03 */
 	struct bytes atr;                           /* copied */
 	unsigned channel_count;                     /* 1 to CARD_CHANNELS_MAX, the basic one included */
 	uint32_t nonvolatile_bytes, volatile_bytes; /* memory for content */

@@ -115,8 +115,8 @@ MUST_CHECK enum err answer_continue(struct channel *channel, const struct comman
 command_function initialize_update, external_authenticate;
 /* Of the key set that INITIALIZE UPDATE takes without a version; false when there is none. */
 bool default_sequence_counter(const struct registry *registry, const struct entry *security_domain,
-			      uint32_t *ret_counter);
-/* A whole SCP03 key set of its own. */
+			      uint32_t *ret_counter, bool *ret_is_scp02);
+/* A whole key set of its own. */
 bool has_key_set(const struct entry *security_domain);
 
 /* content_install.c, content_load.c, content_delete.c */

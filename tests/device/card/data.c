@@ -22,12 +22,16 @@ static uint16_t build_card_data(const struct call *call, struct builder *b)
 {
 	static const uint8_t recognition[] = { 0x01 }, version[] = { 0x02, 0x02, 0x03, 0x01 },
 			     identification[] = { 0x03 };
-	const uint8_t protocol[] = { 0x04, 0x03, call->card->settings.scp03_options };
+	const struct card_settings *settings = &call->card->settings;
+	const uint8_t scp02[] = { 0x04, 0x02, settings->scp02_options },
+		      scp03[] = { 0x04, 0x03, settings->scp03_options };
 	size_t mark = build_open(b, 0x73);
 	build_oid(b, 0, recognition, sizeof(recognition));
 	build_oid(b, 0x60, version, sizeof(version));
 	build_oid(b, 0x63, identification, sizeof(identification));
-	build_oid(b, 0x64, protocol, sizeof(protocol));
+	if (settings->scp02_options != 0)
+		build_oid(b, 0x64, scp02, sizeof(scp02));
+	build_oid(b, 0x64, scp03, sizeof(scp03));
 	build_close(b, mark);
 	return SW_SUCCESS;
 }
@@ -82,10 +86,11 @@ static uint16_t build_key_information(const struct call *call, struct builder *b
 static uint16_t build_sequence_counter(const struct call *call, struct builder *b)
 {
 	uint32_t counter;
-	if ((call->card->settings.scp03_options & CARD_I_PSEUDO_RANDOM) == 0 ||
-	    !default_sequence_counter(&call->card->registry, call->selected, &counter))
+	bool is_scp02;
+	if (!default_sequence_counter(&call->card->registry, call->selected, &counter, &is_scp02) ||
+	    (!is_scp02 && (call->card->settings.scp03_options & CARD_I_PSEUDO_RANDOM) == 0))
 		return SW_NO_REFERENCED_DATA;
-	build_u24(b, counter);
+	build_uint(b, counter, is_scp02 ? 2 : 3);
 	return SW_SUCCESS;
 }
 

@@ -82,15 +82,20 @@ static size_t read_block_length(struct reader *r)
 	return 128;
 }
 
+static size_t cipher_block(const struct session *session)
+{
+	return session->is_scp02 ? DES_BLOCK : AES_BLOCK;
+}
+
 /* Tables 11-70 and 11-71: a block that is not of whole cipher blocks begins with the length of the value. */
 static bool component_decrypt(struct call *call, struct bytes block, struct bytes *ret_value)
 {
 	struct reader r = reader_of(block);
-	size_t len = block.len;
-	if (block.len % AES_BLOCK != 0)
+	size_t len = block.len, cipher = cipher_block(&call->channel->session);
+	if (block.len % cipher != 0)
 		len = read_block_length(&r);
 	struct bytes ciphered = read_rest(&r), plain;
-	if (r.bad || len > ciphered.len || ciphered.len - len >= AES_BLOCK ||
+	if (r.bad || len > ciphered.len || ciphered.len - len >= cipher ||
 	    session_decrypt(&call->channel->session, call->card->scratch, ciphered, &plain) != ERR_NONE)
 		return false;
 	*ret_value = bytes_first(plain, len);
@@ -379,7 +384,7 @@ uint16_t keys_bring(struct call *call, struct entry *security_domain, struct byt
 		return SW_WRONG_DATA;
 	struct key_order *order = &personalization->orders[personalization->orders_filled];
 	if (session_decrypt(&call->channel->session, call->card->scratch, ciphered, &plain) != ERR_NONE ||
-	    plain.len < order->len || plain.len - order->len >= AES_BLOCK ||
+	    plain.len < order->len || plain.len - order->len >= cipher_block(&call->channel->session) ||
 	    secret_from(bytes_first(plain, order->len), &order->value) != ERR_NONE)
 		return SW_WRONG_DATA;
 	uint16_t sw = check_value_verify(order->type, secret_bytes(&order->value),

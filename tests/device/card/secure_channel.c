@@ -2,9 +2,11 @@
 #include "secure_channel.h"
 
 #include "chip.h"
+#include "scp02.h"
 
 #define SEQUENCE_COUNTER_MAX 0xFFFFFF
 #define SCP_ID               0x03
+#define SCP02_ID             0x02
 
 /* Amd D table 4-1 */
 enum derivation {
@@ -61,10 +63,18 @@ void session_abort(struct session *session)
 
 /* ---- keys ---- */
 
+/* Of a key set: AES for SCP03, DES for SCP02. */
+static bool is_des(const struct entry *owner, uint8_t version)
+{
+	const struct card_key *key = entry_key(owner, version, 1);
+	return key != NULL && key->components->type == KEY_TYPE_DES;
+}
+
 static bool key_value(const struct entry *owner, uint8_t version, uint8_t id, struct secret *ret_secret)
 {
 	const struct card_key *key = entry_key(owner, version, id);
-	return key != NULL && key->components->type == KEY_TYPE_AES &&
+	uint8_t type = is_des(owner, version) ? KEY_TYPE_DES : KEY_TYPE_AES;
+	return key != NULL && key->components->type == type &&
 	       secret_from(key->components->value, ret_secret) == ERR_NONE;
 }
 
@@ -104,13 +114,14 @@ static struct entry *key_owner_of(const struct registry *registry, const struct 
 }
 
 bool default_sequence_counter(const struct registry *registry, const struct entry *security_domain,
-			      uint32_t *ret_counter)
+			      uint32_t *ret_counter, bool *ret_is_scp02)
 {
 	const struct entry *owner = key_owner_of(registry, security_domain);
 	struct card_key_set keys;
 	if (owner == NULL || !key_set_find(owner, 0, &keys))
 		return false;
 	*ret_counter = entry_key_version(owner, keys.version)->sequence_counter;
+	*ret_is_scp02 = is_des(owner, keys.version);
 	wipe(&keys, sizeof(keys));
 	return true;
 }
@@ -192,6 +203,42 @@ static uint16_t initiate(struct call *call, const struct card_aid *owner, const 
 	return SW_SUCCESS;
 }
 
+/* GPCS E.5.1. The counter is that of the next session, whether or not it comes about. */
+static uint16_t initiate_scp02(struct call *call, const struct entry *owner, const struct card_key_set *keys)
+{
+	const struct card_settings *settings = &call->card->settings;
+	struct session *session = &call->channel->session;
+	uint32_t counter = entry_key_version(owner, keys->version)->sequence_counter;
+	bool is_pseudo_random = (settings->scp02_options & CARD_SCP02_PSEUDO_RANDOM) != 0;
+	uint8_t challenge[SCP02_CHALLENGE], cryptogram[DES_BLOCK];
+	if (call->command.data.len != DES_BLOCK)
+		return SW_WRONG_LENGTH;
+	if (counter > UINT16_MAX)
+		return SW_CONDITIONS_OF_USE;
+	*session = (struct session){ .state = SESSION_INITIATED,
+				     .is_scp02 = true,
+				     .mac_len = DES_BLOCK,
+				     .key_owner = owner->aid,
+				     .key_version = keys->version };
+	if (random_bytes(challenge, sizeof(challenge)) != ERR_NONE ||
+	    scp02_begin(session, keys, (uint16_t)counter, call->command.data,
+			is_pseudo_random ? &call->channel->selected : NULL, challenge,
+			cryptogram) != ERR_NONE) {
+		session_end(session);
+		return SW_MEMORY_FAILURE;
+	}
+	if (settings->misbehaviour.has_wrong_cryptogram)
+		cryptogram[0] ^= 0x01;
+	const struct data_object *diversification = entry_object(registry_isd(&call->card->registry), 0xCF);
+	build_bytes(call->answer, diversification->value);
+	build_u8(call->answer, keys->version);
+	build_u8(call->answer, SCP02_ID);
+	build_u16(call->answer, (uint16_t)counter);
+	build_bytes(call->answer, bytes_of(challenge, sizeof(challenge)));
+	build_bytes(call->answer, bytes_of(cryptogram, sizeof(cryptogram)));
+	return SW_SUCCESS;
+}
+
 uint16_t initialize_update(struct call *call)
 {
 	const struct card_settings *settings = &call->card->settings;
@@ -199,11 +246,13 @@ uint16_t initialize_update(struct call *call)
 	personalization_end(&call->channel->personalization);
 	if (call->command.p2 != 0)
 		return SW_WRONG_P1P2;
-	if (call->command.data.len != ((settings->scp03_options & CARD_I_S16) != 0 ? 16 : 8))
-		return SW_WRONG_LENGTH;
 	struct entry *owner = key_owner_of(&call->card->registry, call->selected);
 	struct card_key_set keys;
-	if (owner == NULL || !key_set_find(owner, call->command.p1, &keys))
+	bool is_found = owner != NULL && key_set_find(owner, call->command.p1, &keys);
+	bool is_scp02 = is_found && is_des(owner, keys.version);
+	if (!is_scp02 && call->command.data.len != ((settings->scp03_options & CARD_I_S16) != 0 ? 16 : 8))
+		return SW_WRONG_LENGTH;
+	if (!is_found)
 		return SW_NO_REFERENCED_DATA;
 
 	struct card_aid owner_aid = owner->aid;
@@ -212,6 +261,10 @@ uint16_t initialize_update(struct call *call)
 	uint16_t sw = SW_SUCCESS;
 	if (settings->authentication_tries != 0 && version->failures >= settings->authentication_tries) {
 		sw = SW_KEYS_BLOCKED;
+	} else if (is_scp02) {
+		sw = initiate_scp02(call, owner, &keys);
+		wipe(&keys, sizeof(keys));
+		return sw;
 	} else if ((settings->scp03_options & CARD_I_PSEUDO_RANDOM) != 0) {
 		/* counted and durable before it is used: no challenge comes twice, whatever happens to the
 		 * power */
@@ -247,6 +300,24 @@ static bool level_is_offered(uint8_t level, uint8_t options)
 			return (levels[i].needs & ~options) == 0;
 	}
 	return false;
+}
+
+static bool scp02_level_is_offered(uint8_t level)
+{
+	return level == 0 || level == LEVEL_CMAC || level == (LEVEL_CMAC | LEVEL_CDEC);
+}
+
+/* E.3.2: counts the sessions that came about. */
+static uint16_t scp02_session_count(struct call *call)
+{
+	const struct session *session = &call->channel->session;
+	struct entry *owner = registry_find(&call->card->registry, aid_bytes(&session->key_owner));
+	struct key_version *version = owner == NULL ? NULL : entry_key_version(owner, session->key_version);
+	if (version == NULL)
+		return SW_CONDITIONS_OF_USE;
+	version->failures = 0;
+	version->sequence_counter++;
+	return state_commit(call->card);
 }
 
 /* Counts wrong host cryptograms in a row; nothing is written while the count stays as it is. */
@@ -305,7 +376,10 @@ static uint16_t authenticate(struct call *call)
 	const struct command *command = &call->command;
 	if (session->state != SESSION_INITIATED)
 		return SW_CONDITIONS_OF_USE;
-	if (command->p2 != 0 || !level_is_offered(command->p1, call->card->settings.scp03_options))
+	bool is_offered = session->is_scp02
+				  ? scp02_level_is_offered(command->p1)
+				  : level_is_offered(command->p1, call->card->settings.scp03_options);
+	if (command->p2 != 0 || !is_offered)
 		return SW_WRONG_P1P2;
 	if (command->data.len != 2 * session->mac_len)
 		return SW_WRONG_LENGTH;
@@ -315,6 +389,10 @@ static uint16_t authenticate(struct call *call)
 		return sw == SW_SUCCESS ? SW_AUTHENTICATION_FAILED : sw;
 	}
 	struct bytes cryptogram;
+	if (session->is_scp02)
+		return scp02_open(session, command, call->card->scratch, false, &cryptogram)
+			       ? scp02_session_count(call)
+			       : SW_SECURITY_STATUS;
 	if (!mac_verify(session, command, &cryptogram))
 		return SW_SECURITY_STATUS;
 	return failures_count(call, false);
@@ -375,8 +453,13 @@ uint16_t session_unwrap(struct session *session, struct arena *arena, struct com
 		return SW_SUCCESS; /* Amd D 5.6: no verification; the command asks for what it needs */
 	struct bytes data;
 	session->counter++;
-	bool is_right = command->is_secured && mac_verify(session, command, &data);
-	if (is_right && (session->level & LEVEL_CDEC) != 0 && data.len > 0)
+	bool is_right = command->is_secured;
+	if (session->is_scp02)
+		is_right = is_right &&
+			   scp02_open(session, command, arena, (session->level & LEVEL_CDEC) != 0, &data);
+	else
+		is_right = is_right && mac_verify(session, command, &data);
+	if (is_right && !session->is_scp02 && (session->level & LEVEL_CDEC) != 0 && data.len > 0)
 		is_right = data_decrypt(session, arena, &data);
 	if (!is_right) {
 		session_abort(session);
@@ -431,6 +514,8 @@ enum err session_wrap(const struct session *session, struct arena *arena, uint16
 enum err session_decrypt(const struct session *session, struct arena *arena, struct bytes data,
 			 struct bytes *ret_plain)
 {
+	if (session->is_scp02)
+		return scp02_decrypt(session, arena, data, ret_plain);
 	if (data.len == 0 || data.len % AES_BLOCK != 0)
 		return ERR_MALFORMED;
 	uint8_t *plain = arena_alloc(arena, data.len);

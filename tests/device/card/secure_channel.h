@@ -1,4 +1,4 @@
-/* SCP03 (Amd D 1.2), the card's side of one secure channel session. */
+/* The card's side of one secure channel session: SCP03 (Amd D 1.2), and SCP02 with the arithmetic of scp02.h. */
 #ifndef CARD_SECURE_CHANNEL_H
 #define CARD_SECURE_CHANNEL_H
 
@@ -20,9 +20,10 @@ enum session_state {
 
 struct session {
 	enum session_state state;
+	bool is_scp02;
 	uint8_t level;
 	size_t mac_len;                    /* 8 or 16, of cryptograms and challenges too */
-	struct secret enc, mac, rmac, dek; /* session keys, and the static DEK */
+	struct secret enc, mac, rmac, dek; /* session keys, and the static DEK (of SCP02: the session's) */
 	uint8_t host_cryptogram[AES_BLOCK];
 	uint8_t chaining_value[AES_BLOCK];
 	uint64_t counter;          /* commands since EXTERNAL AUTHENTICATE, for the encryption's ICV */
