@@ -7,11 +7,14 @@
 
 #include "api_parts.h"
 #include "handlers.h"
+#include "keyset_certificates.h"
 #include "loop.h"
 #include "reply.h"
 #include "vault.h"
 
+#define KIND_SCP02  "scp02"
 #define KIND_SCP03  "scp03"
+#define SCP02_KEY   16
 #define MAX_AID_HEX 32
 #define MAX_VERSION 127
 
@@ -85,33 +88,39 @@ static enum err read_aid(const struct http_request *request, const char *hex, co
 
 static enum err read_kind(const char *kind, struct fault *fault)
 {
-	return strcmp(kind, KIND_SCP03) == 0 ? ERR_NONE
-					     : fault_set(fault, ERR_MALFORMED, "kind: must be " KIND_SCP03);
+	static const char *const kinds[] = { KIND_SCP02, KIND_SCP03, KIND_SCP11 };
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(kind, kinds[i]) == 0)
+			return ERR_NONE;
+	}
+	return fault_set(fault, ERR_MALFORMED, "kind: must be " KIND_SCP02 ", " KIND_SCP03 " or " KIND_SCP11);
 }
 
-/* GlobalPlatform Amendment D: the first three bytes of a block of 01 under the key. */
-static enum err check_value(const struct secret *key, struct builder *b)
+/* GPCS B.6: the first three bytes of a block under the key: of 01 with AES, of zeros with DES. */
+static enum err check_value(bool is_des, const struct secret *key, struct builder *b)
 {
 	uint8_t block[AES_BLOCK], result[AES_BLOCK];
-	memset(block, 1, sizeof block);
-	enum err err = aes_ecb_encrypt(secret_bytes(key), bytes_of(block, sizeof block), result);
+	memset(block, is_des ? 0 : 1, sizeof block);
+	enum err err = is_des ? des3_ecb_encrypt(secret_bytes(key), bytes_of(block, DES_BLOCK), result)
+			      : aes_ecb_encrypt(secret_bytes(key), bytes_of(block, sizeof block), result);
 	if (err == ERR_NONE)
 		build_printf(b, "\"%02X%02X%02X\"", result[0], result[1], result[2]);
 	return err;
 }
 
-static enum err check_values(struct arena *arena, const struct cardea_keyset *keyset, const char **ret_json)
+static enum err check_values(struct arena *arena, bool is_des, const struct cardea_keyset *keyset,
+			     const char **ret_json)
 {
 	struct builder b = builder_in(arena);
 	struct bytes text;
 	build_text(&b, "{\"enc\":");
-	enum err err = check_value(&keyset->enc, &b);
+	enum err err = check_value(is_des, &keyset->enc, &b);
 	build_text(&b, ",\"mac\":");
 	if (err == ERR_NONE)
-		err = check_value(&keyset->mac, &b);
+		err = check_value(is_des, &keyset->mac, &b);
 	build_text(&b, ",\"dek\":");
 	if (err == ERR_NONE)
-		err = check_value(&keyset->dek, &b);
+		err = check_value(is_des, &keyset->dek, &b);
 	build_text(&b, "}");
 	build_u8(&b, 0);
 	if (err == ERR_NONE)
@@ -121,32 +130,56 @@ static enum err check_values(struct arena *arena, const struct cardea_keyset *ke
 	return err;
 }
 
-static enum err store_keyset(struct http_request *request, const json_t *body, struct fault *fault)
+/* The three keys of SCP02 or SCP03, into the row. */
+static enum err read_symmetric(struct http_request *request, const json_t *body, struct keyset_row *row,
+			       struct fault *fault)
 {
 	static const char *const members[] = {
 		"kind", "aidHex", "version", "encHex", "macHex", "dekHex", NULL
 	};
-	struct keyset_row row = { .endpoint = request->endpoint,
-				  .created_ms = loop_wall_ms(request->api->parts.loop) };
-	struct cardea_keyset keyset = { 0 };
-	json_int_t version = 0;
+	const bool is_des = strcmp(row->kind, KIND_SCP02) == 0;
+	struct cardea_keyset keyset = { .version = row->version };
 	enum err err = body_members(body, members, fault);
 	if (err == ERR_NONE)
-		err = body_text(body, "kind", 16, &row.kind, fault);
+		err = read_keys(request, body, &keyset, fault);
+	if (err == ERR_NONE && is_des && keyset.enc.len != SCP02_KEY)
+		err = fault_set(fault, ERR_MALFORMED, "encHex, macHex, dekHex: DES keys of 16 bytes");
+	if (err == ERR_NONE)
+		err = check_values(request->arena, is_des, &keyset, &row->check_values);
+	if (err == ERR_NONE)
+		err = keyset_seal(request->api->parts.vault, request->arena, row, &keyset, &row->sealed);
+	keyset_wipe(&keyset);
+	return err;
+}
+
+static enum err read_certificates(struct http_request *request, const json_t *body, struct keyset_row *row,
+				  struct fault *fault)
+{
+	struct bytes document;
+	enum err err = keyset_certificates_read(request->arena, body, &document, &row->check_values, fault);
+	if (err != ERR_NONE)
+		return err;
+	err = keyset_seal_document(request->api->parts.vault, request->arena, row, document, &row->sealed);
+	wipe((void *)(uintptr_t)document.at, document.len);
+	return err;
+}
+
+static enum err store_keyset(struct http_request *request, const json_t *body, struct fault *fault)
+{
+	struct keyset_row row = { .endpoint = request->endpoint,
+				  .created_ms = loop_wall_ms(request->api->parts.loop) };
+	json_int_t version = 0;
+	enum err err = body_text(body, "kind", 16, &row.kind, fault);
 	if (err == ERR_NONE)
 		err = read_kind(row.kind, fault);
 	if (err == ERR_NONE)
 		err = read_aid(request, json_string_value(json_object_get(body, "aidHex")), &row.aid, fault);
 	if (err == ERR_NONE)
 		err = body_number(body, "version", 1, MAX_VERSION, &version, fault);
-	row.version = keyset.version = (uint8_t)version;
+	row.version = (uint8_t)version;
 	if (err == ERR_NONE)
-		err = read_keys(request, body, &keyset, fault);
-	if (err == ERR_NONE)
-		err = check_values(request->arena, &keyset, &row.check_values);
-	if (err == ERR_NONE)
-		err = keyset_seal(request->api->parts.vault, request->arena, &row, &keyset, &row.sealed);
-	keyset_wipe(&keyset);
+		err = strcmp(row.kind, KIND_SCP11) == 0 ? read_certificates(request, body, &row, fault)
+							: read_symmetric(request, body, &row, fault);
 	if (err == ERR_NONE)
 		err = store_put_keyset(request->api->parts.store, &row, http_when_done(request));
 	return err;

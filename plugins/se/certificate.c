@@ -133,7 +133,7 @@ static enum err read_gp(struct bytes content, struct certificate *c, struct faul
 static enum err read_x509(struct certificate *c, struct fault *fault)
 {
 	struct ec_certificate x509;
-	enum err err = x509_read(c->whole, &x509, fault);
+	enum err err = ec_certificate_read(c->whole, &x509, fault);
 
 	if (err != ERR_NONE)
 		return err;
@@ -167,7 +167,7 @@ enum err certificate_verify(const struct certificate *certificate, enum ec_curve
 			    struct fault *fault)
 {
 	if (certificate->is_x509)
-		return x509_verify(certificate->whole, curve, public, fault);
+		return ec_certificate_verify(certificate->whole, curve, public, fault);
 	enum err err =
 		ec_verify(curve, ec_digest(curve), public, certificate->signed_data, certificate->signature);
 	return err == ERR_NONE

@@ -12,7 +12,7 @@ enum protocol_choice {
 	CHOICE_SCP03,
 	CHOICE_SCP11C,
 	CHOICE_SCP02,
-	CHOICE_SCP11B, /* authenticates the card only: enough to look, not to change */
+	CHOICE_SCP11B, /* authenticates the card only: the card gives no right to manage its content */
 	CHOICE_COUNT
 };
 

@@ -50,7 +50,7 @@ static enum err read_key(EVP_PKEY *pkey, enum ec_curve *ret_curve, struct ec_poi
 	return ERR_NONE;
 }
 
-enum err x509_read(struct bytes der, struct ec_certificate *ret_certificate, struct fault *fault)
+enum err ec_certificate_read(struct bytes der, struct ec_certificate *ret_certificate, struct fault *fault)
 {
 	X509 *x509 = x509_of(der);
 	struct ec_certificate certificate;
@@ -74,7 +74,7 @@ enum err x509_read(struct bytes der, struct ec_certificate *ret_certificate, str
 	return err;
 }
 
-enum err x509_verify(struct bytes der, enum ec_curve curve, struct bytes issuer_public, struct fault *fault)
+enum err ec_certificate_verify(struct bytes der, enum ec_curve curve, struct bytes issuer_public, struct fault *fault)
 {
 	X509 *x509 = x509_of(der);
 	EVP_PKEY *issuer;

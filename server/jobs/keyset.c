@@ -56,6 +56,22 @@ enum err keyset_open(const struct vault *vault, struct arena *arena, const struc
 	return err;
 }
 
+enum err keyset_seal_document(const struct vault *vault, struct arena *arena, const struct keyset_row *row,
+			      struct bytes document, struct bytes *ret_sealed)
+{
+	char context[KEYSET_CONTEXT_SIZE];
+	enum err err = keyset_context(row, context);
+	return err == ERR_NONE ? vault_seal(vault, arena, context, document, ret_sealed) : err;
+}
+
+enum err keyset_open_document(const struct vault *vault, struct arena *arena, const struct keyset_row *row,
+			      struct bytes *ret_document)
+{
+	char context[KEYSET_CONTEXT_SIZE];
+	enum err err = keyset_context(row, context);
+	return err == ERR_NONE ? vault_open_sealed(vault, arena, context, row->sealed, ret_document) : err;
+}
+
 void keyset_wipe(struct cardea_keyset *keyset)
 {
 	secret_wipe(&keyset->enc);

@@ -18,6 +18,12 @@ MUST_CHECK enum err keyset_seal(const struct vault *vault, struct arena *arena, 
 /* The caller wipes what it gets. */
 MUST_CHECK enum err keyset_open(const struct vault *vault, struct arena *arena, const struct keyset_row *row,
                                 struct cardea_keyset *ret_keyset);
+/* A key set that is a document (JSON): what is opened ends with a 0 that is not counted, and is the caller's to wipe. */
+MUST_CHECK enum err keyset_seal_document(const struct vault *vault, struct arena *arena, const struct keyset_row *row,
+                                         struct bytes document, struct bytes *ret_sealed);
+MUST_CHECK enum err keyset_open_document(const struct vault *vault, struct arena *arena, const struct keyset_row *row,
+                                         struct bytes *ret_document);
+#define KEYSET_DOCUMENT_KIND "scp11"
 void keyset_wipe(struct cardea_keyset *keyset);
 
 #endif

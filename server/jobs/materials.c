@@ -12,6 +12,7 @@ struct held_keyset {
 	const char *kind;
 	struct bytes aid;
 	struct cardea_keyset keyset;
+	struct bytes document; /* instead of keys */
 };
 
 struct materials {
@@ -37,8 +38,12 @@ static enum err read_keysets(struct materials *materials, struct store *store, c
 		struct held_keyset *held = &materials->keysets[i];
 		held->kind = rows[i].kind;
 		err = bytes_from_hex(materials->rows, rows[i].aid, &held->aid);
+		held->keyset.version = rows[i].version;
 		if (err == ERR_NONE)
-			err = keyset_open(vault, materials->rows, &rows[i], &held->keyset);
+			err = strcmp(rows[i].kind, KEYSET_DOCUMENT_KIND) == 0
+				      ? keyset_open_document(vault, materials->rows, &rows[i],
+							     &held->document)
+				      : keyset_open(vault, materials->rows, &rows[i], &held->keyset);
 		if (err != ERR_NONE)
 			return err;
 		materials->keyset_count++;
@@ -69,8 +74,12 @@ enum err materials_read(struct store *store, const struct vault *vault, struct p
 
 void materials_forget_keysets(struct materials *materials)
 {
-	for (size_t i = 0; i < materials->keyset_count; i++)
-		keyset_wipe(&materials->keysets[i].keyset);
+	for (size_t i = 0; i < materials->keyset_count; i++) {
+		struct held_keyset *held = &materials->keysets[i];
+		keyset_wipe(&held->keyset);
+		if (held->document.len > 0)
+			wipe((void *)(uintptr_t)held->document.at, held->document.len);
+	}
 	materials->keyset_count = 0;
 }
 
@@ -91,8 +100,9 @@ struct bytes materials_package(const struct materials *materials)
 	return materials->package;
 }
 
-enum err materials_keyset(const struct materials *materials, const char *kind, struct bytes aid,
-			  uint8_t version, struct cardea_keyset *ret_keyset)
+/* NULL when there is none. */
+static const struct held_keyset *find(const struct materials *materials, const char *kind, struct bytes aid,
+				      uint8_t version)
 {
 	const struct held_keyset *best = NULL;
 	for (size_t i = 0; i < materials->keyset_count; i++) {
@@ -103,8 +113,25 @@ enum err materials_keyset(const struct materials *materials, const char *kind, s
 		if (fits && (best == NULL || held->keyset.version < best->keyset.version))
 			best = held;
 	}
-	if (best == NULL)
+	return best;
+}
+
+enum err materials_keyset(const struct materials *materials, const char *kind, struct bytes aid,
+			  uint8_t version, struct cardea_keyset *ret_keyset)
+{
+	const struct held_keyset *held = find(materials, kind, aid, version);
+	if (held == NULL || held->document.len > 0)
 		return ERR_NOT_FOUND;
-	*ret_keyset = best->keyset;
+	*ret_keyset = held->keyset;
+	return ERR_NONE;
+}
+
+enum err materials_keyset_document(const struct materials *materials, const char *kind, struct bytes aid,
+				   uint8_t version, const char **ret_json)
+{
+	const struct held_keyset *held = find(materials, kind, aid, version);
+	if (held == NULL || held->document.len == 0)
+		return ERR_NOT_FOUND;
+	*ret_json = (const char *)held->document.at;
 	return ERR_NONE;
 }

@@ -23,4 +23,8 @@ struct bytes materials_package(const struct materials *materials);
 MUST_CHECK enum err materials_keyset(const struct materials *materials, const char *kind, struct bytes aid, uint8_t version,
                                      struct cardea_keyset *ret_keyset);
 
+/* As materials_keyset, of those that are documents; valid until they are forgotten. */
+MUST_CHECK enum err materials_keyset_document(const struct materials *materials, const char *kind, struct bytes aid,
+                                              uint8_t version, const char **ret_json);
+
 #endif

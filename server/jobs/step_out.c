@@ -73,7 +73,9 @@ static enum err copy_record(struct cardea_out *out, const struct lwm2m_record *f
 	*to = *from;
 	bool has_bytes = from->value.type == LWM2M_STRING || from->value.type == LWM2M_OPAQUE ||
 			 from->value.type == LWM2M_CORELNK;
-	return has_bytes && !is_of_package(out, from->value.bytes) ? bytes_copy(out->arena, from->value.bytes, &to->value.bytes) : ERR_NONE;
+	return has_bytes && !is_of_package(out, from->value.bytes)
+		       ? bytes_copy(out->arena, from->value.bytes, &to->value.bytes)
+		       : ERR_NONE;
 }
 
 static enum err send_request(struct cardea_out *out, const struct cardea_request *request)
@@ -187,6 +189,12 @@ static enum err find_keyset(struct cardea_out *out, const char *kind, struct byt
 	return materials_keyset(out->materials, kind, aid, version, ret_keyset);
 }
 
+static enum err find_keyset_document(struct cardea_out *out, const char *kind, struct bytes aid,
+				     uint8_t version, const char **ret_json)
+{
+	return materials_keyset_document(out->materials, kind, aid, version, ret_json);
+}
+
 void step_out_calls(struct cardea_host_api *api)
 {
 	api->keep = keep;
@@ -199,5 +207,6 @@ void step_out_calls(struct cardea_host_api *api)
 	api->learn = learn;
 	api->trace = step_out_trace;
 	api->keyset = find_keyset;
+	api->keyset_document = find_keyset_document;
 	api->serve = serve_package;
 }

@@ -1,9 +1,11 @@
 #include "device.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "misbehave.h"
+#include "scp11_factory.h"
 #include "state.h"
 
 #define PATHS_BYTES_MAX      65536
@@ -54,6 +56,31 @@ static enum err open_smartcard(struct device *device, struct agent_settings *set
 	return err;
 }
 
+static enum err write_text(const char *path, const char *text, struct fault *fault)
+{
+	FILE *file = fopen(path, "w");
+	bool is_written = file != NULL && fputs(text, file) >= 0;
+
+	if (file != NULL && fclose(file) != 0)
+		is_written = false;
+	return is_written ? ERR_NONE : fault_set(fault, ERR_IO, "%s: cannot be written", path);
+}
+
+/* Cards with SCP11 have keys that everybody knows; the operator's part of them may be asked for. */
+static enum err add_scp11(const struct options *options, struct card_settings *card, struct fault *fault)
+{
+	struct arena *arena = arena_create(CARD_FILES_BYTES_MAX);
+	const char *keyset;
+	enum err err = arena == NULL ? ERR_NOMEM
+				     : scp11_factory(arena, card->scp11.curve, card->scp11.options, card->iin,
+						     &card->scp11, &keyset);
+
+	if (err == ERR_NONE && options->scp11_keyset != NULL)
+		err = write_text(options->scp11_keyset, keyset, fault);
+	arena_free(arena);
+	return err;
+}
+
 static enum err open_agent(struct device *device, uint16_t instance, struct fault *fault)
 {
 	const struct options *options = device->options;
@@ -82,6 +109,11 @@ static enum err open_agent(struct device *device, uint16_t instance, struct faul
 	memcpy(settings.refusals, options->refusals, sizeof(settings.refusals));
 	memcpy(settings.card.diversification_data, number, sizeof(settings.card.diversification_data));
 	settings.card.cin = bytes_of(number, 10);
+	if (options->card.scp11.options != 0) {
+		err = add_scp11(options, &settings.card, fault);
+		if (err != ERR_NONE)
+			return err;
+	}
 	if (device->folder != NULL) {
 		settings.state_path = arena_printf(device->paths, "%s/agent-%u", device->folder, instance);
 		settings.card_path = arena_printf(device->paths, "%s/card-%u", device->folder, instance);

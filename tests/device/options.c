@@ -180,6 +180,39 @@ static bool parse_se(const char *text, struct options *options)
 	return options->se_is_in_reader || strcmp(text, "simulated") == 0;
 }
 
+static bool parse_scp02(const char *text, struct options *options)
+{
+	size_t len;
+
+	return bytes_of_hex(text, 1, 1, &options->card.scp02_options, &len);
+}
+
+/* "11a,11c" or "11a,11c:brainpoolP256r1" */
+static bool parse_scp11(const char *text, struct options *options)
+{
+	static const struct {
+		const char *name;
+		uint8_t option;
+	} rows[] = { { "11a", CARD_SCP11_A },
+		     { "11b", CARD_SCP11_B },
+		     { "11c", CARD_SCP11_C },
+		     { "s16", CARD_SCP11_S16 } };
+	const char *colon = strchr(text, ':');
+	size_t len = colon == NULL ? strlen(text) : (size_t)(colon - text);
+
+	if (colon != NULL && ec_curve_find(colon + 1, &options->card.scp11.curve) != ERR_NONE)
+		return false;
+	for (size_t at = 0; at < len; at += 4) {
+		size_t i = 0;
+		while (i < 4 && strncmp(text + at, rows[i].name, 3) != 0)
+			i++;
+		if (i == 4 || (at + 3 < len && text[at + 3] != ','))
+			return false;
+		options->card.scp11.options |= rows[i].option;
+	}
+	return options->card.scp11.options != 0;
+}
+
 static bool parse_isd(const char *text, struct options *options)
 {
 	return bytes_of_hex(text, 5, CARD_AID_MAX, options->card.isd_aid.at, &options->card.isd_aid.len);
@@ -368,6 +401,13 @@ static const struct option_row rows[] = {
 	  "16, 24 or 32 bytes for ENC, MAC and DEK alike, or all three in a row [404142..4F]" },
 	{ "se-scp03", "HEX", PARSED, 0, 0, 0, parse_scp03,
 	  "the parameter i: 01 S16, 10 pseudo-random challenge, 20 R-MAC, 60 R-MAC and R-ENC [70]" },
+	{ "se-scp02", "HEX", PARSED, 0, 0, 0, parse_scp02,
+	  "the card's first key set is for SCP02, of this parameter i: 15, or 55 with a pseudo-random challenge [none]" },
+	{ "se-scp11", "LIST[:CURVE]", PARSED, 0, 0, 0, parse_scp11,
+	  "the card speaks SCP11 too: of 11a, 11b, 11c and s16 (MACs of 16 bytes), with keys on this curve\n"
+	  "[secp256r1] that everybody knows" },
+	{ "se-scp11-keyset", "FILE", TEXT, AT(scp11_keyset), 0, 0, NULL,
+	  "where to write the operator's key set for that, as REST takes it" },
 	{ "se-isd", "HEX", PARSED, 0, 0, 0, parse_isd,
 	  "AID of the issuer security domain [A000000151000000]" },
 	{ "smartcard-key", "HEX", PARSED, 0, 0, 0, parse_smartcard_key,

@@ -179,16 +179,16 @@ static void reads_and_verifies_x509_certificates(void **state)
 	const struct bytes leaf = hex(*state, LEAF), root_public = hex(*state, ROOT_PUBLIC);
 	struct ec_certificate certificate;
 
-	assert_int_equal(x509_read(leaf, &certificate, NULL), ERR_NONE);
+	assert_int_equal(ec_certificate_read(leaf, &certificate, NULL), ERR_NONE);
 	assert_int_equal(certificate.curve, EC_P256);
 	assert_true(bytes_equal(ec_point_bytes(&certificate.public), hex(*state, LEAF_PUBLIC)));
 	assert_true(certificate.not_before_s < certificate.not_after_s);
-	assert_int_equal(x509_verify(leaf, EC_P256, root_public, NULL), ERR_NONE);
-	assert_int_equal(x509_verify(hex(*state, ROOT), EC_P256, root_public, NULL), ERR_NONE);
-	assert_int_equal(x509_verify(leaf, EC_P256, hex(*state, LEAF_PUBLIC), NULL), ERR_DENIED);
-	assert_int_equal(x509_verify(leaf, EC_P384, root_public, NULL), ERR_MALFORMED);
+	assert_int_equal(ec_certificate_verify(leaf, EC_P256, root_public, NULL), ERR_NONE);
+	assert_int_equal(ec_certificate_verify(hex(*state, ROOT), EC_P256, root_public, NULL), ERR_NONE);
+	assert_int_equal(ec_certificate_verify(leaf, EC_P256, hex(*state, LEAF_PUBLIC), NULL), ERR_DENIED);
+	assert_int_equal(ec_certificate_verify(leaf, EC_P384, root_public, NULL), ERR_MALFORMED);
 	/* the last byte is of the signature */
-	assert_int_equal(x509_verify(flipped(*state, leaf, leaf.len - 1), EC_P256, root_public, NULL),
+	assert_int_equal(ec_certificate_verify(flipped(*state, leaf, leaf.len - 1), EC_P256, root_public, NULL),
 			 ERR_DENIED);
 }
 
@@ -198,8 +198,8 @@ static void refuses_what_is_no_certificate(void **state)
 	struct ec_certificate certificate;
 
 	for (size_t len = 0; len < leaf.len; len++)
-		assert_int_equal(x509_read(bytes_first(leaf, len), &certificate, NULL), ERR_MALFORMED);
-	assert_int_equal(x509_read(hex(*state, LEAF "00"), &certificate, NULL), ERR_MALFORMED);
+		assert_int_equal(ec_certificate_read(bytes_first(leaf, len), &certificate, NULL), ERR_MALFORMED);
+	assert_int_equal(ec_certificate_read(hex(*state, LEAF "00"), &certificate, NULL), ERR_MALFORMED);
 }
 
 int main(void)

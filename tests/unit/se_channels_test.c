@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../e2e/cap_file.h"
+#include "scp11_factory.h"
 #include "se_test.h"
 
 #define PACKAGE   "D07002CA44900101"
@@ -20,25 +21,25 @@ static void install(struct lab *lab, const char *params)
 				   .code_bytes = 700 };
 	struct bytes file;
 
-	assert_int_equal(cap_build_zip(lab->arena, &order, &file), ERR_NONE);
+	assert_int_equal(cap_build_zip(lab->job.arena, &order, &file), ERR_NONE);
 	lab_run(lab, "se.install", params, file);
 }
 
 static void assert_done(const struct lab *lab)
 {
-	if (lab->result != CARDEA_DONE)
-		fail_msg("result %d, %s: %s", lab->result, err_name(lab->kind), lab->reason);
+	if (lab->job.result != CARDEA_DONE)
+		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
 }
 
 static void assert_failed(const struct lab *lab, enum err kind, const char *words)
 {
-	if (lab->result != CARDEA_FAILED || lab->kind != kind || strstr(lab->reason, words) == NULL)
-		fail_msg("result %d, %s: %s", lab->result, err_name(lab->kind), lab->reason);
+	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind || strstr(lab->job.reason, words) == NULL)
+		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
 }
 
 static const char *reported(const struct lab *lab, const char *name)
 {
-	const char *text = json_string_value(json_object_get(lab->reported, name));
+	const char *text = json_string_value(json_object_get(lab->job.reported, name));
 
 	return text == NULL ? "" : text;
 }
@@ -53,7 +54,7 @@ static void open_scp02(struct lab *lab, uint8_t options)
 
 	settings.scp02_options = options;
 	lab_open(lab, &settings);
-	lab->keyset_count = 0;
+	lab->job.keyset_count = 0;
 	lab_add_keys_of(lab, "scp02", 0x30, KNOWN_KEY, KNOWN_KEY, KNOWN_KEY);
 }
 
@@ -95,7 +96,7 @@ static void wrong_keys_of_scp02_are_never_tried_twice(void **state)
 
 	(void)state;
 	open_scp02(&lab, 0x55);
-	lab.keyset_count = 0;
+	lab.job.keyset_count = 0;
 	lab_add_keys_of(&lab, "scp02", 0x30, "00112233445566778899AABBCCDDEEFF", KNOWN_KEY, KNOWN_KEY);
 	install(&lab, "{\"package\":\"1\"}");
 	assert_failed(&lab, ERR_DENIED, "cryptogram");
@@ -111,10 +112,10 @@ static void install_over_scp02_survives_a_break_at_every_request(void **state)
 		for (unsigned at = 1; at <= requests; at++) {
 			struct lab lab;
 			open_scp02(&lab, 0x55);
-			lab.break_kind = kind;
-			lab.break_at = at;
+			lab.job.break_kind = kind;
+			lab.job.break_at = at;
 			install(&lab, "{\"package\":\"1\"}");
-			requests = lab.requests;
+			requests = lab.job.requests;
 			assert_done(&lab);
 			assert_true(lab_has(&lab, APPLET));
 			lab_close(&lab);
@@ -138,6 +139,193 @@ static void keys_of_scp02_are_added_and_replaced(void **state)
 		lab_run(&lab, "se.audit", "{\"keyVersion\":49}", bytes_of(NULL, 0));
 		assert_done(&lab);
 		assert_string_equal(reported(&lab, "protocol"), "scp02");
+		lab_close(&lab);
+	}
+}
+
+/* ---- SCP11 ---- */
+
+#define ALL_VARIANTS (CARD_SCP11_A | CARD_SCP11_B | CARD_SCP11_C)
+
+/* A card of SCP11 and the key set for it; no other is stored. */
+static void open_scp11(struct lab *lab, enum ec_curve curve, uint8_t options)
+{
+	struct card_settings settings = card_settings_default();
+	struct arena *arena = arena_create(0);
+	const char *keyset;
+
+	assert_non_null(arena);
+	assert_int_equal(scp11_factory(arena, curve, options, settings.iin, &settings.scp11, &keyset),
+			 ERR_NONE);
+	lab_open(lab, &settings);
+	lab->job.keyset_count = 0;
+	lab->job.scp11 = arena_strdup(lab->job.arena, keyset);
+	arena_free(arena);
+}
+
+static void installs_over_scp11_on_every_curve(void **state)
+{
+	(void)state;
+	for (unsigned curve = 0; curve < EC_CURVE_COUNT; curve++) {
+		for (unsigned s16 = 0; s16 < 2; s16++) {
+			struct lab lab;
+			open_scp11(&lab, (enum ec_curve)curve,
+				   (uint8_t)(CARD_SCP11_A | (s16 != 0 ? CARD_SCP11_S16 : 0)));
+			install(&lab, "{\"package\":\"1\"}");
+			assert_done(&lab);
+			assert_true(lab_has(&lab, APPLET));
+			assert_string_equal(reported(&lab, "protocol"), "scp11a");
+			assert_string_equal(reported(&lab, "securityLevel"), "full");
+			lab_close(&lab);
+		}
+	}
+}
+
+static void installs_over_scp11c_at_every_level(void **state)
+{
+	static const char *const levels[] = { "full", "c-mac+r-mac", "c-mac+c-dec", "c-mac+c-dec+r-mac" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		char params[96];
+		struct lab lab;
+		open_scp11(&lab, EC_P256, ALL_VARIANTS);
+		snprintf(params, sizeof(params),
+			 "{\"package\":\"1\",\"protocol\":\"scp11c\",\"securityLevel\":\"%s\"}", levels[i]);
+		install(&lab, params);
+		assert_done(&lab);
+		assert_true(lab_has(&lab, APPLET));
+		lab_close(&lab);
+	}
+}
+
+/* GET DATA, then one script with certificate, key agreement and the first commands. */
+static void scp11c_begins_to_work_in_the_script_that_opens_it(void **state)
+{
+	struct lab a, c;
+
+	(void)state;
+	open_scp11(&a, EC_P256, CARD_SCP11_A);
+	open_scp11(&c, EC_P256, CARD_SCP11_C);
+	lab_run(&a, "se.audit", "{}", bytes_of(NULL, 0));
+	lab_run(&c, "se.audit", "{}", bytes_of(NULL, 0));
+	assert_done(&a);
+	assert_done(&c);
+	assert_int_equal(json_integer_value(json_object_get(c.job.reported, "scripts")) + 1,
+			 json_integer_value(json_object_get(a.job.reported, "scripts")));
+	lab_close(&a);
+	lab_close(&c);
+}
+
+/* The card proves itself and we do not: nothing that asks for an authenticated owner is given (Amd F 4.7). */
+static void scp11b_gives_no_right_to_manage(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_scp11(&lab, EC_P256, CARD_SCP11_B);
+	install(&lab, "{\"package\":\"1\"}");
+	assert_failed(&lab, ERR_DENIED, "6982");
+	assert_int_equal(agent_count(&lab.agent, 0x88), 1);
+	assert_false(lab_has(&lab, APPLET));
+	lab_close(&lab);
+}
+
+static void install_over_scp11_survives_a_break_at_every_request(void **state)
+{
+	static const uint8_t options[] = { CARD_SCP11_A, CARD_SCP11_C };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
+			unsigned requests = 1;
+			for (unsigned at = 1; at <= requests; at++) {
+				struct lab lab;
+				open_scp11(&lab, EC_P256, options[i]);
+				lab.job.break_kind = kind;
+				lab.job.break_at = at;
+				install(&lab, "{\"package\":\"1\"}");
+				requests = lab.job.requests;
+				assert_done(&lab);
+				assert_true(lab_has(&lab, APPLET));
+				lab_close(&lab);
+			}
+		}
+	}
+}
+
+static void a_wrong_receipt_ends_the_job_at_once(void **state)
+{
+	static const uint8_t options[] = { CARD_SCP11_A, CARD_SCP11_B, CARD_SCP11_C };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(options); i++) {
+		const struct card_misbehaviour misbehaviour = { .has_wrong_cryptogram = true };
+		struct lab lab;
+		open_scp11(&lab, EC_P256, options[i]);
+		card_misbehave(lab.agent.card, &misbehaviour);
+		lab_run(&lab, "se.audit", "{}", bytes_of(NULL, 0));
+		assert_failed(&lab, ERR_DENIED, "receipt");
+		lab_close(&lab);
+	}
+}
+
+/* The document with one text in place of another of the same length. */
+static const char *changed(struct lab *lab, const char *from, const char *to)
+{
+	char *copy = arena_strdup(lab->job.arena, lab->job.scp11), *at = strstr(copy, from);
+
+	assert_non_null(at);
+	memcpy(at, to, strlen(to));
+	return copy;
+}
+
+static void a_card_of_another_authority_is_not_spoken_to(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_scp11(&lab, EC_P256, CARD_SCP11_A);
+	/* the generator of the curve: a point, and nobody's key here */
+	lab.job.scp11 = changed(&lab, "cardAuthorityPublicKeyHex",
+			    "cardAuthorityPublicKeyHex\":\"04"
+			    "6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296"
+			    "4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5");
+	install(&lab, "{\"package\":\"1\"}");
+	assert_failed(&lab, ERR_DENIED, "signature");
+	assert_int_equal(agent_count(&lab.agent, 0x82), 0);
+	lab_close(&lab);
+}
+
+static void a_certificate_that_the_card_refuses_is_said(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_scp11(&lab, EC_P256, CARD_SCP11_A);
+	/* serial number 1 becomes 2 */
+	lab.job.scp11 = changed(&lab, "930101", "930102");
+	install(&lab, "{\"package\":\"1\"}");
+	assert_failed(&lab, ERR_DENIED, "refuses our certificate: 6600");
+	lab_close(&lab);
+}
+
+static void keys_of_scp03_are_put_over_scp11a_and_not_over_11c(void **state)
+{
+	static const char *const params[] = { "{\"newKeyVersion\":49,\"protocol\":\"scp11a\"}",
+					      "{\"newKeyVersion\":49,\"protocol\":\"scp11c\"}" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct lab lab;
+		open_scp11(&lab, EC_P256, ALL_VARIANTS);
+		lab_add_keys(&lab, 0x31, "00112233445566778899AABBCCDDEEFF",
+			     "102132435465768798A9BACBDCEDFE0F", "2031425364758697A8B9CADBECFD0E1F");
+		lab_run(&lab, "se.put-keys", params[i], bytes_of(NULL, 0));
+		if (i == 0)
+			assert_done(&lab);
+		else
+			assert_failed(&lab, ERR_CONFLICT, "6985");
 		lab_close(&lab);
 	}
 }
@@ -184,7 +372,7 @@ static void keys_of_a_protocol_that_the_card_lacks_are_named(void **state)
 
 	(void)state;
 	lab_open(&lab, &settings);
-	lab.keyset_count = 0;
+	lab.job.keyset_count = 0;
 	lab_add_keys_of(&lab, "scp02", 0x30, KNOWN_KEY, KNOWN_KEY, KNOWN_KEY);
 	install(&lab, "{\"package\":\"1\"}");
 	assert_failed(&lab, ERR_UNSUPPORTED, "the card speaks SCP03");
@@ -199,6 +387,15 @@ int main(void)
 		cmocka_unit_test(wrong_keys_of_scp02_are_never_tried_twice),
 		cmocka_unit_test(install_over_scp02_survives_a_break_at_every_request),
 		cmocka_unit_test(keys_of_scp02_are_added_and_replaced),
+		cmocka_unit_test(installs_over_scp11_on_every_curve),
+		cmocka_unit_test(installs_over_scp11c_at_every_level),
+		cmocka_unit_test(scp11c_begins_to_work_in_the_script_that_opens_it),
+		cmocka_unit_test(scp11b_gives_no_right_to_manage),
+		cmocka_unit_test(install_over_scp11_survives_a_break_at_every_request),
+		cmocka_unit_test(a_wrong_receipt_ends_the_job_at_once),
+		cmocka_unit_test(a_card_of_another_authority_is_not_spoken_to),
+		cmocka_unit_test(a_certificate_that_the_card_refuses_is_said),
+		cmocka_unit_test(keys_of_scp03_are_put_over_scp11a_and_not_over_11c),
 		cmocka_unit_test(the_card_decides_where_keys_of_both_are_stored),
 		cmocka_unit_test(a_protocol_that_is_asked_for_needs_its_keys),
 		cmocka_unit_test(keys_of_a_protocol_that_the_card_lacks_are_named),

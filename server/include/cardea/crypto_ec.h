@@ -67,8 +67,8 @@ struct ec_certificate {
 };
 
 /* ERR_MALFORMED for what is no certificate in DER; ERR_UNSUPPORTED for one of another kind of key. */
-MUST_CHECK enum err x509_read(struct bytes der, struct ec_certificate *ret_certificate, struct fault *fault);
+MUST_CHECK enum err ec_certificate_read(struct bytes der, struct ec_certificate *ret_certificate, struct fault *fault);
 /* Its signature by the issuer's key, and nothing else. ERR_DENIED. */
-MUST_CHECK enum err x509_verify(struct bytes der, enum ec_curve curve, struct bytes issuer_public, struct fault *fault);
+MUST_CHECK enum err ec_certificate_verify(struct bytes der, enum ec_curve curve, struct bytes issuer_public, struct fault *fault);
 
 #endif

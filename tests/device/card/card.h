@@ -12,6 +12,7 @@
 
 #include <cardea/bytes.h>
 #include <cardea/crypto.h>
+#include <cardea/crypto_ec.h>
 
 #define CARD_AID_MAX       16
 #define CARD_CHANNELS_MAX  20 /* 0 to 3 in the first coding of CLA, 4 to 19 in the second */
@@ -47,6 +48,28 @@ struct card_file {
 #define CARD_FILE_MAX 32768
 #define CARD_PIN_MAX  8
 
+/* SCP11 options (Amd F table 4-1) */
+#define CARD_SCP11_A      0x01
+#define CARD_SCP11_B      0x02
+#define CARD_SCP11_CHAINS 0x08
+#define CARD_SCP11_C      0x10
+#define CARD_SCP11_S16    0x40
+
+#define CARD_CERTIFICATES_MAX 2048
+
+/* SCP11 of the issuer security domain: one static key for all variants (KID 11, 13, 15). Off-card entities are known
+ * by certificates of the authority, and the one whose subject is the card's IIN owns the domain. */
+struct card_scp11 {
+	uint8_t options; /* CARD_SCP11_...; 0: the card has no SCP11 */
+	enum ec_curve curve;
+	uint8_t key_version;
+	uint8_t private[EC_SIZE_MAX];
+	uint8_t certificates[CARD_CERTIFICATES_MAX]; /* of the static key, from the one below its authority on */
+	size_t certificates_len;
+	uint8_t authority_version, authority_id;
+	struct ec_point authority; /* who signs the certificates of off-card entities */
+};
+
 /* What the card does wrong on request. All zero: nothing. */
 struct card_misbehaviour {
 	bool is_mute;            /* no answer to anything: card_transmit gives ERR_TIMEOUT */
@@ -55,7 +78,8 @@ struct card_misbehaviour {
 	uint8_t load_block;
 	uint16_t load_status;
 	bool is_out_of_memory;      /* whatever needs memory answers 6A84 */
-	bool has_wrong_cryptogram;  /* INITIALIZE UPDATE answers a card cryptogram with one bit flipped */
+	bool has_wrong_cryptogram;  /* INITIALIZE UPDATE answers a card cryptogram with one bit flipped, and SCP11
+				       a receipt */
 	bool corrupts_response_mac; /* one bit of every R-MAC is flipped */
 };
 
@@ -73,6 +97,7 @@ struct card_settings {
 	/* behaviour */
 	uint8_t scp03_options; /* CARD_I_... */
 	uint8_t scp02_options; /* 15 or 55: the factory key set is for SCP02, and the card announces it; 0: for SCP03 */
+	struct card_scp11 scp11;
 	struct bytes atr;                           /* copied */
 	unsigned channel_count;                     /* 1 to CARD_CHANNELS_MAX, the basic one included */
 	uint32_t nonvolatile_bytes, volatile_bytes; /* memory for content */

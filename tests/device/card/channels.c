@@ -24,6 +24,7 @@ bool is_selected_anywhere(const struct card *card, const struct entry *entry)
 static void session_of_application_end(struct channel *channel)
 {
 	session_end(&channel->session);
+	peer_forget(&channel->peer);
 	load_end(&channel->load);
 	personalization_end(&channel->personalization);
 	gathering_end(&channel->chained);

@@ -54,10 +54,20 @@ struct status_cursor {
 	size_t criteria_len;
 };
 
+/* SCP11: who showed its certificates and may agree on keys next. */
+struct peer {
+	bool has_issuer; /* a chain has begun */
+	struct ec_point issuer;
+	enum ec_curve issuer_curve;
+	bool has_key, is_owner;
+	struct ec_point key;
+};
+
 struct channel {
 	bool is_open;
 	struct card_aid selected;
 	struct session session;
+	struct peer peer;
 	struct load load;
 	struct personalization personalization;
 	struct status_cursor cursor;
@@ -118,6 +128,11 @@ bool default_sequence_counter(const struct registry *registry, const struct entr
 			      uint32_t *ret_counter, bool *ret_is_scp02);
 /* A whole key set of its own. */
 bool has_key_set(const struct entry *security_domain);
+
+/* scp11.c */
+command_function perform_security_operation, mutual_authenticate, internal_authenticate, get_certificates;
+void build_scp11_keys(const struct call *call, struct builder *b);
+void peer_forget(struct peer *peer);
 
 /* content_install.c, content_load.c, content_delete.c */
 command_function install_content, load_block, delete_content;

@@ -4,6 +4,7 @@
 #include <cardea/tlv.h>
 
 #define TAG_APPLICATIONS 0x2F00
+#define TAG_CERTIFICATES 0xBF21
 #define INS_ODD          0xCB
 
 static void build_oid(struct builder *b, uint32_t tag, const uint8_t *arcs, size_t len)
@@ -24,7 +25,9 @@ static uint16_t build_card_data(const struct call *call, struct builder *b)
 			     identification[] = { 0x03 };
 	const struct card_settings *settings = &call->card->settings;
 	const uint8_t scp02[] = { 0x04, 0x02, settings->scp02_options },
-		      scp03[] = { 0x04, 0x03, settings->scp03_options };
+		      scp03[] = { 0x04, 0x03, settings->scp03_options },
+		      /* two bytes: X.509 certificates are taken too */
+		scp11[] = { 0x04, 0x11, (uint8_t)(0x80 | settings->scp11.options), 0x02 };
 	size_t mark = build_open(b, 0x73);
 	build_oid(b, 0, recognition, sizeof(recognition));
 	build_oid(b, 0x60, version, sizeof(version));
@@ -32,6 +35,8 @@ static uint16_t build_card_data(const struct call *call, struct builder *b)
 	if (settings->scp02_options != 0)
 		build_oid(b, 0x64, scp02, sizeof(scp02));
 	build_oid(b, 0x64, scp03, sizeof(scp03));
+	if (settings->scp11.options != 0)
+		build_oid(b, 0x64, scp11, sizeof(scp11));
 	build_close(b, mark);
 	return SW_SUCCESS;
 }
@@ -80,6 +85,7 @@ static uint16_t build_key_information(const struct call *call, struct builder *b
 			build_component(b, part);
 		build_close(b, mark);
 	}
+	build_scp11_keys(call, b);
 	return SW_SUCCESS;
 }
 
@@ -172,6 +178,8 @@ uint16_t get_data(struct call *call)
 	bool is_list = tag == TAG_APPLICATIONS;
 	if (is_list ? command->is_gp == (command->ins == INS_ODD) : command->ins == INS_ODD)
 		return SW_NO_REFERENCED_DATA;
+	if (tag == TAG_CERTIFICATES && command->data.len != 0)
+		return get_certificates(call);
 	if (!is_list && command->data.len != 0)
 		return SW_WRONG_LENGTH;
 	if (is_list && !bytes_equal(command->data, bytes_of(all_tags, sizeof(all_tags))))

@@ -16,6 +16,7 @@ enum {
 	FOR_APPLICATIONS = 0x200, /* else for security domains only */
 	WHEN_LOCKED = 0x400,      /* GPCS 2.3.1 table 11-1 */
 	WHEN_TERMINATED = 0x800,
+	ONCE = 0x10000,      /* not in a session that can be replayed (Amd F 4.6) */
 	FOR_FILES = 0x1000,  /* for the application that has files too ... */
 	ONLY_FILES = 0x2000, /* ... or for nothing else */
 };
@@ -30,22 +31,27 @@ static const struct instruction {
 	{ 0x70, ISO_CLASS | OPEN_COMMAND | NO_DATA | WHEN_LOCKED | WHEN_TERMINATED,         manage_channel        },
 	{ 0x50, GP_CLASS | DATA | STARTS_SESSION | WHEN_LOCKED | FOR_FILES,                 initialize_update     },
 	{ 0x82, GP_CLASS | DATA | SECURED | WHEN_LOCKED | FOR_FILES,                        external_authenticate },
+	{ 0x88, GP_CLASS | DATA | STARTS_SESSION | WHEN_LOCKED,                             internal_authenticate },
+	{ 0x2A, GP_CLASS | DATA | CHAINS | WHEN_LOCKED,                                     perform_security_operation },
 	{ 0xCA, ISO_CLASS | GP_CLASS | FOR_APPLICATIONS | WHEN_LOCKED | WHEN_TERMINATED,    get_data              },
 	{ 0xCB, ISO_CLASS | FOR_APPLICATIONS | WHEN_LOCKED | WHEN_TERMINATED,               get_data              },
 	{ 0xF2, GP_CLASS | DATA | AUTHENTICATED | WHEN_LOCKED,                              get_status            },
-	{ 0xF0, GP_CLASS | AUTHENTICATED | WHEN_LOCKED,                                     set_status            },
+	{ 0xF0, GP_CLASS | AUTHENTICATED | WHEN_LOCKED | ONCE,                              set_status            },
 	{ 0xE6, GP_CLASS | DATA | AUTHENTICATED | CHAINS,                                   install_content       },
 	{ 0xE8, GP_CLASS | DATA | AUTHENTICATED,                                            load_block            },
 	{ 0xE4, GP_CLASS | DATA | AUTHENTICATED | CHAINS,                                   delete_content        },
-	{ 0xD8, GP_CLASS | DATA | AUTHENTICATED | CHAINS,                                   put_key               },
+	{ 0xD8, GP_CLASS | DATA | AUTHENTICATED | CHAINS | ONCE,                            put_key               },
 	{ 0xE2, GP_CLASS | DATA | AUTHENTICATED,                                            store_data            },
 	{ 0x20, ISO_CLASS | ONLY_FILES,                                                     verify_pin            },
 	{ 0xB0, ISO_CLASS | NO_DATA | ONLY_FILES,                                           read_binary           },
 	{ 0xD6, ISO_CLASS | DATA | AUTHENTICATED | ONLY_FILES,                              update_binary         },
 }, file_selection =
-	{ 0xA4, ISO_CLASS | DATA | ONLY_FILES,                                              select_file           };
+	{ 0xA4, ISO_CLASS | DATA | ONLY_FILES,                                              select_file           },
+  key_agreement =
+	{ 0x82, GP_CLASS | DATA | STARTS_SESSION | WHEN_LOCKED,                             mutual_authenticate   };
 /* clang-format on */
 
+#define INS_AUTHENTICATE 0x82
 #define INS_SELECT       0xA4
 #define INS_GET_RESPONSE 0xC0
 #define INS_LOAD         0xE8
@@ -58,6 +64,9 @@ static const struct instruction *instruction_find(const struct call *call)
 	uint8_t ins = call->command.ins;
 	if (ins == INS_SELECT && call->command.p1 != SELECT_BY_NAME && has_files(call->selected))
 		return &file_selection;
+	/* it shares its number with EXTERNAL AUTHENTICATE, which comes under secure messaging */
+	if (ins == INS_AUTHENTICATE && !call->command.is_secured)
+		return &key_agreement;
 	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++) {
 		if (instructions[i].ins == ins)
 			return &instructions[i];
@@ -91,6 +100,7 @@ static bool is_for(const struct entry *selected, unsigned rules)
 
 static uint16_t rules_check(const struct call *call, const struct instruction *instruction)
 {
+	const struct session *session = &call->channel->session;
 	unsigned rules = instruction->rules;
 	uint8_t life_cycle = registry_isd(&call->card->registry)->life_cycle;
 	uint16_t sw = class_check(&call->command, instruction);
@@ -102,8 +112,10 @@ static uint16_t rules_check(const struct call *call, const struct instruction *i
 		return SW_FUNCTION_NOT_SUPPORTED;
 	if (life_cycle == CARD_TERMINATED && (rules & WHEN_TERMINATED) == 0)
 		return SW_FUNCTION_NOT_SUPPORTED;
-	if ((rules & AUTHENTICATED) != 0 && call->channel->session.state != SESSION_OPEN)
+	if ((rules & AUTHENTICATED) != 0 && (session->state != SESSION_OPEN || !session->is_authenticated))
 		return SW_SECURITY_STATUS;
+	if ((rules & ONCE) != 0 && session->is_replayable)
+		return SW_CONDITIONS_OF_USE;
 	if ((rules & DATA) != 0 && call->command.data.len == 0)
 		return SW_WRONG_LENGTH;
 	if ((rules & NO_DATA) != 0 && call->command.data.len != 0)

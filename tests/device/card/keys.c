@@ -264,6 +264,8 @@ uint16_t delete_keys(struct call *call, int id, int version)
 	struct entry *entry = call->selected;
 	struct card_key *next;
 	bool had_key_set = has_key_set(entry), is_found = false;
+	if (call->channel->session.is_replayable)
+		return SW_CONDITIONS_OF_USE; /* Amd F 4.6 */
 	for (struct card_key *key = entry->keys; key != NULL; key = next) {
 		next = key->next;
 		if ((id >= 0 && key->id != id) || (version >= 0 && key->version != version))

@@ -405,6 +405,7 @@ uint16_t external_authenticate(struct call *call)
 	uint16_t sw = authenticate(call);
 	if (sw == SW_SUCCESS) {
 		session->state = SESSION_OPEN;
+		session->is_authenticated = true;
 		session->level = call->command.p1;
 	} else if (!was_open) {
 		session_end(session); /* Amd D 5.2: a failed step means that all of it starts anew */

@@ -21,6 +21,8 @@ enum session_state {
 struct session {
 	enum session_state state;
 	bool is_scp02;
+	bool is_authenticated; /* whoever owns the security domain is at the other end */
+	bool is_replayable;    /* SCP11c: what must not happen twice is refused */
 	uint8_t level;
 	size_t mac_len;                    /* 8 or 16, of cryptograms and challenges too */
 	struct secret enc, mac, rmac, dek; /* session keys, and the static DEK (of SCP02: the session's) */

@@ -3,6 +3,7 @@
 #define CARD_STATUS_WORDS_H
 
 /* clang-format off */
+#define SW_CERTIFICATE_REFUSED 0x6600 /* Amd F table 7-13 */
 #define SW_SUCCESS                     0x9000
 #define SW_MORE_BYTES                  0x6100   /* low byte: how many, 00 for 256 or more (ISO 7816-4) */
 #define SW_CHANNEL_ALREADY_CLOSED      0x6200

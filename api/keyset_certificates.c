@@ -1,0 +1,179 @@
+#include "keyset_certificates.h"
+
+#include <stdlib.h>
+
+#include <cardea/crypto_ec.h>
+
+#define MAX_CERTIFICATES     4
+#define MAX_CERTIFICATE      2048
+#define MAX_CERTIFICATES_HEX (2 * MAX_CERTIFICATE)
+
+static const char *const variants[] = { "11a", "11b", "11c" };
+
+static enum err check_variants(const json_t *body, bool *ret_needs_own_key, struct fault *fault)
+{
+	const json_t *list = json_object_get(body, "variants");
+	bool needs_own_key = false;
+
+	if (json_array_size(list) == 0)
+		return fault_set(fault, ERR_MALFORMED, "variants: a list of 11a, 11b, 11c");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+		size_t v = 0;
+		while (text != NULL && v < 3 && strcmp(variants[v], text) != 0)
+			v++;
+		if (text == NULL || v == 3)
+			return fault_set(fault, ERR_MALFORMED, "variants[%zu]: must be 11a, 11b or 11c", i);
+		needs_own_key = needs_own_key || v != 1;
+	}
+	*ret_needs_own_key = needs_own_key;
+	return ERR_NONE;
+}
+
+static enum err check_own_key(struct arena *arena, const json_t *body, enum ec_curve curve,
+			      struct ec_point *ret_public, struct fault *fault)
+{
+	const char *hex;
+	struct bytes private;
+	enum err err = body_text(body, "privateKeyHex", 2 * EC_SIZE_MAX, &hex, fault);
+	if (err != ERR_NONE)
+		return err;
+	if (bytes_from_hex(arena, hex, &private) != ERR_NONE ||
+	    ec_public_of(curve, private, ret_public) != ERR_NONE)
+		return fault_set(fault, ERR_MALFORMED,
+				 "privateKeyHex: a private key of %s, %zu bytes in hexadecimal",
+				 ec_curve_name(curve), ec_size(curve));
+	wipe((void *)(uintptr_t) private.at, private.len);
+	return ERR_NONE;
+}
+
+/* That they are signed, and by whom, is for the card to judge. */
+static enum err check_certificates(struct arena *arena, const json_t *body, struct fault *fault)
+{
+	const json_t *list = json_object_get(body, "certificatesHex");
+	const size_t count = json_array_size(list);
+
+	if (count == 0 || count > MAX_CERTIFICATES)
+		return fault_set(fault, ERR_MALFORMED, "certificatesHex: a list of 1 to %d certificates",
+				 MAX_CERTIFICATES);
+	for (size_t i = 0; i < count; i++) {
+		const char *hex = json_string_value(json_array_get(list, i));
+		struct bytes certificate = { 0 };
+		bool is_good = hex != NULL && strlen(hex) <= MAX_CERTIFICATES_HEX &&
+			       bytes_from_hex(arena, hex, &certificate) == ERR_NONE && certificate.len > 2;
+		bool is_gp = is_good && certificate.at[0] == 0x7F && certificate.at[1] == 0x21;
+		bool is_x509 = is_good && certificate.at[0] == 0x30;
+		if (!is_gp && !is_x509)
+			return fault_set(
+				fault, ERR_MALFORMED,
+				"certificatesHex[%zu]: a certificate of GlobalPlatform (7F21) or X.509 "
+				"in hexadecimal",
+				i);
+	}
+	return ERR_NONE;
+}
+
+static enum err check_authority(struct arena *arena, const json_t *body, enum ec_curve curve,
+				struct fault *fault)
+{
+	const char *hex;
+	struct bytes point;
+	enum err err = body_text(body, "cardAuthorityPublicKeyHex", 2 * (1 + 2 * EC_SIZE_MAX), &hex, fault);
+	if (err != ERR_NONE)
+		return err;
+	if (bytes_from_hex(arena, hex, &point) != ERR_NONE || ec_check_public(curve, point) != ERR_NONE)
+		return fault_set(
+			fault, ERR_MALFORMED,
+			"cardAuthorityPublicKeyHex: an uncompressed point (04...) of %s in hexadecimal",
+			ec_curve_name(curve));
+	return ERR_NONE;
+}
+
+static enum err check_numbers(const json_t *body, struct fault *fault)
+{
+	static const struct {
+		const char *name;
+		json_int_t min, max;
+	} rows[] = { { "authorityKeyVersion", 0, 127 },
+		     { "authorityKeyId", 0, 127 },
+		     { "sessionKeyBytes", 16, 32 } };
+	json_int_t number;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (json_object_get(body, rows[i].name) == NULL)
+			continue;
+		enum err err = body_number(body, rows[i].name, rows[i].min, rows[i].max, &number, fault);
+		if (err != ERR_NONE)
+			return err;
+		if (rows[i].min == 16 && number % 8 != 0)
+			return fault_set(fault, ERR_MALFORMED, "sessionKeyBytes: 16, 24 or 32");
+	}
+	return ERR_NONE;
+}
+
+/* Our public key is shown by the beginning of its digest; what only the card proves, by that of its
+ * authority. */
+static enum err show(struct arena *arena, enum ec_curve curve, const struct ec_point *public,
+		     const char **ret_check_values)
+{
+	uint8_t digest[SHA256_SIZE];
+	enum err err = sha256(ec_point_bytes(public), digest);
+	const char *hex = err == ERR_NONE ? bytes_to_hex(arena, bytes_of(digest, 4)) : NULL;
+	const char *text = hex == NULL ? NULL
+				       : arena_printf(arena, "{\"curve\":\"%s\",\"publicKeySha256\":\"%s\"}",
+						      ec_curve_name(curve), hex);
+	if (err == ERR_NONE && text == NULL)
+		err = ERR_NOMEM;
+	if (err == ERR_NONE)
+		*ret_check_values = text;
+	return err;
+}
+
+enum err keyset_certificates_read(struct arena *arena, const json_t *body, struct bytes *ret_document,
+				  const char **ret_check_values, struct fault *fault)
+{
+	static const char *const members[] = { "kind",
+					       "aidHex",
+					       "version",
+					       "curve",
+					       "variants",
+					       "privateKeyHex",
+					       "certificatesHex",
+					       "cardAuthorityPublicKeyHex",
+					       "authorityKeyVersion",
+					       "authorityKeyId",
+					       "sessionKeyBytes",
+					       NULL };
+	const char *name;
+	bool needs_own_key = false;
+	enum ec_curve curve = EC_P256;
+	struct ec_point public = { 0 };
+	enum err err = body_members(body, members, fault);
+	if (err == ERR_NONE)
+		err = body_text(body, "curve", 32, &name, fault);
+	if (err == ERR_NONE && ec_curve_find(name, &curve) != ERR_NONE)
+		err = fault_set(fault, ERR_MALFORMED,
+				"curve: secp256r1, secp384r1, secp521r1, brainpoolP256r1, brainpoolP384r1 or "
+				"brainpoolP512r1");
+	if (err == ERR_NONE)
+		err = check_variants(body, &needs_own_key, fault);
+	if (err == ERR_NONE)
+		err = check_authority(arena, body, curve, fault);
+	if (err == ERR_NONE && needs_own_key)
+		err = check_own_key(arena, body, curve, &public, fault);
+	if (err == ERR_NONE && needs_own_key)
+		err = check_certificates(arena, body, fault);
+	if (err == ERR_NONE)
+		err = check_numbers(body, fault);
+	if (err == ERR_NONE)
+		err = show(arena, curve, &public, ret_check_values);
+	if (err != ERR_NONE)
+		return err;
+	char *text = json_dumps(body, JSON_COMPACT);
+	if (text == NULL)
+		return ERR_NOMEM;
+	err = bytes_copy(arena, bytes_of_text(text), ret_document);
+	wipe(text, strlen(text));
+	free(text);
+	return err;
+}
