@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "card/scp11_factory.h"
 #include "misbehave.h"
-#include "scp11_factory.h"
 #include "state.h"
 
 #define PATHS_BYTES_MAX      65536
