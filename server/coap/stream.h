@@ -1,7 +1,8 @@
 /* Connections with devices (RFC 8323): CoAP over TCP, and over TLS.
  *
  *   listener.c    takes connections
- *   stream.c      one connection: messages in and out, what both ends say about it, its bounds and its end
+ *   stream.c      one connection: its socket, its bounds and its end
+ *   stream_in.c   messages of the device, and what it says about the connection; stream_out.c: ours
  *   tls.c         what is between both when it is secure
  *   frame.c       one message; signaling.c: one about the connection itself
  *
@@ -54,8 +55,8 @@ bool stream_take(struct stream *stream, struct bytes bytes);
 /* Bytes for the socket. */
 void stream_queue(struct stream *stream, struct bytes bytes);
 struct peer *stream_peer(const struct stream *stream);
-/* The handshake has failed: ends after what waits has left. */
-void stream_fail(struct stream *stream);
+/* Ends after what waits has left, which is the last word. */
+void stream_stop_talking(struct stream *stream);
 /* Ends without a word, in a later turn. */
 void stream_break(struct stream *stream);
 

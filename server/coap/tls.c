@@ -198,7 +198,7 @@ static bool wants_more(const struct channel *channel, int result)
 static bool fail(struct channel *channel)
 {
 	channel->tls->endpoint->counts.refused++;
-	stream_fail(channel->stream);
+	stream_stop_talking(channel->stream);
 	return true;
 }
 
