@@ -1,8 +1,7 @@
 #include "task.h"
 
-#include <stdarg.h>
+#include <cardea/step.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* ---- parameters ---- */
 
@@ -116,9 +115,7 @@ __attribute__((format(printf, 4, 0))) static void end(struct task *task, enum ca
 {
 	char reason[FAULT_TEXT_SIZE];
 
-	vsnprintf(reason, sizeof(reason), format, arguments);
-	for (size_t len = strlen(reason); len > 0 && !bytes_are_utf8(bytes_of(reason, len));)
-		reason[--len] = '\0'; /* a character that was cut in the middle */
+	step_reason(reason, format, arguments);
 	task_is_good(task, task->plugin->api->fail(task->out, kind, reason));
 	task->result = result;
 }
@@ -143,18 +140,14 @@ void task_give_up(struct task *task, enum err kind, const char *format, ...)
 
 bool task_is_good(struct task *task, enum err err)
 {
-	if (task->broken == ERR_NONE)
-		task->broken = err;
-	return err == ERR_NONE;
+	return step_is_good(&task->broken, err);
 }
 
 void task_report(struct task *task, const char *name, json_t *take_value)
 {
-	char *text = take_value == NULL ? NULL : json_dumps(take_value, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = json_dumps(take_value, JSON_COMPACT | JSON_ENCODE_ANY);
 
-	if (task_is_good(task, text == NULL ? ERR_NOMEM : ERR_NONE))
-		task_is_good(task, task->plugin->api->report(task->out, name, text));
-	free(text);
+	task_is_good(task, step_report(task->plugin->api, task->out, name, text));
 	json_decref(take_value);
 }
 

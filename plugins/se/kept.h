@@ -8,7 +8,7 @@
 
 #define KEPT_MAX_QUERIES 16
 #define KEPT_MAX_ANSWERS (48u << 10) /* bytes of all queries */
-#define KEPT_REASON_SIZE 160
+#define KEPT_REASON_SIZE FAULT_TEXT_SIZE
 
 /* The last thing that was asked of the host. */
 enum phase {

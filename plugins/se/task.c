@@ -1,7 +1,6 @@
 #include "task.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include <cardea/step.h>
 
 /* ---- parameters ---- */
 
@@ -38,15 +37,10 @@ enum err task_hex(struct task *task, const char *name, struct bytes *ret_bytes, 
 
 /* ---- how it ends ---- */
 
-/* Text of the device may be cut in the middle of a character, which must not reach a JSON answer. */
 __attribute__((format(printf, 3, 0))) static void keep_reason(struct task *task, enum err kind,
 							      const char *format, va_list arguments)
 {
-	int len = vsnprintf(task->kept.reason, sizeof(task->kept.reason), format, arguments);
-	size_t kept_len = strlen(task->kept.reason);
-
-	while (len > 0 && kept_len > 0 && !bytes_are_utf8(bytes_of(task->kept.reason, kept_len)))
-		task->kept.reason[--kept_len] = '\0';
+	step_reason(task->kept.reason, format, arguments);
 	task->kept.kind = kind;
 }
 
@@ -91,20 +85,16 @@ void task_note_reason(struct task *task, enum err kind, const char *format, ...)
 
 bool task_is_good(struct task *task, enum err err)
 {
-	if (task->broken == ERR_NONE)
-		task->broken = err;
-	return err == ERR_NONE;
+	return step_is_good(&task->broken, err);
 }
 
 /* ---- the result ---- */
 
 void task_report(struct task *task, const char *name, json_t *take_value)
 {
-	char *text = take_value == NULL ? NULL : json_dumps(take_value, JSON_COMPACT | JSON_ENCODE_ANY);
+	char *text = json_dumps(take_value, JSON_COMPACT | JSON_ENCODE_ANY);
 
-	if (task_is_good(task, text == NULL ? ERR_NOMEM : ERR_NONE))
-		task_is_good(task, task->plugin->api->report(task->out, name, text));
-	free(text);
+	task_is_good(task, step_report(task->plugin->api, task->out, name, text));
 	json_decref(take_value);
 }
 
