@@ -79,6 +79,8 @@ enum err store_read_credentials(struct store *store, struct arena *arena, struct
 static const struct column oscore_number_column[] = {
 	COLUMN(struct oscore_number_row, print),
 	COLUMN(struct oscore_number_row, reserved),
+	COLUMN(struct oscore_number_row, successor),
+	COLUMN(struct oscore_number_row, id_context),
 };
 static const struct columns oscore_number_columns = COLUMNS(struct oscore_number_row, oscore_number_column);
 
@@ -95,6 +97,25 @@ enum err store_raise_oscore_numbers(struct store *store, uint64_t count, struct 
 	static const struct write_kind kind = { .columns = &oscore_number_columns,
 						.statement = RAISE_OSCORE_NUMBERS };
 	const struct oscore_number_row row = { .reserved = count };
+	return store_write(store, &kind, &row, done);
+}
+
+enum err store_renew_oscore_number(struct store *store, const struct oscore_number_row *row,
+				   struct store_done done)
+{
+	static const struct write_kind kind = {
+		.columns = &oscore_number_columns,
+		.statement = RENEW_OSCORE_NUMBER,
+		.when_unchanged = ERR_NOT_FOUND,
+	};
+	return store_write(store, &kind, row, done);
+}
+
+enum err store_remove_oscore_number(struct store *store, struct bytes print, struct store_done done)
+{
+	static const struct write_kind kind = { .columns = &oscore_number_columns,
+						.statement = REMOVE_OSCORE_NUMBER };
+	const struct oscore_number_row row = { .print = print };
 	return store_write(store, &kind, &row, done);
 }
 

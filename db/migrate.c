@@ -20,6 +20,8 @@ static const char *const steps[] = {
 	,
 #include "005_connections.inc"
 	,
+#include "006_oscore_renewed.inc"
+	,
 };
 
 #define VERSION ((int64_t)(sizeof steps / sizeof *steps))

@@ -194,13 +194,19 @@ MUST_CHECK enum err store_read_credentials(struct store *store, struct arena *ar
 struct oscore_number_row {                      /* one per sender key */
 	struct bytes print;                     /* tells the key from others */
 	uint64_t reserved;                      /* every sequence number below may have been used */
+	struct bytes successor, id_context;     /* print of the key that has taken its place, what makes it; empty: none */
 };
 
-/* Never lowers what is there. */
+/* Never lowers what is there; leaves the successor. */
 MUST_CHECK enum err store_put_oscore_number(struct store *store, const struct oscore_number_row *row,
                                             struct store_done done);
 /* Raises all of them by `count`. */
 MUST_CHECK enum err store_raise_oscore_numbers(struct store *store, uint64_t count, struct store_done done);
+/* Sets successor and ID context. ERR_NOT_FOUND. */
+MUST_CHECK enum err store_renew_oscore_number(struct store *store, const struct oscore_number_row *row,
+                                              struct store_done done);
+/* Of a key that can never come back. */
+MUST_CHECK enum err store_remove_oscore_number(struct store *store, struct bytes print, struct store_done done);
 MUST_CHECK enum err store_read_oscore_numbers(struct store *store, struct arena *arena,
                                               struct oscore_number_row **ret_rows, size_t *ret_count);
 
