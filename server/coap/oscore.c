@@ -9,6 +9,7 @@
 #include "log.h"
 #include "oscore_message.h"
 #include "oscore_numbers.h"
+#include "oscore_renewal.h"
 
 #define ECHO_BYTES 8
 
@@ -23,15 +24,23 @@ struct observation {
 struct context {
 	UT_hash_handle by_name, by_id;
 	uint64_t id;
-	char *name; /* of the endpoint */
-	struct oscore_keys keys;
-	uint64_t checked; /* credentials_changes when the keys were looked up */
+	char *name;              /* of the endpoint */
+	struct oscore_keys base; /* of the credential */
+	struct oscore_keys keys; /* the same, unless appendix B.2 has put others in their place */
+	uint64_t checked;        /* credentials_changes when the base was looked up */
 	struct oscore_window window;
 	bool has_window; /* else a request has to show that it is not an old one */
 	bool has_echo;
 	uint8_t echo[ECHO_BYTES];
 	struct observation *observations;
 	size_t observation_count;
+};
+
+/* A context that is offered to a device, for the one message that says so (appendix B.2, response #1). */
+struct offer {
+	uint64_t id; /* as of a context */
+	struct oscore_keys keys;
+	uint8_t r2[OSCORE_R2_SIZE];
 };
 
 struct oscore {
@@ -41,6 +50,8 @@ struct oscore {
 	struct context *by_name, *by_id;
 	struct observation *observations; /* by token */
 	uint64_t last_id;
+	struct oscore_renewal renewal;
+	struct offer offer;
 	uint8_t opened[UDP_DATAGRAM_MAX];
 };
 
@@ -79,19 +90,23 @@ static bool is_current(const struct oscore *oscore, struct context *context)
 
 	if (context->checked != changes) {
 		const struct oscore_keys *keys = credentials_oscore(oscore->credentials, context->name);
-		if (keys == NULL || memcmp(keys, &context->keys, sizeof(*keys)) != 0)
+		if (keys == NULL || memcmp(keys, &context->base, sizeof(*keys)) != 0)
 			return false;
 		context->checked = changes;
 	}
-	return true;
+	const struct bytes renewed = oscore_numbers_renewed(oscore->numbers, context->base.print);
+	return renewed.len == 0 ||
+	       bytes_equal(renewed, bytes_of(context->keys.id_context, context->keys.id_context_len));
 }
 
-static struct context *context_create(struct oscore *oscore, const char *name, const struct oscore_keys *keys)
+static struct context *context_create(struct oscore *oscore, const char *name, const struct oscore_keys *base,
+				      const struct oscore_keys *keys)
 {
 	struct context *context = calloc(1, sizeof(*context));
 
 	if (context == NULL)
 		return NULL;
+	context->base = *base;
 	context->keys = *keys;
 	context->checked = credentials_changes(oscore->credentials);
 	context->id = ++oscore->last_id;
@@ -110,29 +125,55 @@ static struct context *context_create(struct oscore *oscore, const char *name, c
 	return NULL;
 }
 
-/* The context of a credential, from now on kept if it was not. NULL: not now. */
-static struct context *context_of(struct oscore *oscore, const char *name, const struct oscore_keys *keys)
+/* The keys in force in place of those of a credential. */
+static enum err keys_in_force(const struct oscore *oscore, const struct oscore_keys *base,
+			      struct oscore_keys *ret_keys)
+{
+	const struct bytes renewed = oscore_numbers_renewed(oscore->numbers, base->print);
+
+	if (renewed.len > 0)
+		return oscore_derive_renewed(oscore->arena, base, renewed, ret_keys);
+	*ret_keys = *base;
+	return ERR_NONE;
+}
+
+/* NULL: not now. */
+static struct context *context_begin(struct oscore *oscore, const char *name, const struct oscore_keys *base,
+				     const struct oscore_keys *keys)
 {
 	struct context *context;
 
-	HASH_FIND(by_name, oscore->by_name, name, strlen(name), context);
-	if (context != NULL && is_current(oscore, context))
-		return context;
-	if (context != NULL)
-		context_free(oscore, context);
 	switch (oscore_numbers_begin_window(oscore->numbers, keys->print)) {
 	case OSCORE_PAST_UNKNOWN:
 		if (oscore_numbers_expect(oscore->numbers, keys->print) != ERR_NONE)
 			log_warn("oscore.not_reserved", "endpoint=%s", name);
 		return NULL;
 	case OSCORE_PAST_HERE:
-		context = context_create(oscore, name, keys);
+		context = context_create(oscore, name, base, keys);
 		if (context != NULL)
 			context->has_window = true;
 		return context;
 	default:
-		return context_create(oscore, name, keys);
+		return context_create(oscore, name, base, keys);
 	}
+}
+
+/* The context of a credential, from now on kept if it was not. NULL: not now. */
+static struct context *context_of(struct oscore *oscore, const char *name, const struct oscore_keys *base)
+{
+	struct context *context;
+	struct oscore_keys keys;
+
+	HASH_FIND(by_name, oscore->by_name, name, strlen(name), context);
+	if (context != NULL && is_current(oscore, context))
+		return context;
+	if (context != NULL)
+		context_free(oscore, context);
+	if (keys_in_force(oscore, base, &keys) != ERR_NONE)
+		return NULL;
+	context = context_begin(oscore, name, base, &keys);
+	wipe(&keys, sizeof(keys));
+	return context;
 }
 
 static struct context *context_find(struct oscore *oscore, uint64_t id)
@@ -223,43 +264,148 @@ static struct oscore_request_opened challenge(const struct oscore *oscore, struc
 	return opened;
 }
 
+/* ---- new contexts (appendix B.2) ---- */
+
+/* Whose a request is, and the ID context that it means; empty: the one in force. A credential that has an ID
+ * context of its own is found by that alone: its device's id need not be the only such one. */
+struct addressee {
+	const char *name;
+	const struct oscore_keys *base;
+	struct bytes id_context;
+};
+
+static bool find_addressee(const struct oscore *oscore, const struct oscore_option *option,
+			   struct addressee *ret_addressee)
+{
+	struct addressee found = { 0 };
+
+	if (credentials_find_oscore(oscore->credentials, option->kid, option->kid_context, &found.name,
+				    &found.base) == ERR_NONE) {
+		*ret_addressee = found;
+		return true;
+	}
+	if (credentials_find_oscore(oscore->credentials, option->kid, bytes_of(NULL, 0), &found.name,
+				    &found.base) != ERR_NONE)
+		return false;
+	const struct bytes renewed = oscore_numbers_renewed(oscore->numbers, found.base->print);
+	if (!bytes_equal(option->kid_context, renewed)) {
+		if (!oscore_renewal_read(option->kid_context, oscore->arena, &found.id_context))
+			return false;
+		if (bytes_equal(found.id_context, renewed))
+			found.id_context = bytes_of(NULL, 0);
+	}
+	*ret_addressee = found;
+	return true;
+}
+
+/* Step 2: the request is genuine, if old perhaps. Its answer has a context of its own that was never used
+ * before, and nothing of it is kept. */
+static struct oscore_request_opened offer(struct oscore *oscore, const struct oscore_renewal_subject *subject,
+					  struct bytes id_context, uint64_t request_number)
+{
+	struct oscore_request_opened opened = { .result = OSCORE_IGNORED };
+	struct builder b = builder_in(oscore->arena);
+	struct offer *offer = &oscore->offer;
+	struct bytes second;
+
+	enum err err = oscore_renewal_offer(&oscore->renewal, subject, offer->r2);
+	build_bytes(&b, bytes_of(offer->r2, OSCORE_R2_SIZE));
+	build_bytes(&b, id_context);
+	if (err == ERR_NONE)
+		err = builder_bytes(&b, &second);
+	if (err == ERR_NONE)
+		err = oscore_derive_renewed(oscore->arena, subject->base, second, &offer->keys);
+	if (err != ERR_NONE)
+		return opened;
+	offer->id = ++oscore->last_id;
+	opened.result = OSCORE_CHALLENGED;
+	opened.binding = (struct oscore_binding){ .context = offer->id, .number = request_number };
+	return opened;
+}
+
+/* A request in no context that is in force. Step 4 changes it as soon as that is durable; the device's next
+ * copy of the request is the first one in it. */
+static struct oscore_request_opened open_renewal(struct oscore *oscore, const struct addressee *addressee,
+						 uint64_t number, struct bytes datagram, struct pdu *pdu,
+						 struct coap_message *message, enum pdu_verdict *verdict)
+{
+	const struct oscore_renewal_subject subject = {
+		.base = addressee->base,
+		.id_context = oscore_numbers_renewed(oscore->numbers, addressee->base->print),
+	};
+	struct oscore_request_opened opened = { .result = OSCORE_IGNORED };
+	struct oscore_keys keys;
+
+	if (oscore_derive_renewed(oscore->arena, addressee->base, addressee->id_context, &keys) != ERR_NONE)
+		return opened;
+	const struct oscore_message protected_message = {
+		.keys = &keys,
+		.is_request = true,
+		.request_number = number,
+	};
+	if (open_datagram(oscore, &protected_message, datagram, pdu, message, verdict) != ERR_NONE)
+		opened = refused(&no_context);
+	else if (!oscore_renewal_is_offered(&oscore->renewal, &subject, addressee->id_context))
+		opened = offer(oscore, &subject, addressee->id_context, number);
+	else if (oscore_numbers_renew(oscore->numbers, addressee->base->print, keys.print,
+				      addressee->id_context) == ERR_NONE)
+		log_info("oscore.renewed", "endpoint=%s", addressee->name);
+	wipe(&keys, sizeof(keys));
+	return opened;
+}
+
+/* ---- requests ---- */
+
+static struct oscore_request_opened open_in_force(struct oscore *oscore, const struct addressee *addressee,
+						  uint64_t number, struct bytes datagram, struct pdu *pdu,
+						  struct coap_message *message, enum pdu_verdict *verdict)
+{
+	struct oscore_request_opened opened = { .result = OSCORE_IGNORED };
+	struct context *context = context_of(oscore, addressee->name, addressee->base);
+
+	if (context == NULL)
+		return opened; /* the device sends it again, and then we are ready */
+	if (oscore_numbers_are_spent(oscore->numbers, context->keys.print))
+		return refused(&no_context);
+	if (context->has_window && !oscore_window_is_new(&context->window, number))
+		return refused(&replayed);
+	const struct oscore_message protected_message = {
+		.keys = &context->keys,
+		.is_request = true,
+		.request_number = number,
+	};
+	enum err err = open_datagram(oscore, &protected_message, datagram, pdu, message, verdict);
+	if (err != ERR_NONE)
+		return refused(err == ERR_DENIED ? &not_decrypted : &cannot_decode);
+	opened.binding = (struct oscore_binding){ .context = context->id, .number = number };
+	if (!context->has_window) {
+		if (!is_from_now(context, pdu, number))
+			return challenge(oscore, context, opened);
+		opened.is_fresh = true;
+	}
+	if (context->keys.is_renewed && context->window.next == 0)
+		opened.is_fresh = true; /* our R2 is in it */
+	oscore_window_mark(&context->window, number);
+	opened.result = OSCORE_OPENED;
+	return opened;
+}
+
 struct oscore_request_opened oscore_open_request(struct endpoint *endpoint, struct bytes datagram,
 						 struct pdu *pdu, struct coap_message *message,
 						 enum pdu_verdict *verdict)
 {
 	struct oscore *oscore = endpoint->oscore;
-	struct oscore_request_opened opened = { .result = OSCORE_IGNORED };
-	const struct oscore_keys *keys;
+	struct addressee addressee;
 	struct oscore_option option;
-	const char *name;
 
 	if (!oscore_option_read(pdu->oscore, &option) || !option.has_kid || !option.has_number)
 		return refused(&cannot_decode);
-	if (credentials_find_oscore(oscore->credentials, option.kid, option.kid_context, &name, &keys) !=
-	    ERR_NONE)
+	arena_reset(oscore->arena);
+	if (!find_addressee(oscore, &option, &addressee))
 		return refused(&no_context);
-	struct context *context = context_of(oscore, name, keys);
-	if (context == NULL)
-		return opened; /* the device sends it again, and then we are ready */
-	if (context->has_window && !oscore_window_is_new(&context->window, option.number))
-		return refused(&replayed);
-	const struct oscore_message protected_message = {
-		.keys = &context->keys,
-		.is_request = true,
-		.request_number = option.number,
-	};
-	enum err err = open_datagram(oscore, &protected_message, datagram, pdu, message, verdict);
-	if (err != ERR_NONE)
-		return refused(err == ERR_DENIED ? &not_decrypted : &cannot_decode);
-	opened.binding = (struct oscore_binding){ .context = context->id, .number = option.number };
-	if (!context->has_window) {
-		if (!is_from_now(context, pdu, option.number))
-			return challenge(oscore, context, opened);
-		opened.is_fresh = true;
-	}
-	oscore_window_mark(&context->window, option.number);
-	opened.result = OSCORE_OPENED;
-	return opened;
+	if (addressee.id_context.len > 0)
+		return open_renewal(oscore, &addressee, option.number, datagram, pdu, message, verdict);
+	return open_in_force(oscore, &addressee, option.number, datagram, pdu, message, verdict);
 }
 
 /* *ret_number is the answer's own, or untouched. */
@@ -309,26 +455,33 @@ enum err oscore_write(struct endpoint *endpoint, struct oscore_binding *binding,
 		*ret_len = len;
 		return ERR_NONE;
 	}
+	const bool is_offer = binding->context == oscore->offer.id;
 	const struct context *context = context_find(oscore, binding->context);
-	if (context == NULL)
+	if (context == NULL && !is_offer)
 		return ERR_UNAVAILABLE;
 	len = pdu_write(pdu, message, payload, plain, sizeof(plain));
 	if (len == 0)
 		return ERR_LIMIT;
 	struct oscore_message own = {
-		.keys = &context->keys,
+		.keys = is_offer ? &oscore->offer.keys : &context->keys,
 		.is_request = pdu_is_request(pdu),
 		.request_number = binding->number,
 		.has_own_number = !pdu_is_request(pdu) && binding->needs_number,
 	};
 	enum err err = ERR_NONE;
 	if (own.is_request || own.has_own_number)
-		err = oscore_numbers_take(oscore->numbers, context->keys.print,
+		err = oscore_numbers_take(oscore->numbers, own.keys->print,
 					  own.is_request ? &own.request_number : &own.own_number);
 	if (err != ERR_NONE)
 		return err;
 	arena_reset(oscore->arena);
-	err = oscore_protect(oscore->arena, &own, bytes_of(plain, len), ret_at, size, ret_len);
+	if (is_offer)
+		err = oscore_renewal_write(bytes_of(oscore->offer.r2, OSCORE_R2_SIZE), oscore->arena,
+					   &own.kid_context);
+	if (err == ERR_NONE)
+		err = oscore_protect(oscore->arena, &own, bytes_of(plain, len), ret_at, size, ret_len);
+	if (is_offer) /* one message, so that no nonce comes twice */
+		wipe(&oscore->offer, sizeof(oscore->offer));
 	wipe(plain, len);
 	if (err != ERR_NONE)
 		return err;
@@ -415,9 +568,11 @@ enum err oscore_create(struct endpoint *endpoint, struct oscore **ret_oscore)
 	if (oscore == NULL)
 		return ERR_NOMEM;
 	oscore->arena = arena_create(0);
-	if (oscore->arena == NULL) {
+	enum err err = oscore->arena != NULL ? oscore_renewal_begin(&oscore->renewal) : ERR_NOMEM;
+	if (err != ERR_NONE) {
+		arena_free(oscore->arena);
 		free(oscore);
-		return ERR_NOMEM;
+		return err;
 	}
 	oscore->credentials = endpoint->settings.credentials;
 	oscore->numbers = endpoint->settings.oscore_numbers;
@@ -432,6 +587,6 @@ void oscore_free(struct oscore *oscore)
 	while (oscore->by_id != NULL)
 		context_free(oscore, oscore->by_id);
 	arena_free(oscore->arena);
-	wipe(oscore->opened, sizeof(oscore->opened));
+	wipe(oscore, sizeof(*oscore));
 	free(oscore);
 }

@@ -2,11 +2,14 @@
  *
  *   oscore_context.c   keys, nonces, replay window        pure
  *   oscore_message.c   one datagram to another            pure
- *   oscore_numbers.c   sequence numbers, durable ahead of their use
+ *   oscore_renewal.c   what is fresh in a new context       pure
+ *   oscore_numbers.c   sequence numbers, durable ahead of their use; which key has taken the place of which
  *   oscore.c           contexts while they live, bindings of exchanges and observations
  *
  * A context lives from its first message on. Its replay window is not stored: after a restart the first request is
- * answered with an Echo option, and only a request that brings it back is believed (appendix B.1.2). */
+ * answered with an Echo option, and only a request that brings it back is believed (appendix B.1.2). A device that has lost
+ * its numbers gets a context with other keys (B.2, oscore_renewal.h), which takes the place of the credential's own for
+ * good. */
 #ifndef CARDEA_COAP_OSCORE_H
 #define CARDEA_COAP_OSCORE_H
 
@@ -27,7 +30,7 @@ enum oscore_result {
 	OSCORE_OPENED,
 	OSCORE_IGNORED,                 /* as if the datagram had never come */
 	OSCORE_REFUSED,
-	OSCORE_CHALLENGED,              /* genuine, but it may be old: to be answered with 4.01 and *ret_pdu's Echo */
+	OSCORE_CHALLENGED,              /* genuine, but it may be old: to be answered with 4.01 and the Echo, if there is one */
 };
 
 struct oscore_refusal {                         /* in the clear (RFC 8613 8.2) */

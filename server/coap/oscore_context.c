@@ -11,8 +11,9 @@
 
 /* ---- derivation (RFC 8613 3.2.1) ---- */
 
-static enum err hkdf_sha256(struct bytes secret, struct bytes salt, struct bytes info, uint8_t *ret_at,
-			    size_t len)
+/* One step of HKDF with SHA-256: "EXTRACT_ONLY" with a salt, "EXPAND_ONLY" with an info. */
+static enum err hkdf_step(const char *mode, struct bytes key, const char *input_name, struct bytes input,
+			  uint8_t *ret_at, size_t len)
 {
 	EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
 	EVP_KDF_CTX *context = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
@@ -20,10 +21,10 @@ static enum err hkdf_sha256(struct bytes secret, struct bytes salt, struct bytes
 	enum err err = ERR_INTERNAL;
 
 	*next++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, (char *)"SHA256", 0);
-	*next++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)secret.at, secret.len);
-	*next++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, (void *)info.at, info.len);
-	if (salt.len > 0) /* none is as many zeros as a hash has bytes: the same */
-		*next++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, (void *)salt.at, salt.len);
+	*next++ = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_MODE, (char *)mode, 0);
+	*next++ = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)key.at, key.len);
+	if (input.len > 0) /* no salt is as many zeros as a hash has bytes: the same */
+		*next++ = OSSL_PARAM_construct_octet_string(input_name, (void *)input.at, input.len);
 	*next = OSSL_PARAM_construct_end();
 	if (context != NULL && EVP_KDF_derive(context, ret_at, len, params) == 1)
 		err = ERR_NONE;
@@ -32,7 +33,7 @@ static enum err hkdf_sha256(struct bytes secret, struct bytes salt, struct bytes
 	return err;
 }
 
-static enum err derive_one(struct arena *arena, const struct oscore_parameters *parameters, struct bytes id,
+static enum err derive_one(struct arena *arena, const struct oscore_keys *keys, struct bytes id,
 			   const char *type, uint8_t *ret_at, size_t len)
 {
 	struct builder b = builder_in(arena);
@@ -40,8 +41,8 @@ static enum err derive_one(struct arena *arena, const struct oscore_parameters *
 
 	build_cbor_array(&b, 5);
 	build_cbor_bytes(&b, id);
-	if (parameters->id_context.len > 0)
-		build_cbor_bytes(&b, parameters->id_context);
+	if (keys->id_context_len > 0)
+		build_cbor_bytes(&b, bytes_of(keys->id_context, keys->id_context_len));
 	else
 		build_cbor_null(&b);
 	build_cbor_uint(&b, AES_CCM_16_64_128);
@@ -50,7 +51,8 @@ static enum err derive_one(struct arena *arena, const struct oscore_parameters *
 	enum err err = builder_bytes(&b, &info);
 	if (err != ERR_NONE)
 		return err;
-	return hkdf_sha256(parameters->master_secret, parameters->master_salt, info, ret_at, len);
+	return hkdf_step("EXPAND_ONLY", bytes_of(keys->root, sizeof(keys->root)), OSSL_KDF_PARAM_INFO, info,
+			 ret_at, len);
 }
 
 /* Of what the nonces of a sender come from, whoever has the context by name. */
@@ -76,30 +78,66 @@ static struct oscore_id id_of(struct bytes bytes)
 	return id;
 }
 
+/* What follows from the root, the ids and the ID context. */
+static enum err derive_all(struct arena *arena, struct oscore_keys *keys)
+{
+	enum err err = derive_one(arena, keys, oscore_id_bytes(&keys->sender_id), "Key", keys->sender_key,
+				  OSCORE_KEY_SIZE);
+
+	if (err == ERR_NONE)
+		err = derive_one(arena, keys, oscore_id_bytes(&keys->recipient_id), "Key",
+				 keys->recipient_key, OSCORE_KEY_SIZE);
+	if (err == ERR_NONE)
+		err = derive_one(arena, keys, bytes_of(NULL, 0), "IV", keys->common_iv, OSCORE_NONCE_SIZE);
+	return err == ERR_NONE ? print_of(keys) : err;
+}
+
+static enum err set_id_context(struct oscore_keys *keys, struct bytes id_context)
+{
+	if (id_context.len > OSCORE_ID_CONTEXT_MAX)
+		return ERR_LIMIT;
+	keys->id_context_len = (uint8_t)id_context.len;
+	if (id_context.len > 0)
+		memcpy(keys->id_context, id_context.at, id_context.len);
+	return ERR_NONE;
+}
+
 enum err oscore_derive(struct arena *arena, const struct oscore_parameters *parameters,
 		       struct oscore_keys *ret_keys)
 {
-	struct oscore_keys keys = { .id_context_len = (uint8_t)parameters->id_context.len };
+	struct oscore_keys keys = { 0 };
 
-	if (parameters->sender_id.len > OSCORE_ID_MAX || parameters->recipient_id.len > OSCORE_ID_MAX ||
-	    parameters->id_context.len > OSCORE_ID_CONTEXT_MAX)
+	if (parameters->sender_id.len > OSCORE_ID_MAX || parameters->recipient_id.len > OSCORE_ID_MAX)
 		return ERR_LIMIT;
 	if (bytes_equal(parameters->sender_id, parameters->recipient_id))
 		return ERR_CONFLICT;
 	keys.sender_id = id_of(parameters->sender_id);
 	keys.recipient_id = id_of(parameters->recipient_id);
-	if (parameters->id_context.len > 0)
-		memcpy(keys.id_context, parameters->id_context.at, parameters->id_context.len);
-	enum err err =
-		derive_one(arena, parameters, parameters->sender_id, "Key", keys.sender_key, OSCORE_KEY_SIZE);
+	enum err err = set_id_context(&keys, parameters->id_context);
 	if (err == ERR_NONE)
-		err = derive_one(arena, parameters, parameters->recipient_id, "Key", keys.recipient_key,
-				 OSCORE_KEY_SIZE);
+		err = hkdf_step("EXTRACT_ONLY", parameters->master_secret, OSSL_KDF_PARAM_SALT,
+				parameters->master_salt, keys.root, sizeof(keys.root));
 	if (err == ERR_NONE)
-		err = derive_one(arena, parameters, bytes_of(NULL, 0), "IV", keys.common_iv,
-				 OSCORE_NONCE_SIZE);
+		err = derive_all(arena, &keys);
 	if (err == ERR_NONE)
-		err = print_of(&keys);
+		*ret_keys = keys;
+	wipe(&keys, sizeof(keys));
+	return err;
+}
+
+enum err oscore_derive_renewed(struct arena *arena, const struct oscore_keys *base, struct bytes id_context,
+			       struct oscore_keys *ret_keys)
+{
+	struct oscore_keys keys = {
+		.sender_id = base->sender_id,
+		.recipient_id = base->recipient_id,
+		.is_renewed = true,
+	};
+
+	memcpy(keys.root, base->root, sizeof(keys.root));
+	enum err err = set_id_context(&keys, id_context);
+	if (err == ERR_NONE)
+		err = derive_all(arena, &keys);
 	if (err == ERR_NONE)
 		*ret_keys = keys;
 	wipe(&keys, sizeof(keys));

@@ -6,7 +6,7 @@
 #include <cardea/crypto.h>
 
 #define OSCORE_ID_MAX 7                 /* RFC 8613 3.3, with nonces of 13 bytes */
-#define OSCORE_ID_CONTEXT_MAX 32        /* [ours] */
+#define OSCORE_ID_CONTEXT_MAX 48        /* [ours] */
 #define OSCORE_KEY_SIZE 16
 #define OSCORE_NONCE_SIZE 13
 #define OSCORE_IV_MAX 5                 /* of a Partial IV */
@@ -26,15 +26,20 @@ struct oscore_id {
 };
 
 struct oscore_keys {
+	uint8_t root[SHA256_SIZE];              /* of all contexts of the master secret: HKDF's first step */
 	struct oscore_id sender_id, recipient_id;
 	uint8_t id_context_len, id_context[OSCORE_ID_CONTEXT_MAX];
 	uint8_t sender_key[OSCORE_KEY_SIZE], recipient_key[OSCORE_KEY_SIZE], common_iv[OSCORE_NONCE_SIZE];
 	uint8_t print[OSCORE_PRINT_SIZE];       /* tells sender keys apart without giving them away */
+	bool is_renewed;                        /* by appendix B.2: both sides know the ID context, which we never send */
 };
 
 /* ERR_LIMIT: an id is too long. ERR_CONFLICT: both ids are the same. The caller wipes the keys. */
 MUST_CHECK enum err oscore_derive(struct arena *arena, const struct oscore_parameters *parameters,
                                   struct oscore_keys *ret_keys);
+/* The same master secret and ids with another ID context (appendix B.2). ERR_LIMIT: it is too long. */
+MUST_CHECK enum err oscore_derive_renewed(struct arena *arena, const struct oscore_keys *base, struct bytes id_context,
+                                          struct oscore_keys *ret_keys);
 
 static inline struct bytes oscore_id_bytes(const struct oscore_id *id)
 {

@@ -49,22 +49,25 @@ static enum err option_write(struct arena *arena, const struct oscore_message *m
 			     struct bytes *ret_value)
 {
 	const struct oscore_keys *keys = message->keys;
-	const bool has_context = message->is_request && keys->id_context_len > 0;
+	const bool has_own_context = message->is_request && !keys->is_renewed;
+	const struct bytes kid_context =
+		has_own_context ? bytes_of(keys->id_context, keys->id_context_len) : message->kid_context;
 	struct builder b = builder_in(arena);
 	uint8_t iv[OSCORE_IV_MAX];
 
-	if (!message->is_request && !message->has_own_number) {
+	const bool has_number = message->is_request || message->has_own_number;
+	if (!has_number && kid_context.len == 0) {
 		*ret_value = bytes_of(NULL, 0);
 		return ERR_NONE;
 	}
-	const size_t iv_len =
-		oscore_number_write(message->is_request ? message->request_number : message->own_number, iv);
+	const uint64_t number = message->is_request ? message->request_number : message->own_number;
+	const size_t iv_len = has_number ? oscore_number_write(number, iv) : 0;
 	build_u8(&b, (uint8_t)(iv_len | (message->is_request ? FLAG_KID : 0u) |
-			       (has_context ? FLAG_KID_CONTEXT : 0u)));
+			       (kid_context.len > 0 ? FLAG_KID_CONTEXT : 0u)));
 	build_bytes(&b, bytes_of(iv, iv_len));
-	if (has_context) {
-		build_u8(&b, keys->id_context_len);
-		build_bytes(&b, bytes_of(keys->id_context, keys->id_context_len));
+	if (kid_context.len > 0) {
+		build_u8(&b, (uint8_t)kid_context.len);
+		build_bytes(&b, kid_context);
 	}
 	if (message->is_request)
 		build_bytes(&b, oscore_id_bytes(&keys->sender_id));

@@ -22,6 +22,7 @@ struct oscore_message {
 	uint64_t request_number;        /* Partial IV of the request that is answered; of the message when it is one */
 	bool has_own_number;            /* an answer with a Partial IV of its own */
 	uint64_t own_number;
+	struct bytes kid_context;       /* that our answer says (appendix B.2); empty: none */
 };
 
 /* Protects a whole datagram into one of at most `size` bytes. ERR_LIMIT: it does not fit. ERR_MALFORMED: the datagram

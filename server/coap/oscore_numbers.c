@@ -6,18 +6,24 @@
 #include "log.h"
 #include "store.h"
 
+struct successor {
+	uint8_t print[OSCORE_PRINT_SIZE];
+	uint8_t id_context_len, id_context[OSCORE_ID_CONTEXT_MAX]; /* empty: none */
+};
+
 struct number {
 	UT_hash_handle hh;
 	uint8_t print[OSCORE_PRINT_SIZE];
 	uint64_t id;                       /* position in the order of creation */
 	uint64_t next, durable, reserving; /* reserving: what the store will have; 0: no write is under way */
 	bool has_past;                     /* messages may have been received with the key */
+	struct successor successor, next_successor; /* next: a write is under way */
 };
 
 struct oscore_numbers {
 	struct store *store;
 	struct number *by_print;
-	struct number **by_id; /* none ever goes */
+	struct number **by_id; /* NULL: it has gone; an id is never used again */
 	size_t count, capacity;
 };
 
@@ -61,6 +67,8 @@ static void reserved(void *self, uint64_t id, enum err result)
 	struct oscore_numbers *numbers = self;
 	struct number *number = numbers->by_id[id];
 
+	if (number == NULL)
+		return;
 	if (result == ERR_NONE && number->reserving > number->durable)
 		number->durable = number->reserving;
 	else if (result != ERR_NONE)
@@ -121,6 +129,13 @@ bool oscore_numbers_are_ready(const struct oscore_numbers *numbers, const uint8_
 	return number != NULL && number->next < number->durable && number->next <= OSCORE_NUMBER_MAX;
 }
 
+bool oscore_numbers_are_spent(const struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE])
+{
+	const struct number *number = find(numbers, print);
+
+	return number != NULL && number->next > OSCORE_NUMBER_MAX;
+}
+
 enum oscore_past oscore_numbers_begin_window(struct oscore_numbers *numbers,
 					     const uint8_t print[OSCORE_PRINT_SIZE])
 {
@@ -134,6 +149,98 @@ enum oscore_past oscore_numbers_begin_window(struct oscore_numbers *numbers,
 	return OSCORE_PAST_HERE;
 }
 
+/* ---- successors (appendix B.2) ---- */
+
+static struct bytes successor_bytes(const struct successor *successor)
+{
+	return bytes_of(successor->id_context, successor->id_context_len);
+}
+
+/* Lengths have been looked at. */
+static struct successor successor_of(struct bytes print, struct bytes id_context)
+{
+	struct successor successor = { .id_context_len = (uint8_t)id_context.len };
+
+	memcpy(successor.print, print.at, OSCORE_PRINT_SIZE);
+	memcpy(successor.id_context, id_context.at, id_context.len);
+	return successor;
+}
+
+struct bytes oscore_numbers_renewed(const struct oscore_numbers *numbers,
+				    const uint8_t print[OSCORE_PRINT_SIZE])
+{
+	const struct number *number = find(numbers, print);
+
+	return number != NULL ? successor_bytes(&number->successor) : bytes_of(NULL, 0);
+}
+
+static void removed(void *self, uint64_t id, enum err result)
+{
+	if (result != ERR_NONE)
+		log_warn("oscore.not_removed", "error=%s", err_name(result));
+}
+
+/* Our part of its ID context was random: such a key never comes back, so that its numbers need not be known.
+ */
+static void forget(struct oscore_numbers *numbers, const uint8_t *print)
+{
+	struct number *number = find(numbers, print);
+
+	if (number == NULL)
+		return;
+	enum err err = store_remove_oscore_number(numbers->store, bytes_of(print, OSCORE_PRINT_SIZE),
+						  (struct store_done){ removed, numbers, number->id });
+	if (err != ERR_NONE)
+		removed(numbers, number->id, err);
+	numbers->by_id[number->id] = NULL;
+	HASH_DEL(numbers->by_print, number);
+	free(number);
+}
+
+static void renewed(void *self, uint64_t id, enum err result)
+{
+	struct oscore_numbers *numbers = self;
+	struct number *number = numbers->by_id[id];
+	const struct successor before = number->successor;
+
+	if (result == ERR_NONE)
+		number->successor = number->next_successor;
+	else
+		log_error("oscore.not_renewed", "error=%s", err_name(result));
+	number->next_successor.id_context_len = 0;
+	if (result == ERR_NONE && before.id_context_len > 0)
+		forget(numbers, before.print);
+}
+
+enum err oscore_numbers_renew(struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE],
+			      const uint8_t successor[OSCORE_PRINT_SIZE], struct bytes id_context)
+{
+	const struct oscore_number_row row = {
+		.print = bytes_of(print, OSCORE_PRINT_SIZE),
+		.successor = bytes_of(successor, OSCORE_PRINT_SIZE),
+		.id_context = id_context,
+	};
+	struct number *number = find(numbers, print);
+
+	if (number == NULL || number->durable == 0) {
+		enum err err = oscore_numbers_expect(numbers, print);
+		return err == ERR_NONE ? ERR_UNAVAILABLE : err;
+	}
+	if (number->next_successor.id_context_len > 0)
+		return ERR_UNAVAILABLE;
+	if (id_context.len == 0 || id_context.len > OSCORE_ID_CONTEXT_MAX)
+		return ERR_LIMIT;
+	enum err err = oscore_numbers_expect(numbers, successor); /* written before */
+	if (err != ERR_NONE)
+		return err;
+	number->next_successor = successor_of(row.successor, id_context);
+	err = store_renew_oscore_number(numbers->store, &row,
+					(struct store_done){ renewed, numbers, number->id });
+	if (err != ERR_NONE)
+		number->next_successor.id_context_len = 0;
+	return err;
+}
+
 /* ---- the whole ---- */
 
 /* One write for all that were there at the start. */
@@ -145,9 +252,11 @@ static void raised(void *self, uint64_t count, enum err result)
 		log_error("oscore.not_reserved", "error=%s", err_name(result));
 		return;
 	}
-	for (size_t i = 0; i < count; i++)
-		if (numbers->by_id[i]->durable < numbers->by_id[i]->next + OSCORE_RESERVE)
-			numbers->by_id[i]->durable = numbers->by_id[i]->next + OSCORE_RESERVE;
+	for (size_t i = 0; i < count; i++) {
+		struct number *number = numbers->by_id[i];
+		if (number != NULL && number->durable < number->next + OSCORE_RESERVE)
+			number->durable = number->next + OSCORE_RESERVE;
+	}
 }
 
 static enum err read_all(struct oscore_numbers *numbers, struct arena *arena)
@@ -158,13 +267,17 @@ static enum err read_all(struct oscore_numbers *numbers, struct arena *arena)
 	enum err err = store_read_oscore_numbers(numbers->store, arena, &rows, &count);
 
 	for (size_t i = 0; i < count && err == ERR_NONE; i++) {
-		if (rows[i].print.len != OSCORE_PRINT_SIZE)
+		const struct bytes id_context = rows[i].id_context;
+		if (rows[i].print.len != OSCORE_PRINT_SIZE || id_context.len > OSCORE_ID_CONTEXT_MAX ||
+		    rows[i].successor.len != (id_context.len > 0 ? OSCORE_PRINT_SIZE : 0))
 			return ERR_MALFORMED;
 		err = add(numbers, rows[i].print.at, &number);
 		if (err != ERR_NONE)
 			return err;
 		number->next = number->durable = rows[i].reserved;
 		number->has_past = true;
+		if (id_context.len > 0)
+			number->successor = successor_of(rows[i].successor, id_context);
 	}
 	return err;
 }

@@ -23,6 +23,17 @@ MUST_CHECK enum err oscore_numbers_take(struct oscore_numbers *numbers, const ui
 
 /* Whether one could be taken now. */
 bool oscore_numbers_are_ready(const struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE]);
+/* Whether there will never be one again: the device has to renew the context. */
+bool oscore_numbers_are_spent(const struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE]);
+
+/* ---- keys whose place others have taken (appendix B.2) ---- */
+
+/* The ID context that makes the successor of a key; empty: it has none. Borrowed until the loop's next turn. */
+struct bytes oscore_numbers_renewed(const struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE]);
+/* The successor, made by this ID context, takes the key's place, and that of an earlier one, as soon as that is durable.
+ * ERR_UNAVAILABLE: another is about to, or the key has no numbers yet. ERR_NOMEM, and what a write may answer. */
+MUST_CHECK enum err oscore_numbers_renew(struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE],
+                                         const uint8_t successor[OSCORE_PRINT_SIZE], struct bytes id_context);
 
 enum oscore_past {
 	OSCORE_PAST_UNKNOWN,            /* nothing durable says that the key was ever used: wait until something does */

@@ -35,6 +35,24 @@ export class OscoreContext {
 		this.recipientKey = derive(this.recipientId, 'Key', 16);
 		this.commonIv = derive(Buffer.alloc(0), 'IV', 13);
 		this.nextNumber = 0;
+		this.kidContext = this.idContext;
+	}
+
+	// A context of appendix B.2 with this ID context, which goes with requests as a byte string of CBOR.
+	static renewed(credential, idContext) {
+		const context = new OscoreContext({ ...credential, idContextHex: idContext.toString('hex') });
+		context.kidContext = bstr(idContext);
+		return context;
+	}
+
+	// R2, the server's part of a new ID context, in an answer; undefined: it says none.
+	static offered(message) {
+		const value = message.options.find(([number]) => number === oscoreOption)?.[1];
+		if (value === undefined || value.length < 3 || value[0] !== 0x10)
+			return undefined;
+		const wrapped = value.subarray(2, 2 + value[1]);
+		const r2 = wrapped.subarray(wrapped[0] === 0x58 ? 2 : 1);
+		return bstr(r2).equals(wrapped) ? r2 : undefined;
 	}
 
 	nonce(id, iv) {
@@ -76,9 +94,9 @@ export class OscoreContext {
 	// A request of the device; `iv` is what its answer is bound to.
 	request(message) {
 		const iv = partialIv(this.nextNumber++);
-		const hasContext = this.idContext.length > 0;
+		const hasContext = this.kidContext.length > 0;
 		const value = Buffer.concat([Buffer.from([iv.length | 0x08 | (hasContext ? 0x10 : 0)]), iv,
-			...(hasContext ? [Buffer.from([this.idContext.length]), this.idContext] : []), this.senderId]);
+			...(hasContext ? [Buffer.from([this.kidContext.length]), this.kidContext] : []), this.senderId]);
 		return { iv, message: this.seal(message, 2, this.nonce(this.senderId, iv), this.senderId, iv, value) };
 	}
 

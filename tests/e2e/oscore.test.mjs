@@ -19,6 +19,16 @@ async function oscoreDevice(lab, more = {}) {
 	return device;
 }
 
+async function updateAfterRestart(lab, device, registered) {
+	const location = registered.options.filter(([number]) => number === options.locationPath).map(([, value]) => [options.uriPath, value]);
+	await lab.server.restart();
+	await device.connect(lab.server.coap);
+	const challenge = await device.ask(methods.POST, location);
+	assert.equal(challenge.codeText, '4.01');
+	const echo = challenge.options.find(([number]) => number === echoOption);
+	assert.equal((await device.ask(methods.POST, [...location, echo])).codeText, '2.04');
+}
+
 labTest('it registers and is read, also with an ID context', {}, async (lab) => {
 	for (const more of [{}, { idContextHex: '37CBF3210017A2D3' }]) {
 		const device = await oscoreDevice(lab, more);
@@ -49,15 +59,27 @@ labTest('its name is not taken without the key', {}, async (lab) => {
 
 labTest('after a restart it shows that it is there, and goes on', {}, async (lab) => {
 	const device = await oscoreDevice(lab);
-	const registered = await device.register(endpoint);
-	const location = registered.options.filter(([number]) => number === options.locationPath).map(([, value]) => [options.uriPath, value]);
-	await lab.server.restart();
-	await device.connect(lab.server.coap);
-	const challenge = await device.ask(methods.POST, location);
-	assert.equal(challenge.codeText, '4.01');
-	const echo = challenge.options.find(([number]) => number === echoOption);
-	assert.equal((await device.ask(methods.POST, [...location, echo])).codeText, '2.04');
+	await updateAfterRestart(lab, device, await device.register(endpoint));
 	await Promise.all([serve(device, 'again'), lab.rest.get(`/devices/${endpoint}/lwm2m/3/0/0`)]);
+	device.socket.close();
+});
+
+labTest('a device that has forgotten everything comes back', {}, async (lab) => {
+	const device = await oscoreDevice(lab);
+	const read = (text) => Promise.all([serve(device, text), lab.rest.get(`/devices/${endpoint}/lwm2m/3/0/0`)]);
+	await device.register(endpoint);
+	await read('before');
+	const first = await device.renew();
+	const registered = await device.register(endpoint);
+	assert.equal(registered.codeText, '2.01');
+	assert.equal(JSON.stringify(await read('after')).includes('after'), true);
+
+	await updateAfterRestart(lab, device, registered);
+	assert.equal(JSON.stringify(await read('and again')).includes('and again'), true);
+
+	device.send({ ...first, id: 60000 }); // whoever has recorded it sends it again
+	assert.equal((await device.next()).codeText, '2.04'); // another offer, which nobody can read without the key
+	assert.equal(JSON.stringify(await read('still')).includes('still'), true);
 	device.socket.close();
 });
 

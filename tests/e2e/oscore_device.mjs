@@ -8,8 +8,8 @@ import { OscoreContext, oscoreOption } from './oscore.mjs';
 // With a credential as the server has it: its sender is our recipient.
 export class OscoreDevice {
 	constructor(credential) {
-		this.context = new OscoreContext({ ...credential, senderIdHex: credential.recipientIdHex,
-			recipientIdHex: credential.senderIdHex });
+		this.own = { ...credential, senderIdHex: credential.recipientIdHex, recipientIdHex: credential.senderIdHex };
+		this.context = new OscoreContext(this.own);
 		this.nextId = 1;
 		this.waiting = [];
 		this.received = [];
@@ -44,17 +44,37 @@ export class OscoreDevice {
 		this.socket.send(encode(message));
 	}
 
-	// Answers the opened answer.
-	async ask(code, list, payload = '') {
+	// Sends until there is an answer; resolves to it as it came, and to the `iv` that it is bound to.
+	async exchange(code, list, payload = '') {
 		const message = { type: types.CON, code, id: this.nextId++, token: randomBytes(4), options: list, payload };
 		const { iv, message: sealed } = this.context.request(message);
 		this.send(sealed);
 		const again = setInterval(() => this.send(sealed), 500);
 		try {
-			return this.context.openAnswer(await this.next(), iv);
+			return { iv, sealed, answer: await this.next() };
 		} finally {
 			clearInterval(again);
 		}
+	}
+
+	// Answers the opened answer.
+	async ask(code, list, payload) {
+		const { iv, answer } = await this.exchange(code, list, payload);
+		return this.context.openAnswer(answer, iv);
+	}
+
+	// All but the credential is lost: a new context by RFC 8613, appendix B.2, whose request #2 is the next one that is
+	// asked. Resolves to request #1.
+	async renew() {
+		const r1 = randomBytes(8);
+		this.context = OscoreContext.renewed(this.own, r1);
+		const { iv, sealed, answer } = await this.exchange(methods.GET, [[options.uriPath, 'rd']]);
+		const r2 = OscoreContext.offered(answer);
+		assert.ok(r2, `the server says R2 and not ${answer.codeText} ${answer.payload}`);
+		const second = OscoreContext.renewed(this.own, Buffer.concat([r2, r1]));
+		assert.equal(second.openAnswer({ ...answer, options: [[oscoreOption, Buffer.alloc(0)]] }, iv).codeText, '4.01');
+		this.context = OscoreContext.renewed(this.own, Buffer.concat([r2, randomBytes(8)]));
+		return sealed;
 	}
 
 	register(endpoint) {

@@ -3,6 +3,7 @@
 #include "fuzz.h"
 
 #include "oscore_message.h"
+#include "oscore_renewal.h"
 
 #define DATAGRAM_MAX 2048
 
@@ -27,6 +28,24 @@ static void opens_nothing_but_ours(struct arena *arena, const struct oscore_keys
 		require(opened[1] == datagram.at[1]);
 }
 
+/* Whatever a kid context says: what is read of it is in it, and was never offered. */
+static void takes_no_made_up_offer(struct arena *arena, const struct oscore_keys *ours,
+				   struct bytes kid_context)
+{
+	const struct oscore_renewal renewal = { .key = "a key of the server" };
+	const struct oscore_renewal_subject subject = { .base = ours };
+	struct oscore_keys renewed;
+	struct bytes id_context;
+
+	if (!oscore_renewal_read(kid_context, arena, &id_context))
+		return;
+	require(id_context.len >= OSCORE_R_MIN && id_context.len < kid_context.len);
+	require(!oscore_renewal_is_offered(&renewal, &subject, id_context));
+	require(oscore_derive_renewed(arena, ours, id_context, &renewed) == ERR_NONE);
+	require(!bytes_equal(bytes_of(renewed.print, OSCORE_PRINT_SIZE),
+			     bytes_of(ours->print, OSCORE_PRINT_SIZE)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {
 	const struct oscore_parameters parameters = {
@@ -46,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 	require(oscore_derive(arena, &other, &theirs) == ERR_NONE);
 	if (oscore_option_read(bytes_of(at, len), &option))
 		require(option.number <= OSCORE_NUMBER_MAX && option.kid.len + option.kid_context.len <= len);
+	takes_no_made_up_offer(arena, &ours, bytes_of(at, len));
 	if (len <= DATAGRAM_MAX) {
 		opens_nothing_but_ours(arena, &ours, &theirs, bytes_of(at, len), true);
 		opens_nothing_but_ours(arena, &ours, &theirs, bytes_of(at, len), false);

@@ -127,14 +127,47 @@ static void only_the_first_window_of_a_new_key_begins_empty(void **state)
 	assert_int_equal(oscore_numbers_begin_window(bench->numbers, b), OSCORE_PAST_ELSEWHERE);
 }
 
+static const uint8_t c[OSCORE_PRINT_SIZE] = "c";
+
+static void a_successor_outlives_a_crash(void **state)
+{
+	struct bench *bench = *state;
+
+	assert_int_equal(oscore_numbers_renew(bench->numbers, a, b, bytes_of_text("first")), ERR_UNAVAILABLE);
+	assert_int_equal(oscore_numbers_expect(bench->numbers, a), ERR_NONE);
+	assert_int_equal(oscore_numbers_renewed(bench->numbers, a).len, 0);
+	assert_int_equal(oscore_numbers_renew(bench->numbers, a, b, bytes_of_text("first")), ERR_NONE);
+	crash(bench);
+	assert_true(bytes_equal_text(oscore_numbers_renewed(bench->numbers, a), "first"));
+	assert_true(take(bench, b) >= OSCORE_RESERVE);
+}
+
+static void of_earlier_successors_nothing_is_kept(void **state)
+{
+	struct bench *bench = *state;
+	uint64_t number;
+
+	assert_int_equal(oscore_numbers_expect(bench->numbers, a), ERR_NONE);
+	assert_int_equal(oscore_numbers_renew(bench->numbers, a, b, bytes_of_text("first")), ERR_NONE);
+	(void)take(bench, b);
+	assert_int_equal(oscore_numbers_renew(bench->numbers, a, c, bytes_of_text("second")), ERR_NONE);
+	assert_int_equal(oscore_numbers_take(bench->numbers, b, &number), ERR_UNAVAILABLE);
+	crash(bench);
+	assert_true(bytes_equal_text(oscore_numbers_renewed(bench->numbers, a), "second"));
+	assert_false(oscore_numbers_are_ready(bench->numbers, b));
+	assert_true(oscore_numbers_are_ready(bench->numbers, c));
+	assert_true(oscore_numbers_are_ready(bench->numbers, a)); /* the credential's own stays */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(counts_up_from_zero),       TEST(a_key_that_nobody_expects_has_no_numbers),
-		TEST(the_store_is_always_ahead), TEST(a_crash_repeats_no_number),
-		TEST(keys_do_not_share_numbers), TEST(only_the_first_window_of_a_new_key_begins_empty),
+		TEST(counts_up_from_zero),          TEST(a_key_that_nobody_expects_has_no_numbers),
+		TEST(the_store_is_always_ahead),    TEST(a_crash_repeats_no_number),
+		TEST(keys_do_not_share_numbers),    TEST(only_the_first_window_of_a_new_key_begins_empty),
+		TEST(a_successor_outlives_a_crash), TEST(of_earlier_successors_nothing_is_kept),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "oscore_message.h"
+#include "oscore_renewal.h"
 
 #define ENDPOINT "urn:dev:1"
 #define TOKEN    UINT64_C(0x0102030405060708)
@@ -483,6 +484,263 @@ static void old_key_is_refused_once_replaced(void **state)
 	assert_code(expect_opened(false, send_request(GET_RD)), COAP_CODE(2, 4));
 }
 
+/* ---- a device without its state (appendix B.2) ---- */
+
+/* The device has its credential alone; `id_context_hex` is R1, or what it still knows. */
+static void lose_state(const char *id_context_hex)
+{
+	const struct oscore_keys base = derive(SECRET, "01", "");
+
+	assert_int_equal(oscore_derive_renewed(device.arena, &base, hex(id_context_hex), &device.keys),
+			 ERR_NONE);
+	device.next_number = 0;
+}
+
+/* A request that says its ID context, as a byte string of CBOR. */
+static struct bytes protect_with_context(const char *plain_hex, uint64_t number)
+{
+	const struct bytes id_context = bytes_of(device.keys.id_context, device.keys.id_context_len);
+	struct bytes kid_context;
+	struct oscore_keys keys = device.keys;
+	const struct oscore_keys before = device.keys;
+
+	assert_int_equal(oscore_renewal_write(id_context, device.arena, &kid_context), ERR_NONE);
+	keys.is_renewed = false; /* so that it is written, as it is there */
+	keys.id_context_len = (uint8_t)kid_context.len;
+	memcpy(keys.id_context, kid_context.at, kid_context.len);
+	device.keys = keys;
+	const struct bytes datagram = protect_request(plain_hex, number);
+	device.keys = before;
+	return datagram;
+}
+
+/* Response #1 opened in R2 || ID1; *ret_r2 is what it says. */
+static struct bytes expect_offer(uint64_t request_number, uint8_t ret_r2[OSCORE_R2_SIZE])
+{
+	const struct bytes datagram = device_expect(device.lab, device.socket, "...");
+	const struct oscore_keys base = device.keys;
+	struct coap_message outer;
+	struct bytes r2, id_context;
+	struct oscore_keys second;
+	struct pdu pdu;
+	size_t len;
+
+	assert_int_equal(pdu_read(datagram, &pdu, &outer), PDU_GOOD);
+	assert_true(pdu.has_oscore && oscore_option_read(pdu.oscore, &device.option));
+	assert_false(device.option.has_number || device.option.has_kid);
+	assert_true(oscore_renewal_read(device.option.kid_context, device.arena, &r2));
+	assert_int_equal(r2.len, OSCORE_R2_SIZE);
+	memcpy(ret_r2, r2.at, r2.len);
+	struct builder b = builder_in(device.arena);
+	build_bytes(&b, r2);
+	build_bytes(&b, bytes_of(base.id_context, base.id_context_len));
+	assert_int_equal(builder_bytes(&b, &id_context), ERR_NONE);
+	assert_int_equal(oscore_derive_renewed(device.arena, &base, id_context, &second), ERR_NONE);
+	const struct oscore_message message = { .keys = &second, .request_number = request_number };
+	assert_int_equal(oscore_unprotect(device.arena, &message, datagram, device.bytes, &len), ERR_NONE);
+	return bytes_of(device.bytes, len);
+}
+
+/* The device goes on in R2 || R3. */
+static void take_offer(const uint8_t r2[OSCORE_R2_SIZE], const char *r3_hex)
+{
+	struct builder b = builder_in(device.arena);
+	struct bytes id_context;
+	const struct oscore_keys base = device.keys;
+
+	build_bytes(&b, bytes_of(r2, OSCORE_R2_SIZE));
+	build_bytes(&b, hex(r3_hex));
+	assert_int_equal(builder_bytes(&b, &id_context), ERR_NONE);
+	assert_int_equal(oscore_derive_renewed(device.arena, &base, id_context, &device.keys), ERR_NONE);
+	device.next_number = 0;
+}
+
+/* The whole run, up to the answer to request #2. */
+static void renew(const char *r1_hex, const char *r3_hex)
+{
+	uint8_t r2[OSCORE_R2_SIZE];
+
+	lose_state(r1_hex);
+	send_bytes(protect_with_context(GET_RD, 0));
+	assert_code(expect_offer(0, r2), COAP_CODE(4, 1));
+	take_offer(r2, r3_hex);
+	const struct bytes second = protect_with_context(GET_RD, device.next_number++);
+	send_bytes(second); /* no answer: it is written down first */
+	device_expect_nothing(device.lab, device.socket, 10);
+	send_bytes(second);
+	assert_code(expect_opened(false, 0), COAP_CODE(2, 4));
+}
+
+#define R1 "A0A1A2A3A4A5A6A7"
+#define R3 "C0C1C2C3C4C5C6C7"
+
+static void a_device_that_lost_its_state_gets_a_new_context(void **state)
+{
+	(void)expect_opened(false, send_request(GET_RD));
+	const struct oscore_keys old = device.keys;
+	renew(R1, R3);
+	assert_int_equal(device.lab->request.count, 2);
+	assert_string_equal(device.lab->request.identity, ENDPOINT);
+	assert_int_equal(device.lab->renewed.count, 1);
+
+	assert_code(expect_opened(false, send_request(GET_RD)), COAP_CODE(2, 4)); /* without a kid context */
+	send_bytes(protect_with_context(GET_RD, device.next_number));
+	assert_code(expect_opened(false, device.next_number++), COAP_CODE(2, 4));
+	assert_int_equal(start(ENDPOINT, false), ERR_NONE);
+	const struct bytes request = expect_opened(true, 0);
+	assert_int_equal(device.option.number, 0);
+	assert_false(device.option.has_kid_context);
+	send_answer(request, "44", 0x68, false);
+	lab_until(device.lab, device.lab->result.count == 1);
+	assert_int_equal(device.lab->result.err, ERR_NONE);
+
+	device.keys = old; /* has gone */
+	send_bytes(protect_request(GET_RD, 50));
+	device_expect(device.lab, device.socket, "60 80 ?? ?? D0 01 FF \"Decryption failed\"");
+}
+
+static void the_first_message_alone_changes_nothing(void **state)
+{
+	uint8_t r2[OSCORE_R2_SIZE], other_r2[OSCORE_R2_SIZE];
+	const struct oscore_keys old = device.keys;
+
+	lose_state(R1);
+	for (unsigned i = 0; i < 200; i++) { /* far more than could be remembered */
+		send_bytes(protect_with_context(GET_RD, 0));
+		assert_code(expect_offer(0, i == 0 ? r2 : other_r2), COAP_CODE(4, 1));
+		assert_true(i == 0 || memcmp(r2, other_r2, sizeof(r2)) != 0);
+	}
+	assert_int_equal(device.lab->request.count, 0);
+	device.keys = old;
+	assert_code(expect_opened(false, send_request(GET_RD)), COAP_CODE(2, 4));
+	lose_state(R1); /* and the first offer still stands */
+	take_offer(r2, R3);
+	const struct bytes second = protect_with_context(GET_RD, 0);
+	send_bytes(second);
+	send_bytes(second);
+	assert_code(expect_opened(false, 0), COAP_CODE(2, 4));
+}
+
+static void an_offer_is_taken_once(void **state)
+{
+	uint8_t r2[OSCORE_R2_SIZE], again[OSCORE_R2_SIZE];
+
+	lose_state(R1);
+	send_bytes(protect_with_context(GET_RD, 0));
+	assert_code(expect_offer(0, r2), COAP_CODE(4, 1));
+	take_offer(r2, R3);
+	const struct bytes old_second = protect_with_context(GET_RD, 0);
+	send_bytes(old_second);
+	renew("B0B1B2B3B4B5B6B7", R3);
+	const unsigned count = device.lab->request.count;
+	const struct oscore_keys current = device.keys;
+	lose_state(R1);
+	take_offer(r2, R3);
+	send_bytes(protect_with_context(GET_RD,
+					0)); /* a replay: not a request #2 any more, at most a first one */
+	assert_code(expect_offer(0, again), COAP_CODE(4, 1));
+	assert_int_equal(device.lab->request.count, count);
+	device.keys = current;
+	device.next_number = 1;
+	assert_code(expect_opened(false, send_request(GET_RD)), COAP_CODE(2, 4));
+}
+
+static void a_replayed_second_message_is_refused(void **state)
+{
+	renew(R1, R3);
+	send_bytes(protect_with_context(GET_RD, 0));
+	device_expect(device.lab, device.socket, "60 81 ?? ?? D0 01 FF \"Replay detected\"");
+}
+
+static void what_we_did_not_offer_is_not_taken(void **state)
+{
+	uint8_t r2[OSCORE_R2_SIZE] = "made by a device", ours[OSCORE_R2_SIZE];
+	const struct oscore_keys old = device.keys;
+
+	lose_state(R1);
+	take_offer(r2, R3);
+	send_bytes(protect_with_context(GET_RD, 0));
+	assert_code(expect_offer(0, ours), COAP_CODE(4, 1)); /* as good as any R1 */
+	assert_int_equal(device.lab->request.count, 0);
+	device.keys = old;
+	assert_code(expect_opened(false, send_request(GET_RD)), COAP_CODE(2, 4));
+}
+
+static void a_first_message_of_another_key_is_refused(void **state)
+{
+	const struct oscore_keys base = derive(OTHER, "01", "");
+
+	assert_int_equal(oscore_derive_renewed(device.arena, &base, hex(R1), &device.keys), ERR_NONE);
+	send_bytes(protect_with_context(GET_RD, 0));
+	device_expect(device.lab, device.socket, "60 81 ?? ?? D0 01 FF \"Security context not found\"");
+}
+
+static void a_new_context_outlives_a_restart(void **state)
+{
+	renew(R1, R3);
+	restart();
+	const struct bytes echo = echo_of(expect_opened(false, send_request(GET_RD)));
+	char with_echo[128];
+	snprintf(with_echo, sizeof(with_echo), GET_RD "D8E4%s", bytes_to_hex(device.arena, echo));
+	assert_code(expect_opened(false, send_request(with_echo)), COAP_CODE(2, 4));
+	device.lab->result.count = 0;
+	assert_int_equal(start(ENDPOINT, false), ERR_NONE);
+	(void)expect_opened(true, 0);
+	assert_true(device.option.number >= OSCORE_RESERVE);
+}
+
+static void an_offer_does_not_outlive_a_restart(void **state)
+{
+	uint8_t r2[OSCORE_R2_SIZE], again[OSCORE_R2_SIZE];
+
+	lose_state(R1);
+	send_bytes(protect_with_context(GET_RD, 0));
+	assert_code(expect_offer(0, r2), COAP_CODE(4, 1));
+	take_offer(r2, R3);
+	restart();
+	send_bytes(protect_with_context(GET_RD, 0));
+	assert_code(expect_offer(0, again), COAP_CODE(4, 1));
+}
+
+/* As the manual says to do after a restore: no number is left. */
+static void spend_all_numbers(void)
+{
+	const struct oscore_number_row row = {
+		.print = bytes_of(derive(SECRET, "", "01").print, OSCORE_PRINT_SIZE),
+		.reserved = OSCORE_NUMBER_MAX + 1,
+	};
+	assert_int_equal(store_put_oscore_number(device.lab->store, &row, (struct store_done){ 0 }),
+			 ERR_NONE);
+	restart();
+}
+
+static void without_numbers_a_device_has_to_renew(void **state)
+{
+	(void)expect_opened(false, send_request(GET_RD));
+	spend_all_numbers();
+	(void)start(ENDPOINT, false);
+	device_expect_nothing(device.lab, device.socket,
+			      10); /* nothing is sent with a number that may have been used */
+	send_request(GET_RD);
+	device_expect(device.lab, device.socket, "60 81 ?? ?? D0 01 FF \"Security context not found\"");
+	renew(R1, R3);
+}
+
+/* The store is older than the device's context: its ID context is an ID1 like another. */
+static void an_id_context_that_we_lost_is_a_first_message(void **state)
+{
+	uint8_t r2[OSCORE_R2_SIZE];
+
+	lose_state("000102030405060708090A0B0C0D0E0FC0C1C2C3C4C5C6C7");
+	send_bytes(protect_with_context(GET_RD, 300));
+	assert_code(expect_offer(300, r2), COAP_CODE(4, 1));
+	take_offer(r2, R3);
+	const struct bytes second = protect_with_context(GET_RD, 0);
+	send_bytes(second);
+	send_bytes(second);
+	assert_code(expect_opened(false, 0), COAP_CODE(2, 4));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -510,6 +768,16 @@ int main(void)
 		TEST(after_a_restart_no_number_is_used_again),
 		TEST(a_key_that_comes_back_has_no_second_window),
 		TEST(old_key_is_refused_once_replaced),
+		TEST(a_device_that_lost_its_state_gets_a_new_context),
+		TEST(the_first_message_alone_changes_nothing),
+		TEST(an_offer_is_taken_once),
+		TEST(a_replayed_second_message_is_refused),
+		TEST(what_we_did_not_offer_is_not_taken),
+		TEST(a_first_message_of_another_key_is_refused),
+		TEST(a_new_context_outlives_a_restart),
+		TEST(an_offer_does_not_outlive_a_restart),
+		TEST(without_numbers_a_device_has_to_renew),
+		TEST(an_id_context_that_we_lost_is_a_first_message),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
