@@ -88,6 +88,8 @@ static const struct sw_row sw_rows[] = {
 	{ 0x6310, 0xFFFF, "more to come" },
 	{ 0x6400, 0xFFFF, "no specific diagnosis" },
 	{ 0x6581, 0xFFFF, "memory failure" },
+	{ 0x6600, 0xFFFF, "the certificate does not verify" },
+	{ 0x6640, 0xFFFF, "the certificate is not on the list of those allowed" },
 	{ 0x6700, 0xFFFF, "wrong length" },
 	{ 0x6881, 0xFFFF, "logical channel not supported or not active" },
 	{ 0x6882, 0xFFFF, "secure messaging not supported" },
@@ -137,6 +139,8 @@ static const struct command_row command_rows[] = {
 	{ INS_GET_RESPONSE, -1, "GET RESPONSE", false },
 	{ INS_INITIALIZE_UPDATE, -1, "INITIALIZE UPDATE", false },
 	{ INS_EXTERNAL_AUTHENTICATE, -1, "EXTERNAL AUTHENTICATE", false },
+	{ INS_INTERNAL_AUTHENTICATE, -1, "INTERNAL AUTHENTICATE", false },
+	{ INS_PERFORM_SECURITY_OPERATION, -1, "PERFORM SECURITY OPERATION", false },
 	{ INS_BEGIN_RMAC, -1, "BEGIN R-MAC SESSION", false },
 	{ INS_END_RMAC, -1, "END R-MAC SESSION", false },
 	{ INS_GET_DATA, -1, "GET DATA", false },
@@ -160,8 +164,19 @@ static const struct command_row command_rows[] = {
 	{ INS_STORE_DATA, -1, "STORE DATA", true },
 };
 
+/* One number, two commands: only SCP11 names a key. */
+static bool is_mutual_authenticate(const struct command *command)
+{
+	return command->ins == INS_EXTERNAL_AUTHENTICATE && command->p2 != 0;
+}
+
 static const struct command_row *command_row(const struct command *command)
 {
+	static const struct command_row mutual = { INS_EXTERNAL_AUTHENTICATE, -1, "MUTUAL AUTHENTICATE",
+						   false };
+
+	if (is_mutual_authenticate(command))
+		return &mutual;
 	for (size_t i = 0; i < sizeof(command_rows) / sizeof(command_rows[0]); i++) {
 		const struct command_row *row = &command_rows[i];
 		if (row->ins == command->ins && (row->p1 < 0 || row->p1 == command->p1))
@@ -215,7 +230,17 @@ const char *command_text(struct arena *arena, const struct command *command)
 		build_printf(&b, " key version %02X", command->p1);
 		break;
 	case INS_EXTERNAL_AUTHENTICATE:
-		build_printf(&b, " security level %02X", command->p1);
+		if (is_mutual_authenticate(command))
+			build_printf(&b, " with key %02X %02X", command->p2, command->p1);
+		else
+			build_printf(&b, " security level %02X", command->p1);
+		break;
+	case INS_INTERNAL_AUTHENTICATE:
+		build_printf(&b, " with key %02X %02X", command->p2, command->p1);
+		break;
+	case INS_PERFORM_SECURITY_OPERATION:
+		build_printf(&b, " certificate%s, %zu bytes",
+			     (command->p1 & 0x80) != 0 ? ", more to come" : "", command->data.len);
 		break;
 	case INS_GET_DATA:
 		build_printf(&b, " %02X%02X", command->p1, command->p2);

@@ -188,3 +188,34 @@ const char *script_refusal_text(const struct script_response *response)
 	}
 	return NULL;
 }
+
+/* ---- the compact form, 5.1 ---- */
+
+enum err script_compact_build(struct arena *arena, const struct bytes *commands, size_t count,
+			      struct bytes *ret_script, struct fault *fault)
+{
+	struct builder b = builder_in(arena);
+
+	for (size_t i = 0; i < count; i++) {
+		struct command command;
+		enum err err = command_parse(commands[i], &command, fault);
+		if (err != ERR_NONE)
+			return err;
+		build_bytes(&b, commands[i]);
+	}
+	return builder_bytes(&b, ret_script);
+}
+
+enum err script_compact_parse(struct bytes script, struct compact_response *ret_response, struct fault *fault)
+{
+	struct reader r = reader_of(script);
+	struct compact_response response = { .executed_count = read_u8(&r) };
+
+	response.last.sw = read_u16(&r);
+	response.last.data = read_rest(&r);
+	if (r.bad)
+		return fault_set(fault, ERR_MALFORMED, "a compact response of %zu bytes has no status word",
+				 script.len);
+	*ret_response = response;
+	return ERR_NONE;
+}

@@ -51,4 +51,17 @@ MUST_CHECK enum err script_response_parse(struct bytes script, struct arena *are
 /* The first refusal that the response carries, in words; NULL when it carries none. */
 const char *script_refusal_text(const struct script_response *response);
 
+/* ---- the compact form, as secured packets carry it ---- */
+
+struct compact_response {
+	uint32_t executed_count;
+	struct response last; /* the answer to the last command that ran */
+};
+
+/* The C-APDUs one after another. ERR_MALFORMED as script_build. */
+MUST_CHECK enum err script_compact_build(struct arena *arena, const struct bytes *commands, size_t count,
+					 struct bytes *ret_script, struct fault *fault);
+MUST_CHECK enum err script_compact_parse(struct bytes script, struct compact_response *ret_response,
+					 struct fault *fault);
+
 #endif

@@ -4,6 +4,7 @@
 #include "fuzz.h"
 
 #include "card.h"
+#include "scp11_factory.h"
 
 #define MAX_COMMANDS 64
 #define LOGGED_IN    0x01
@@ -42,7 +43,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 
 	settings.scp03_options = CARD_I_RMAC | CARD_I_RENC;
 	settings.make_challenge = make_challenge;
+	const char *keyset;
+
 	require(arena != NULL);
+	require(scp11_factory(arena, EC_P256, CARD_SCP11_A | CARD_SCP11_B | CARD_SCP11_C | CARD_SCP11_CHAINS,
+			      settings.iin, &settings.scp11, &keyset) == ERR_NONE);
 	require(card_open(NULL, &settings, &card, NULL) == ERR_NONE);
 	if ((read_u8(&r) & LOGGED_IN) != 0) {
 		send(card, arena, bytes_of(initialize_update, sizeof(initialize_update)));

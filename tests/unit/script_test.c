@@ -110,6 +110,26 @@ static void sizes_are_told_beforehand(void **state)
 	}
 }
 
+/* The response is what a real card sent in a secured packet (tests/vectors/scp80-packet.json). */
+static void the_compact_form_has_no_tags(void **state)
+{
+	const struct bytes commands[] = { hex("00A40004023F00"), hex("80CA006600") };
+	const struct bytes wrong = hex("00A40004033F00");
+	struct compact_response response;
+	struct bytes script;
+
+	assert_int_equal(script_compact_build(arena, commands, 2, &script, NULL), ERR_NONE);
+	assert_true(bytes_equal(script, hex("00A40004023F0080CA006600")));
+	assert_int_equal(script_compact_build(arena, &wrong, 1, &script, NULL), ERR_MALFORMED);
+	assert_int_equal(script_compact_parse(hex("016132"), &response, NULL), ERR_NONE);
+	assert_int_equal(response.executed_count, 1);
+	assert_int_equal(response.last.sw, 0x6132);
+	assert_int_equal(response.last.data.len, 0);
+	assert_int_equal(script_compact_parse(hex("029000ABCD"), &response, NULL), ERR_NONE);
+	assert_true(bytes_equal(response.last.data, hex("ABCD")));
+	assert_int_equal(script_compact_parse(hex("0190"), &response, NULL), ERR_MALFORMED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +138,7 @@ int main(void)
 		cmocka_unit_test(a_response_without_refusal_has_no_words),
 		cmocka_unit_test(a_command_with_a_wrong_lc_is_not_sent),
 		cmocka_unit_test(sizes_are_told_beforehand),
+		cmocka_unit_test(the_compact_form_has_no_tags),
 	};
 
 	return cmocka_run_group_tests(tests, open_arena, close_arena);

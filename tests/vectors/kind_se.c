@@ -288,6 +288,25 @@ static enum verdict check_response_script(struct vector *v, struct bytes encoded
 	return check_responses(v, &response, json_object_get(decoded, "responses"));
 }
 
+static enum verdict check_compact_script(struct vector *v, struct bytes encoded)
+{
+	const json_t *decoded = json_object_get(v->own, "decoded");
+	struct compact_response response;
+	struct bytes data, sw;
+	struct fault fault = { 0 };
+
+	if (script_compact_parse(encoded, &response, &fault) != ERR_NONE)
+		return vector_fail(v, "refused: %s", fault.text);
+	if (!is_number(decoded, "number_executed", true, response.executed_count))
+		return vector_fail(v, "number_executed differs");
+	if (!member_hex(v, decoded, "r_apdu_data", &data) || !member_hex(v, decoded, "sw", &sw) ||
+	    sw.len != 2)
+		return vector_fail(v, "the expected response has no data or sw");
+	if (response.last.sw != (sw.at[0] << 8 | sw.at[1]))
+		return vector_fail(v, "sw is %04X", response.last.sw);
+	return vector_compare(v, "r_apdu_data", response.last.data, data);
+}
+
 enum verdict check_expanded_script(struct vector *v)
 {
 	struct bytes encoded;
@@ -296,6 +315,8 @@ enum verdict check_expanded_script(struct vector *v)
 		return vector_skip(v, "not verified");
 	if (!vector_hex(v, "encoded", &encoded))
 		return vector_fail(v, "encoded is missing");
+	if (strcmp(vector_text(v, "format", ""), "compact") == 0)
+		return check_compact_script(v, encoded);
 	if (strcmp(vector_text(v, "direction", ""), "command") == 0)
 		return check_command_script(v, encoded);
 	return check_response_script(v, encoded);
