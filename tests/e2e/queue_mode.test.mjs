@@ -27,7 +27,8 @@ labTest('a request to a sleeping device is refused at once, and works when it is
 });
 
 labTest('a job is done over many wakings', server, async (lab) => {
-	const device = await lab.device('d', { ...sleepy, 'awake-ms': 60, 'wake-every-ms': 300, 'apdu-delay-ms': 20, 'se-max-request': 600,
+	// A script of two commands takes longer than the device stays awake.
+	const device = await lab.device('d', { ...sleepy, 'awake-ms': 60, 'wake-every-ms': 300, 'apdu-delay-ms': 50, 'se-max-request': 600,
 		'se-max-response': 600, log: 'debug' });
 	await device.process.line(/device\.asleep/);
 	await putKeys(lab, 'd');

@@ -17,8 +17,10 @@ if [ -z "${CARDEA_INSIDE:-}" ]; then
 		command -v "$tool" >/dev/null || skip "needs $tool, which this machine does not have"
 	done
 	[ -f $config ] || skip "needs the reader vpcd, which this machine does not have"
-	unshare --map-root-user --mount --net --pid --fork true 2>/dev/null || skip "this machine gives no namespaces"
-	CARDEA_INSIDE=1 exec unshare --map-root-user --mount --net --pid --fork --kill-child "$0" "$@"
+	namespaces=(--mount --net --pid --fork --kill-child)
+	[ "$(id -u)" -eq 0 ] || namespaces+=(--map-root-user)
+	unshare "${namespaces[@]}" true 2>/dev/null || skip "this machine gives no namespaces"
+	CARDEA_INSIDE=1 exec unshare "${namespaces[@]}" "$0" "$@"
 fi
 
 mount -t tmpfs tmpfs /run && mkdir /run/pcscd || exit 1
