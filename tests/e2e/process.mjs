@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 // Nothing here waits for time; this is how long an event may take before we stop believing in it.
-const patience_ms = Number(process.env.CARDEA_PATIENCE_MS ?? 90000);
+const patience_ms = Number(process.env.CARDEA_PATIENCE_MS ?? 180000);
 
 export function withPatience(promise, what) {
 	let timer;
