@@ -148,13 +148,12 @@ static enum err read_register(const struct registry *registry, const struct coap
 /* 64 random bits: without security, knowing the location is all that an Update has to show. */
 static enum err choose_location(char ret_location[static LOCATION_SIZE])
 {
-	uint8_t random[8];
-	enum err err = random_bytes(random, sizeof(random));
+	uint64_t random;
+	enum err err = random_bytes((uint8_t *)&random, sizeof(random));
 
 	if (err != ERR_NONE)
 		return err;
-	for (size_t i = 0; i < sizeof(random); i++)
-		snprintf(ret_location + 2 * i, 3, "%02x", random[i]);
+	snprintf(ret_location, LOCATION_SIZE, "%016" PRIx64, random);
 	return ERR_NONE;
 }
 
