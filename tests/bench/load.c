@@ -515,8 +515,8 @@ static bool server_acts(struct load *load, const struct operation *operation, do
 
 static bool do_operation(struct load *load, const char *name, double seconds, double kib_before)
 {
-	if (strcmp(name, "memory") == 0) {
-		printf("op=memory bytes=%.0f peak_bytes=%.0f\n",
+	if (strcmp(name, "memory") == 0 || strcmp(name, "busy") == 0) {
+		printf("op=%s bytes=%.0f peak_bytes=%.0f\n", name,
 		       (child_kib(&load->server_process, "VmRSS:") - kib_before) * 1024 / load->peers,
 		       (child_kib(&load->server_process, "VmHWM:") - kib_before) * 1024 / load->peers);
 		return true;
