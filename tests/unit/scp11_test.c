@@ -259,6 +259,42 @@ static void refuses_a_chain_whose_link_may_not_sign(void **state)
 	assert_int_equal(verify(0, bytes_of(chain.at, chain.len), &ca, &last), ERR_DENIED);
 }
 
+/* Made with openssl req and x509: a certificate, and the key of the root that signed it. */
+#define LEAF                                                                                                 \
+	"308201033081aa020101300a06082a8648ce3d040302300d310b300906035504030c0263613020170d3236313132343138" \
+	"303830345a180f32313236313033313138303830345a300d310b300906035504030c026c653059301306072a8648ce3d02" \
+	"0106082a8648ce3d03010703420004c30f53ef2468c49363aac4580b922b2d2f8fe9de999786fd76244ba1a8a3ba1467ff" \
+	"7fd45f6004d7225a175066481eed1b13f9c592ca808e260f25fc9025dcb5300a06082a8648ce3d04030203480030450220" \
+	"187a6b9c7df4dad2f5447896f16128f42861fa20320333fced10c3024b9da0e5022100a3d0de8fc3f124e0f0bda1a49ddd" \
+	"9b1eed87eae904c6595cf1b4951950596b92"
+#define ROOT_PUBLIC                                                                                          \
+	"0421de945188e4fcdd89f7cfe35f483f1a6e8cfb598d9d08277a10945ada8b1084540ca0eef30b12764e3618fa2362ce7f" \
+	"ca405e81f9fcfe038d1d94360be046b7"
+#define LEAF_PUBLIC                                                                                          \
+	"04c30f53ef2468c49363aac4580b922b2d2f8fe9de999786fd76244ba1a8a3ba1467ff7fd45f6004d7225a175066481eed" \
+	"1b13f9c592ca808e260f25fc9025dcb5"
+
+static void certificates_of_x509_lead_to_the_key_too(void **state)
+{
+	const struct bytes leaf = hex(LEAF), root = hex(ROOT_PUBLIC);
+	const struct key other = make_key(EC_P256);
+	struct certificate last;
+
+	(void)state;
+	assert_int_equal(certificate_chain_verify(leaf, EC_P256, root, NOON_OF_2030_06_01, &last, NULL),
+			 ERR_NONE);
+	assert_true(last.is_x509);
+	assert_true(bytes_equal(ec_point_bytes(&last.public), hex(LEAF_PUBLIC)));
+	assert_int_equal(certificate_chain_verify(leaf, EC_P256, root, INT64_MAX, &last, NULL), ERR_DENIED);
+	assert_int_equal(certificate_chain_verify(leaf, EC_P256, ec_point_bytes(&other.public),
+						  NOON_OF_2030_06_01, &last, NULL),
+			 ERR_DENIED);
+	for (size_t bit = 0; bit < leaf.len * 8; bit += 5)
+		assert_int_not_equal(certificate_chain_verify(flipped(leaf, bit), EC_P256, root,
+							      NOON_OF_2030_06_01, &last, NULL),
+				     ERR_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +312,8 @@ int main(void)
 						close_arena),
 		cmocka_unit_test_setup_teardown(refuses_certificates_that_ended_or_are_for_something_else,
 						open_arena, close_arena),
+		cmocka_unit_test_setup_teardown(certificates_of_x509_lead_to_the_key_too, open_arena,
+						close_arena),
 		cmocka_unit_test_setup_teardown(refuses_a_chain_whose_link_may_not_sign, open_arena,
 						close_arena),
 	};
