@@ -1,59 +1,11 @@
 #include "oscore.h"
 
 #include <stdlib.h>
-#include <uthash.h>
-#include <utlist.h>
 
 #include "credentials.h"
-#include "endpoint.h"
 #include "log.h"
-#include "oscore_message.h"
 #include "oscore_numbers.h"
-#include "oscore_renewal.h"
-
-#define ECHO_BYTES 8
-
-struct observation {
-	UT_hash_handle hh;
-	struct observation *prev, *next; /* of the context, the oldest first */
-	struct context *context;
-	uint64_t token, request_number;
-	uint64_t next_number; /* above those of the notifications so far */
-};
-
-struct context {
-	UT_hash_handle by_name, by_id;
-	uint64_t id;
-	char *name;              /* of the endpoint */
-	struct oscore_keys base; /* of the credential */
-	struct oscore_keys keys; /* the same, unless appendix B.2 has put others in their place */
-	uint64_t checked;        /* credentials_changes when the base was looked up */
-	struct oscore_window window;
-	bool has_window; /* else a request has to show that it is not an old one */
-	bool has_echo;
-	uint8_t echo[ECHO_BYTES];
-	struct observation *observations;
-	size_t observation_count;
-};
-
-/* A context that is offered to a device, for the one message that says so (appendix B.2, response #1). */
-struct offer {
-	uint64_t id; /* as of a context */
-	struct oscore_keys keys;
-	uint8_t r2[OSCORE_R2_SIZE];
-};
-
-struct oscore {
-	const struct credentials *credentials;
-	struct oscore_numbers *numbers;
-	struct arena *arena; /* of one message */
-	struct context *by_name, *by_id;
-	struct observation *observations; /* by token */
-	uint64_t last_id;
-	struct oscore_renewal renewal;
-	struct offer offer;
-	uint8_t opened[UDP_DATAGRAM_MAX];
-};
+#include "oscore_state.h"
 
 /* clang-format off */
 static const struct oscore_refusal
@@ -62,153 +14,6 @@ static const struct oscore_refusal
 	replayed      = { COAP_CODE(4, 1), "Replay detected" },
 	not_decrypted = { COAP_CODE(4, 0), "Decryption failed" };
 /* clang-format on */
-
-/* ---- contexts ---- */
-
-static void observation_free(struct oscore *oscore, struct observation *observation)
-{
-	HASH_DEL(oscore->observations, observation);
-	DL_DELETE(observation->context->observations, observation);
-	observation->context->observation_count--;
-	free(observation);
-}
-
-static void context_free(struct oscore *oscore, struct context *context)
-{
-	while (context->observations != NULL)
-		observation_free(oscore, context->observations);
-	HASH_DELETE(by_name, oscore->by_name, context);
-	HASH_DELETE(by_id, oscore->by_id, context);
-	free(context->name);
-	wipe(context, sizeof(*context));
-	free(context);
-}
-
-static bool is_current(const struct oscore *oscore, struct context *context)
-{
-	const uint64_t changes = credentials_changes(oscore->credentials);
-
-	if (context->checked != changes) {
-		const struct oscore_keys *keys = credentials_oscore(oscore->credentials, context->name);
-		if (keys == NULL || memcmp(keys, &context->base, sizeof(*keys)) != 0)
-			return false;
-		context->checked = changes;
-	}
-	const struct bytes renewed = oscore_numbers_renewed(oscore->numbers, context->base.print);
-	return renewed.len == 0 ||
-	       bytes_equal(renewed, bytes_of(context->keys.id_context, context->keys.id_context_len));
-}
-
-static struct context *context_create(struct oscore *oscore, const char *name, const struct oscore_keys *base,
-				      const struct oscore_keys *keys)
-{
-	struct context *context = calloc(1, sizeof(*context));
-
-	if (context == NULL)
-		return NULL;
-	context->base = *base;
-	context->keys = *keys;
-	context->checked = credentials_changes(oscore->credentials);
-	context->id = ++oscore->last_id;
-	context->name = strdup(name);
-	if (context->name != NULL)
-		HASH_ADD_KEYPTR(by_name, oscore->by_name, context->name, strlen(context->name), context);
-	if (context->by_name.tbl != NULL)
-		HASH_ADD(by_id, oscore->by_id, id, sizeof(context->id), context);
-	if (context->by_id.tbl != NULL)
-		return context;
-	if (context->by_name.tbl != NULL)
-		HASH_DELETE(by_name, oscore->by_name, context);
-	free(context->name);
-	wipe(context, sizeof(*context));
-	free(context);
-	return NULL;
-}
-
-/* The keys in force in place of those of a credential. */
-static enum err keys_in_force(const struct oscore *oscore, const struct oscore_keys *base,
-			      struct oscore_keys *ret_keys)
-{
-	const struct bytes renewed = oscore_numbers_renewed(oscore->numbers, base->print);
-
-	if (renewed.len > 0)
-		return oscore_derive_renewed(oscore->arena, base, renewed, ret_keys);
-	*ret_keys = *base;
-	return ERR_NONE;
-}
-
-/* NULL: not now. */
-static struct context *context_begin(struct oscore *oscore, const char *name, const struct oscore_keys *base,
-				     const struct oscore_keys *keys)
-{
-	struct context *context;
-
-	switch (oscore_numbers_begin_window(oscore->numbers, keys->print)) {
-	case OSCORE_PAST_UNKNOWN:
-		if (oscore_numbers_expect(oscore->numbers, keys->print) != ERR_NONE)
-			log_warn("oscore.not_reserved", "endpoint=%s", name);
-		return NULL;
-	case OSCORE_PAST_HERE:
-		context = context_create(oscore, name, base, keys);
-		if (context != NULL)
-			context->has_window = true;
-		return context;
-	default:
-		return context_create(oscore, name, base, keys);
-	}
-}
-
-/* The context of a credential, from now on kept if it was not. NULL: not now. */
-static struct context *context_of(struct oscore *oscore, const char *name, const struct oscore_keys *base)
-{
-	struct context *context;
-	struct oscore_keys keys;
-
-	HASH_FIND(by_name, oscore->by_name, name, strlen(name), context);
-	if (context != NULL && is_current(oscore, context))
-		return context;
-	if (context != NULL)
-		context_free(oscore, context);
-	if (keys_in_force(oscore, base, &keys) != ERR_NONE)
-		return NULL;
-	context = context_begin(oscore, name, base, &keys);
-	wipe(&keys, sizeof(keys));
-	return context;
-}
-
-static struct context *context_find(struct oscore *oscore, uint64_t id)
-{
-	struct context *context = NULL;
-
-	if (oscore != NULL && id != 0)
-		HASH_FIND(by_id, oscore->by_id, &id, sizeof(id), context);
-	if (context != NULL && !is_current(oscore, context)) {
-		context_free(oscore, context);
-		return NULL;
-	}
-	return context;
-}
-
-const char *oscore_identity(struct endpoint *endpoint, const struct oscore_binding *binding,
-			    const char *otherwise)
-{
-	const struct context *context = context_find(endpoint->oscore, binding->context);
-
-	return context != NULL ? context->name : otherwise;
-}
-
-enum err oscore_bind(struct endpoint *endpoint, const char *name, struct oscore_binding *ret_binding)
-{
-	struct oscore *oscore = endpoint->oscore;
-	const struct oscore_keys *keys =
-		oscore != NULL ? credentials_oscore(oscore->credentials, name) : NULL;
-	const struct context *context = keys != NULL ? context_of(oscore, name, keys) : NULL;
-
-	if (context == NULL)
-		return ERR_UNAVAILABLE;
-	*ret_binding = (struct oscore_binding){ .context = context->id };
-	return ERR_NONE;
-}
 
 /* ---- opening ---- */
 
@@ -236,7 +41,7 @@ static struct oscore_request_opened refused(const struct oscore_refusal *refusal
 
 /* A genuine request of a context without a window. True when it brings our Echo: the window begins with it.
  */
-static bool is_from_now(struct context *context, const struct pdu *pdu, uint64_t number)
+static bool is_from_now(struct oscore_context *context, const struct pdu *pdu, uint64_t number)
 {
 	if (!context->has_echo || !bytes_equal_constant_time(bytes_of(pdu->echo, pdu->echo_len),
 							     bytes_of(context->echo, ECHO_BYTES)))
@@ -248,7 +53,7 @@ static bool is_from_now(struct context *context, const struct pdu *pdu, uint64_t
 }
 
 /* Without a number the request counts as not come, so that the device's next copy of it is no duplicate. */
-static struct oscore_request_opened challenge(const struct oscore *oscore, struct context *context,
+static struct oscore_request_opened challenge(const struct oscore *oscore, struct oscore_context *context,
 					      struct oscore_request_opened opened)
 {
 	if (!oscore_numbers_are_ready(oscore->numbers, context->keys.print) ||
@@ -305,7 +110,7 @@ static struct oscore_request_opened offer(struct oscore *oscore, const struct os
 {
 	struct oscore_request_opened opened = { .result = OSCORE_IGNORED };
 	struct builder b = builder_in(oscore->arena);
-	struct offer *offer = &oscore->offer;
+	struct oscore_offer *offer = &oscore->offer;
 	struct bytes second;
 
 	enum err err = oscore_renewal_offer(&oscore->renewal, subject, offer->r2);
@@ -361,7 +166,7 @@ static struct oscore_request_opened open_in_force(struct oscore *oscore, const s
 						  struct coap_message *message, enum pdu_verdict *verdict)
 {
 	struct oscore_request_opened opened = { .result = OSCORE_IGNORED };
-	struct context *context = context_of(oscore, addressee->name, addressee->base);
+	struct oscore_context *context = oscore_context_of(oscore, addressee->name, addressee->base);
 
 	if (context == NULL)
 		return opened; /* the device sends it again, and then we are ready */
@@ -409,9 +214,9 @@ struct oscore_request_opened oscore_open_request(struct endpoint *endpoint, stru
 }
 
 /* *ret_number is the answer's own, or untouched. */
-static enum oscore_result open_answer(struct oscore *oscore, const struct context *context,
-				      uint64_t request_number, struct bytes datagram, struct pdu *pdu,
-				      struct coap_message *message, enum pdu_verdict *verdict)
+enum oscore_result oscore_open_bound(struct oscore *oscore, const struct oscore_context *context,
+				     uint64_t request_number, struct bytes datagram, struct pdu *pdu,
+				     struct coap_message *message, enum pdu_verdict *verdict)
 {
 	struct oscore_option option;
 
@@ -434,8 +239,8 @@ enum oscore_result oscore_open_answer(struct endpoint *endpoint, const struct os
 				      struct bytes datagram, struct pdu *pdu, struct coap_message *message,
 				      enum pdu_verdict *verdict)
 {
-	return open_answer(endpoint->oscore, context_find(endpoint->oscore, binding->context),
-			   binding->number, datagram, pdu, message, verdict);
+	return oscore_open_bound(endpoint->oscore, oscore_context_find(endpoint->oscore, binding->context),
+				 binding->number, datagram, pdu, message, verdict);
 }
 
 /* ---- writing ---- */
@@ -456,7 +261,7 @@ enum err oscore_write(struct endpoint *endpoint, struct oscore_binding *binding,
 		return ERR_NONE;
 	}
 	const bool is_offer = binding->context == oscore->offer.id;
-	const struct context *context = context_find(oscore, binding->context);
+	const struct oscore_context *context = oscore_context_find(oscore, binding->context);
 	if (context == NULL && !is_offer)
 		return ERR_UNAVAILABLE;
 	len = pdu_write(pdu, message, payload, plain, sizeof(plain));
@@ -491,74 +296,6 @@ enum err oscore_write(struct endpoint *endpoint, struct oscore_binding *binding,
 	return ERR_NONE;
 }
 
-/* ---- observations ---- */
-
-static struct observation *observation_find(const struct oscore *oscore, uint64_t token)
-{
-	struct observation *observation = NULL;
-
-	if (oscore != NULL)
-		HASH_FIND(hh, oscore->observations, &token, sizeof(token), observation);
-	return observation;
-}
-
-void oscore_observation_forget(struct endpoint *endpoint, uint64_t token)
-{
-	struct observation *observation = observation_find(endpoint->oscore, token);
-
-	if (observation != NULL)
-		observation_free(endpoint->oscore, observation);
-}
-
-void oscore_observation_keep(struct endpoint *endpoint, uint64_t token, const struct oscore_binding *binding)
-{
-	struct oscore *oscore = endpoint->oscore;
-	struct context *context = context_find(oscore, binding->context);
-
-	oscore_observation_forget(endpoint, token);
-	if (context == NULL)
-		return;
-	if (context->observation_count == OSCORE_OBSERVATIONS_MAX)
-		observation_free(oscore, context->observations);
-	struct observation *observation = calloc(1, sizeof(*observation));
-	if (observation == NULL)
-		return; /* its notifications are refused, so that it ends */
-	observation->context = context;
-	observation->token = token;
-	observation->request_number = binding->number;
-	HASH_ADD(hh, oscore->observations, token, sizeof(observation->token), observation);
-	if (observation->hh.tbl == NULL) {
-		free(observation);
-		return;
-	}
-	DL_APPEND(context->observations, observation);
-	context->observation_count++;
-}
-
-enum oscore_result oscore_open_notification(struct endpoint *endpoint, uint64_t token, struct bytes datagram,
-					    struct pdu *pdu, struct coap_message *message,
-					    enum pdu_verdict *verdict, struct oscore_binding *ret_binding)
-{
-	struct observation *observation = observation_find(endpoint->oscore, token);
-	struct oscore_option option;
-
-	if (observation == NULL || context_find(endpoint->oscore, observation->context->id) == NULL)
-		return OSCORE_REFUSED;
-	if (!oscore_option_read(pdu->oscore, &option) || !option.has_number ||
-	    option.number < observation->next_number)
-		return OSCORE_IGNORED;
-	enum oscore_result result = open_answer(endpoint->oscore, observation->context,
-						observation->request_number, datagram, pdu, message, verdict);
-	if (result != OSCORE_OPENED)
-		return result;
-	observation->next_number = option.number + 1;
-	*ret_binding = (struct oscore_binding){
-		.context = observation->context->id,
-		.number = observation->request_number,
-	};
-	return OSCORE_OPENED;
-}
-
 /* ---- the whole ---- */
 
 enum err oscore_create(struct endpoint *endpoint, struct oscore **ret_oscore)
@@ -585,7 +322,7 @@ void oscore_free(struct oscore *oscore)
 	if (oscore == NULL)
 		return;
 	while (oscore->by_id != NULL)
-		context_free(oscore, oscore->by_id);
+		oscore_context_free(oscore, oscore->by_id);
 	arena_free(oscore->arena);
 	wipe(oscore, sizeof(*oscore));
 	free(oscore);

@@ -1,10 +1,12 @@
 /* OSCORE with devices (RFC 8613; LwM2M Transport TS 1.1, 5.5): which context a message is of, and what of it is kept.
  *
- *   oscore_context.c   keys, nonces, replay window        pure
- *   oscore_message.c   one datagram to another            pure
- *   oscore_renewal.c   what is fresh in a new context       pure
- *   oscore_numbers.c   sequence numbers, durable ahead of their use; which key has taken the place of which
- *   oscore.c           contexts while they live, bindings of exchanges and observations
+ *   oscore_context.c       keys, nonces, replay window      pure
+ *   oscore_message.c       one datagram to another          pure
+ *   oscore_renewal.c       what is fresh in a new context   pure
+ *   oscore_numbers.c       sequence numbers, durable ahead of their use; which key has taken the place of which
+ *   oscore_state.c         contexts while they live
+ *   oscore_observation.c   to which request of long ago a notification belongs
+ *   oscore.c               whose a message is; requests and answers, opened and written
  *
  * A context lives from its first message on. Its replay window is not stored: after a restart the first request is
  * answered with an Echo option, and only a request that brings it back is believed (appendix B.1.2). A device that has lost
