@@ -1,8 +1,11 @@
 // A device that protects its messages by OSCORE, over UDP in the clear.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
 import { methods, options, types } from './coap.mjs';
 import { labTest } from './lab.mjs';
+import { OscoreContext } from './oscore.mjs';
 import { OscoreDevice } from './oscore_device.mjs';
 
 const echoOption = 252;
@@ -80,6 +83,35 @@ labTest('a device that has forgotten everything comes back', {}, async (lab) => 
 	device.send({ ...first, id: 60000 }); // whoever has recorded it sends it again
 	assert.equal((await device.next()).codeText, '2.04'); // another offer, which nobody can read without the key
 	assert.equal(JSON.stringify(await read('still')).includes('still'), true);
+	device.socket.close();
+});
+
+// By the commands of docs/operations.md.
+labTest('an older database is gone on with in new contexts', {}, async (lab) => {
+	const database = `${lab.server.dataFolder}/cardea.db`, copy = `${lab.folder}/copy.db`;
+	const device = await oscoreDevice(lab), ofTheCopy = device.context;
+	await device.register(endpoint);
+	execFileSync('sqlite3', [database, `.backup ${copy}`]);
+	await device.renew();
+	await device.register(endpoint);
+	const latest = device.context;
+
+	await lab.server.stop();
+	fs.copyFileSync(copy, database);
+	['-wal', '-shm'].forEach((suffix) => fs.rmSync(database + suffix, { force: true }));
+	execFileSync('sqlite3', [database, 'UPDATE oscore_numbers SET reserved = 1 << 40']);
+	await lab.server.start();
+	await device.connect(lab.server.coap);
+
+	device.context = ofTheCopy;
+	const { answer } = await device.exchange(methods.GET, [[options.uriPath, 'rd']]);
+	assert.deepEqual([answer.codeText, `${answer.payload}`], ['4.01', 'Security context not found']);
+	device.context = latest;
+	assert.ok(OscoreContext.offered((await device.exchange(methods.GET, [[options.uriPath, 'rd']])).answer));
+	await device.renew();
+	await device.register(endpoint);
+	const [, read] = await Promise.all([serve(device, 'restored'), lab.rest.get(`/devices/${endpoint}/lwm2m/3/0/0`)]);
+	assert.equal(JSON.stringify(read).includes('restored'), true);
 	device.socket.close();
 });
 
