@@ -245,8 +245,8 @@ static void names_the_member_that_is_wrong(void **state)
 		{ "{" ONE ", 'objects': [{'path': '/11', 'resources': {'2': 1}}]}",
 		  "objects[0].path: must be" },
 		{ "{" ONE ", 'objects': [{'path': '/11/0', 'resources': {}}]}", "objects[0].resources:" },
-		{ "{" ONE ", 'objects': [{'path': '/11/0', 'resources': {'1': 1}},"
-		  "{'path': '/11/0', 'resources': {'1': 1}}]}",
+		{ "{" ONE ", 'objects': [{'path': '/11/0', 'resources': {'1': 'x'}},"
+		  "{'path': '/11/0', 'resources': {'1': 'x'}}]}",
 		  "objects[1].path:" },
 	};
 

@@ -94,6 +94,8 @@ static void agrees_with_the_known_answers(void **state)
 	json_array_foreach(json_object_get(file, "vectors"), i, vector)
 	{
 		const char *name = json_string_value(json_object_get(vector, "name"));
+		if (json_object_get(vector, "format") != NULL) /* compact scripts are not for agents */
+			continue;
 		if (strcmp(json_string_value(json_object_get(vector, "direction")), "command") == 0)
 			assert_commands(*state, vector);
 		else if (strcmp(name, "indef_with_count") != 0) /* a count that TS 102 226 leaves out there */
