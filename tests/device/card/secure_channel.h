@@ -36,6 +36,9 @@ struct session {
 void session_end(struct session *session);
 void session_abort(struct session *session);
 
+/* Verifies the C-MAC of SCP03, and moves the chain on; the data without it. */
+bool session_mac_verify(struct session *session, const struct command *command, struct bytes *ret_unmacked);
+
 /* Checks and removes the protection that the session's level asks for: the data of `command` become the plain
  * ones, in `arena`. SW_SUCCESS, or a security error, after which the session is aborted. */
 uint16_t session_unwrap(struct session *session, struct arena *arena, struct command *command);
