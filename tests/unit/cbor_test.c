@@ -1,30 +1,8 @@
 #include <cardea/cbor.h>
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 
-#include <cmocka.h>
-
-static int open_arena(void **state)
-{
-	*state = arena_create(1 << 20);
-	return *state == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
-
-static struct bytes hex(struct arena *arena, const char *digits)
-{
-	struct bytes bytes;
-
-	assert_int_equal(bytes_from_hex(arena, digits, &bytes), ERR_NONE);
-	return bytes;
-}
+#include "arena_support.h"
 
 static struct cbor_item read_only(struct arena *arena, const char *digits)
 {
@@ -294,21 +272,17 @@ static void builds_what_it_reads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(reads_integers_of_every_width, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(writes_integers_in_the_shortest_form, open_arena,
-						close_arena),
-		cmocka_unit_test_setup_teardown(writes_reals_in_the_shortest_exact_form, open_arena,
-						close_arena),
-		cmocka_unit_test_setup_teardown(every_half_is_written_as_it_was_read, open_arena,
-						close_arena),
-		cmocka_unit_test_setup_teardown(reads_simple_values_and_strings, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(joins_the_chunks_of_indefinite_strings, open_arena,
-						close_arena),
-		cmocka_unit_test_setup_teardown(reads_counts_of_arrays_and_maps, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(skips_exactly_one_item, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(refuses_what_is_not_well_formed, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(nests_sixteen_levels_and_no_more, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(builds_what_it_reads, open_arena, close_arena),
+		IN_ARENA(reads_integers_of_every_width),
+		IN_ARENA(writes_integers_in_the_shortest_form),
+		IN_ARENA(writes_reals_in_the_shortest_exact_form),
+		IN_ARENA(every_half_is_written_as_it_was_read),
+		IN_ARENA(reads_simple_values_and_strings),
+		IN_ARENA(joins_the_chunks_of_indefinite_strings),
+		IN_ARENA(reads_counts_of_arrays_and_maps),
+		IN_ARENA(skips_exactly_one_item),
+		IN_ARENA(refuses_what_is_not_well_formed),
+		IN_ARENA(nests_sixteen_levels_and_no_more),
+		IN_ARENA(builds_what_it_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,29 +1,6 @@
 #include <cardea/crypto_ec.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-static int open_arena(void **state)
-{
-	*state = arena_create(1 << 20);
-	return *state == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
-
-static struct bytes hex(struct arena *arena, const char *digits)
-{
-	struct bytes bytes;
-
-	assert_int_equal(bytes_from_hex(arena, digits, &bytes), ERR_NONE);
-	return bytes;
-}
+#include "arena_support.h"
 
 static struct bytes flipped(struct arena *arena, struct bytes bytes, size_t at)
 {
@@ -188,8 +165,9 @@ static void reads_and_verifies_x509_certificates(void **state)
 	assert_int_equal(ec_certificate_verify(leaf, EC_P256, hex(*state, LEAF_PUBLIC), NULL), ERR_DENIED);
 	assert_int_equal(ec_certificate_verify(leaf, EC_P384, root_public, NULL), ERR_MALFORMED);
 	/* the last byte is of the signature */
-	assert_int_equal(ec_certificate_verify(flipped(*state, leaf, leaf.len - 1), EC_P256, root_public, NULL),
-			 ERR_DENIED);
+	assert_int_equal(
+		ec_certificate_verify(flipped(*state, leaf, leaf.len - 1), EC_P256, root_public, NULL),
+		ERR_DENIED);
 }
 
 static void refuses_what_is_no_certificate(void **state)
@@ -198,24 +176,22 @@ static void refuses_what_is_no_certificate(void **state)
 	struct ec_certificate certificate;
 
 	for (size_t len = 0; len < leaf.len; len++)
-		assert_int_equal(ec_certificate_read(bytes_first(leaf, len), &certificate, NULL), ERR_MALFORMED);
+		assert_int_equal(ec_certificate_read(bytes_first(leaf, len), &certificate, NULL),
+				 ERR_MALFORMED);
 	assert_int_equal(ec_certificate_read(hex(*state, LEAF "00"), &certificate, NULL), ERR_MALFORMED);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(two_keys_of_any_curve_agree, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(a_signature_fits_its_data_and_key_only, open_arena,
-						close_arena),
-		cmocka_unit_test_setup_teardown(verifies_a_published_signature, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(refuses_points_that_are_none, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(refuses_private_keys_out_of_range, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(curves_have_the_names_that_people_use, open_arena,
-						close_arena),
-		cmocka_unit_test_setup_teardown(reads_and_verifies_x509_certificates, open_arena,
-						close_arena),
-		cmocka_unit_test_setup_teardown(refuses_what_is_no_certificate, open_arena, close_arena),
+		IN_ARENA(two_keys_of_any_curve_agree),
+		IN_ARENA(a_signature_fits_its_data_and_key_only),
+		IN_ARENA(verifies_a_published_signature),
+		IN_ARENA(refuses_points_that_are_none),
+		IN_ARENA(refuses_private_keys_out_of_range),
+		IN_ARENA(curves_have_the_names_that_people_use),
+		IN_ARENA(reads_and_verifies_x509_certificates),
+		IN_ARENA(refuses_what_is_no_certificate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

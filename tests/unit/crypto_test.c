@@ -1,29 +1,6 @@
 #include <cardea/crypto.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-static int open_arena(void **state)
-{
-	*state = arena_create(1 << 20);
-	return *state == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
-
-static struct bytes hex(struct arena *arena, const char *digits)
-{
-	struct bytes bytes;
-
-	assert_int_equal(bytes_from_hex(arena, digits, &bytes), ERR_NONE);
-	return bytes;
-}
+#include "arena_support.h"
 
 /* NIST SP 800-38B, examples D.1 to D.3 */
 #define CMAC_KEY_128 "2B7E151628AED2A6ABF7158809CF4F3C"
@@ -328,19 +305,16 @@ static void each_digest_gives_the_known_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(retail_mac_is_des_chained_and_closed_with_triple_des,
-						open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(each_digest_gives_the_known_answer, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(cmac_gives_the_known_answers_however_the_message_is_cut,
-						open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(ciphers_give_the_known_answers, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(triple_des_chains_its_blocks, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(refuses_keys_and_data_of_odd_sizes, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(digests_give_the_known_answers, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(opens_what_it_sealed_and_nothing_that_was_changed, open_arena,
-						close_arena),
-		cmocka_unit_test_setup_teardown(seals_nothing_at_all, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(opens_the_known_answer_of_gcm, open_arena, close_arena),
+		IN_ARENA(retail_mac_is_des_chained_and_closed_with_triple_des),
+		IN_ARENA(each_digest_gives_the_known_answer),
+		IN_ARENA(cmac_gives_the_known_answers_however_the_message_is_cut),
+		IN_ARENA(ciphers_give_the_known_answers),
+		IN_ARENA(triple_des_chains_its_blocks),
+		IN_ARENA(refuses_keys_and_data_of_odd_sizes),
+		IN_ARENA(digests_give_the_known_answers),
+		IN_ARENA(opens_what_it_sealed_and_nothing_that_was_changed),
+		IN_ARENA(seals_nothing_at_all),
+		IN_ARENA(opens_the_known_answer_of_gcm),
 		cmocka_unit_test(a_secret_takes_64_bytes_and_is_wiped),
 		cmocka_unit_test(compares_in_constant_time_by_content),
 		cmocka_unit_test(random_bytes_differ),

@@ -2,31 +2,9 @@
 #include "script.h"
 
 #include <jansson.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
-static struct bytes hex(struct arena *arena, const char *text)
-{
-	struct bytes bytes;
-
-	assert_int_equal(bytes_from_hex(arena, text, &bytes), ERR_NONE);
-	return bytes;
-}
-
-static int open_arena(void **state)
-{
-	*state = arena_create(0);
-	return *state == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
+#include "arena_support.h"
 
 static void assert_commands(struct arena *arena, const json_t *vector)
 {
@@ -91,8 +69,7 @@ static void agrees_with_the_known_answers(void **state)
 	size_t i;
 
 	assert_non_null(file);
-	json_array_foreach(json_object_get(file, "vectors"), i, vector)
-	{
+	json_array_foreach (json_object_get(file, "vectors"), i, vector) {
 		const char *name = json_string_value(json_object_get(vector, "name"));
 		if (json_object_get(vector, "format") != NULL) /* compact scripts are not for agents */
 			continue;
@@ -155,9 +132,9 @@ static void takes_control_elements(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(agrees_with_the_known_answers, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(says_what_is_wrong_with_a_script, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(takes_control_elements, open_arena, close_arena),
+		IN_ARENA(agrees_with_the_known_answers),
+		IN_ARENA(says_what_is_wrong_with_a_script),
+		IN_ARENA(takes_control_elements),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,25 +2,12 @@
 #ifndef CARDEA_TESTS_UNIT_LWM2M_SUPPORT_H
 #define CARDEA_TESTS_UNIT_LWM2M_SUPPORT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #include <cardea/lwm2m.h>
 
+#include "arena_support.h"
 #include "model.h"
-
-/* An arena in *state, for each test: IN_ARENA(name) is its row. */
-int open_arena(void **state);
-int close_arena(void **state);
-#define IN_ARENA(test) cmocka_unit_test_setup_teardown(test, open_arena, close_arena)
-
-/* Bytes of a test, in the arena; blanks in the digits are left out. */
-struct bytes hex(struct arena *arena, const char *digits);
-void assert_bytes(struct bytes actual, struct bytes expected);
-void assert_text(struct bytes actual, const char *expected);
 
 /* An object with one resource of each type, 0 to 8 in the order of enum lwm2m_type from STRING on, an
  * executable 9, and with instances 10 integer, 11 string, 12 objlnk. Ranges: 0 has 0..8 octets, 1 -10..10, 3

@@ -1,29 +1,6 @@
 #include <cardea/tlv.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-static int open_arena(void **state)
-{
-	*state = arena_create(64 << 20);
-	return *state == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(*state);
-	return 0;
-}
-
-static struct bytes hex(struct arena *arena, const char *digits)
-{
-	struct bytes bytes;
-
-	assert_int_equal(bytes_from_hex(arena, digits, &bytes), ERR_NONE);
-	return bytes;
-}
+#include "arena_support.h"
 
 /* One element of each form of tag and length, and whether DER has it too */
 static const struct element_row {
@@ -224,19 +201,16 @@ static void reads_a_length_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(reads_each_form_of_tag_and_length, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(der_refuses_two_byte_length_of_a_value_under_256, open_arena,
-						close_arena),
-		cmocka_unit_test_setup_teardown(refuses_broken_elements, open_arena, close_arena),
+		IN_ARENA(reads_each_form_of_tag_and_length),
+		IN_ARENA(der_refuses_two_byte_length_of_a_value_under_256),
+		IN_ARENA(refuses_broken_elements),
 		cmocka_unit_test(the_end_is_no_fault),
-		cmocka_unit_test_setup_teardown(finds_the_first_of_a_tag_on_its_level_only, open_arena,
-						close_arena),
-		cmocka_unit_test_setup_teardown(builds_the_shortest_length, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(pairs_of_open_and_close_nest, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(a_tag_of_four_bytes_marks_the_builder_bad, open_arena,
-						close_arena),
-		cmocka_unit_test_setup_teardown(lv_carries_255_bytes_and_no_more, open_arena, close_arena),
-		cmocka_unit_test_setup_teardown(reads_a_length_alone, open_arena, close_arena),
+		IN_ARENA(finds_the_first_of_a_tag_on_its_level_only),
+		IN_ARENA(builds_the_shortest_length),
+		IN_ARENA(pairs_of_open_and_close_nest),
+		IN_ARENA(a_tag_of_four_bytes_marks_the_builder_bad),
+		IN_ARENA(lv_carries_255_bytes_and_no_more),
+		IN_ARENA(reads_a_length_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
