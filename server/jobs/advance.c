@@ -16,6 +16,7 @@
 #include "operation.h"
 #include "path.h"
 #include "serve.h"
+#include "tolerance.h"
 #include "trace_coap.h"
 #include "work.h"
 
@@ -196,6 +197,17 @@ static void trace_answer(struct job *job, const struct operation_answer *answer)
 	job_note(job, "answer", text);
 }
 
+static void trace_tolerated(struct job *job, uint32_t rules)
+{
+	char text[TRACE_TEXT_SIZE];
+	for (enum tolerance rule = 0; rule < TOLERANCE_COUNT; rule++) {
+		if (!(rules & TOLERANCE_BIT(rule)))
+			continue;
+		snprintf(text, sizeof text, "tolerated, %s: %s", tolerance_name(rule), tolerance_text(rule));
+		job_note(job, "answer", text);
+	}
+}
+
 static void answered(void *self, uint64_t ticket, const struct operation_answer *answer)
 {
 	struct job *job = orchestrator_by_ticket(self, ticket);
@@ -209,6 +221,7 @@ static void answered(void *self, uint64_t ticket, const struct operation_answer 
 	if (answer->received != NULL)
 		job_trace_coap(job, "answer", answer->received, path, false);
 	trace_answer(job, answer);
+	trace_tolerated(job, answer->tolerated);
 	const struct answer with = { path,          answer->format, answer->payload, answer->records,
 				     answer->fault, answer->code };
 	job_advance(job, answer->code != 0 ? SIGNAL_ANSWERED : SIGNAL_LOST, &with);

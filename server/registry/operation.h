@@ -33,6 +33,7 @@ struct operation_answer {
 	uint16_t format;                        /* of payload */
 	struct bytes payload;
 	struct lwm2m_records records;           /* of a success */
+	uint32_t tolerated;                     /* TOLERANCE_BIT of the rules by which records were read */
 	bool was_sent;                          /* the device may have seen the request */
 	const struct model *model;              /* by which they are decoded; valid during the call */
 	struct lwm2m_path location;             /* of a Create: depth 2 when the device told it */

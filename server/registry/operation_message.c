@@ -288,9 +288,10 @@ void operation_message_read(struct operation *operation, const struct coap_messa
 	if (request->operation == LWM2M_CREATE && message->code == COAP_CODE(2, 1))
 		answer.location = read_location(operation, message);
 	if (message->code == COAP_CODE(2, 5) && shape_of(request)->is_reading)
-		answer.records =
-			operation_message_records(operation->arena, operation->model, request->path,
-						  operation->message.accept, message, rules, &answer.fault);
+		answer.records = operation_message_records(operation->arena, operation->model, request->path,
+							   operation->message.accept, message,
+							   &answer.tolerated, &answer.fault);
+	*rules |= answer.tolerated;
 	if (message->code >> 5 == 2 && operation->was_refused && operation->root == NULL)
 		prefer(operation);
 	*ret_answer = answer;

@@ -2,9 +2,19 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { inLab, labTest } from './lab.mjs';
+import { ScriptedDevice } from './scripted_device.mjs';
 import { appletAid, audit, packageAid, putKeys, readCard, succeeded, uploadCap } from './secure_element.mjs';
 
 const quick = { server: { 'ack-timeout-ms': 60, 'max-retransmit': 6 } };
+
+labTest('the trace of a job says by which rule an answer was taken', {}, async (lab) => {
+	const device = await ScriptedDevice.register(lab, 'd', { 1: { 0: { 0: 1, 1: 60 } }, 3: { 0: { 0: 'Acme', 1: 'Pump', 2: '7', 3: '1.0' } } });
+	device.omitsFormat = true;
+	const job = succeeded(await lab.run('d', 'example.identify'));
+	const { items } = await lab.rest.get(`/jobs/${job.id}/trace`);
+	assert.ok(items.some((item) => /^tolerated, missing-content-format: an answer has no Content-Format/.test(item.text)), JSON.stringify(items));
+	device.close();
+});
 
 async function installedOnce(lab, device) {
 	const card = await readCard(device);

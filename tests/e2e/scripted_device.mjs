@@ -222,7 +222,8 @@ export class ScriptedDevice {
 		const instances = this.objects[object], value = instances[instance]?.[resource];
 		const single = resourceInstance === undefined ? value : value?.values[resourceInstance];
 		const answer = (format, payload) => ({ answer: '2.05', payload,
-			list: [...list, [options.contentFormat, Buffer.of(...(format > 255 ? [format >> 8, format & 255] : format > 0 ? [format] : []))]] });
+			list: this.omitsFormat ? list
+				: [...list, [options.contentFormat, Buffer.of(...(format > 255 ? [format >> 8, format & 255] : format > 0 ? [format] : []))]] });
 		if (this.chooses !== undefined && accept !== undefined) // it takes no Accept
 			return { answer: '4.06' };
 		accept ??= this.chooses;
