@@ -21,6 +21,7 @@
 #include "plugin_host.h"
 #include "profiles.h"
 #include "registry.h"
+#include "step_out.h"
 #include "store.h"
 #include "vault.h"
 #include "work.h"
@@ -131,9 +132,11 @@ static void end_model(struct server *server)
 static enum err begin_plugins(struct server *server, struct fault *fault)
 {
 	const struct config *config = server->config;
+	struct cardea_host_api step_calls = { 0 };
 
-	return plugin_host_create(config->plugin_dir, config->plugin_config, server->model, &server->plugins,
-				  fault);
+	step_out_calls(&step_calls);
+	return plugin_host_create(config->plugin_dir, config->plugin_config, server->model, &step_calls,
+				  &server->plugins, fault);
 }
 
 static void end_plugins(struct server *server)

@@ -8,7 +8,6 @@
 #include "log.h"
 #include "plugin_module.h"
 #include "schema.h"
-#include "step_out.h"
 
 #define MAX_PLUGINS   32
 #define MAX_SERVICES  64
@@ -196,7 +195,8 @@ static enum err take_module(void *self, const struct plugin_module *module, stru
 }
 
 enum err plugin_host_create(const char *plugin_dir, const char *config_text, struct model *model,
-			    struct plugin_host **ret_host, struct fault *fault)
+			    const struct cardea_host_api *step_calls, struct plugin_host **ret_host,
+			    struct fault *fault)
 {
 	json_error_t error;
 	json_t *config = json_loads(config_text[0] != 0 ? config_text : "{}", 0, &error);
@@ -209,13 +209,11 @@ enum err plugin_host_create(const char *plugin_dir, const char *config_text, str
 		json_decref(config);
 		return ERR_NOMEM;
 	}
-	host->api = (struct cardea_host_api){
-		.size = sizeof host->api,
-		.offer = offer_service,
-		.find = find_service,
-		.log = log_line,
-	};
-	step_out_calls(&host->api);
+	host->api = *step_calls;
+	host->api.size = sizeof host->api;
+	host->api.offer = offer_service;
+	host->api.find = find_service;
+	host->api.log = log_line;
 	struct loading loading = { host, config, model };
 	enum err err = plugin_module_open_all(plugin_dir, take_module, &loading, fault);
 	json_decref(config);

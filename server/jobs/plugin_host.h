@@ -22,9 +22,11 @@ struct loaded_package_kind {
 
 /* Loads every *.so of the folder in the order of their names; `config` is a JSON object with one member per plugin. A
  * plugin of another ABI, with a name or operation that exists, or with a schema that we cannot check is refused: the
- * host does not start, and `fault` says why. Adds the plugins' object definitions to the model. */
+ * host does not start, and `fault` says why. Adds the plugins' object definitions to the model. `step_calls` has the members of
+ * the host's table that belong to a step; it is copied. */
 MUST_CHECK enum err plugin_host_create(const char *plugin_dir, const char *config, struct model *model,
-                                       struct plugin_host **ret_host, struct fault *fault);
+                                       const struct cardea_host_api *step_calls, struct plugin_host **ret_host,
+                                       struct fault *fault);
 void plugin_host_free(struct plugin_host *host);        /* accepts NULL */
 
 /* NULL when there is none. */

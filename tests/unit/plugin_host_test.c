@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 /* A folder with links to the given files, in that order. */
+/* Nothing here takes a step. */
+static const struct cardea_host_api no_calls;
+
 static char *folder_of(const char *const *files)
 {
 	char *folder = strdup("/tmp/cardea-plugins-XXXXXX");
@@ -45,7 +48,7 @@ static void assert_refused(const char *file, enum err expected, const char *expe
 	struct plugin_host *host;
 	struct fault fault = { .kind = ERR_NONE };
 	assert_int_equal(model_create(&model), ERR_NONE);
-	assert_int_equal(plugin_host_create(folder, "", model, &host, &fault), expected);
+	assert_int_equal(plugin_host_create(folder, "", model, &no_calls, &host, &fault), expected);
 	assert_string_equal(fault.text, expected_text);
 	model_free(model);
 	folder_remove(folder, 1);
@@ -59,7 +62,8 @@ static void loads_the_example(void **state)
 	struct plugin_host *host;
 	struct fault fault = { .kind = ERR_NONE };
 	assert_int_equal(model_create(&model), ERR_NONE);
-	assert_int_equal(plugin_host_create(folder, "{\"example\": {}}", model, &host, &fault), ERR_NONE);
+	assert_int_equal(plugin_host_create(folder, "{\"example\": {}}", model, &no_calls, &host, &fault),
+			 ERR_NONE);
 	const struct loaded_operation *loaded = plugin_host_operation(host, "example.identify");
 	assert_non_null(loaded);
 	assert_string_equal(loaded->plugin->name, "example");
@@ -79,7 +83,7 @@ static void refuses_two_plugins_of_one_name(void **state)
 	struct plugin_host *host;
 	struct fault fault = { .kind = ERR_NONE };
 	assert_int_equal(model_create(&model), ERR_NONE);
-	assert_int_equal(plugin_host_create(folder, "", model, &host, &fault), ERR_CONFLICT);
+	assert_int_equal(plugin_host_create(folder, "", model, &no_calls, &host, &fault), ERR_CONFLICT);
 	assert_string_equal(fault.text, "plugin 1.so: a plugin example is loaded already");
 	model_free(model);
 	folder_remove(folder, 2);
@@ -100,9 +104,9 @@ static void refuses_a_folder_or_configuration_that_is_not_one(void **state)
 	struct plugin_host *host;
 	struct fault fault = { .kind = ERR_NONE };
 	assert_int_equal(model_create(&model), ERR_NONE);
-	assert_int_equal(plugin_host_create("/nowhere", "", model, &host, &fault), ERR_NOT_FOUND);
+	assert_int_equal(plugin_host_create("/nowhere", "", model, &no_calls, &host, &fault), ERR_NOT_FOUND);
 	fault.kind = ERR_NONE;
-	assert_int_equal(plugin_host_create("/tmp", "[]", model, &host, &fault), ERR_MALFORMED);
+	assert_int_equal(plugin_host_create("/tmp", "[]", model, &no_calls, &host, &fault), ERR_MALFORMED);
 	model_free(model);
 }
 
