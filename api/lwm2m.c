@@ -138,16 +138,6 @@ static enum err path_of(struct http_request *request, struct lwm2m_path *ret_pat
 	return request->own != NULL ? ERR_NONE : ERR_NOMEM;
 }
 
-enum err lwm2m_accept(const struct http_request *request, uint16_t *ret_accept, struct fault *fault)
-{
-	const char *name = http_query(request, "format");
-	const struct format *format = name != NULL ? format_find_name(name) : NULL;
-	if (name != NULL && format == NULL)
-		return fault_set(fault, ERR_MALFORMED, "format: %s is no format of LwM2M", name);
-	*ret_accept = format != NULL ? format->number : FORMAT_NONE;
-	return ERR_NONE;
-}
-
 void lwm2m_start(struct http_request *request, struct operation_request *operation, enum err err,
 		 struct fault *fault)
 {

@@ -14,8 +14,4 @@ void lwm2m_start(struct http_request *request, struct operation_request *operati
 /* Answers when the operation has failed; false: it has not. */
 bool lwm2m_reply_failure(struct http_request *request, const struct operation_answer *answer);
 
-/* The content format of ?format=, FORMAT_NONE without. ERR_MALFORMED: none of ours. */
-MUST_CHECK enum err lwm2m_accept(const struct http_request *request, uint16_t *ret_accept,
-				 struct fault *fault);
-
 #endif

@@ -5,7 +5,6 @@
 
 #include "api_parts.h"
 #include "format.h"
-#include "lwm2m.h"
 #include "path.h"
 #include "reply.h"
 #include "value_json.h"
@@ -16,6 +15,16 @@ struct reading {
 	struct arena *arena;
 	const struct model *model; /* as the device has it */
 };
+
+enum err lwm2m_accept(const struct http_request *request, uint16_t *ret_accept, struct fault *fault)
+{
+	const char *name = http_query(request, "format");
+	const struct format *format = name != NULL ? format_find_name(name) : NULL;
+	if (name != NULL && format == NULL)
+		return fault_set(fault, ERR_MALFORMED, "format: %s is no format of LwM2M", name);
+	*ret_accept = format != NULL ? format->number : FORMAT_NONE;
+	return ERR_NONE;
+}
 
 static enum err read_value(const struct reading *reading, const json_t *item, struct lwm2m_record *record,
 			   struct fault *fault)

@@ -1,9 +1,14 @@
-/* The body of a write: JSON values, or bytes in one of the content formats. */
+/* What a request says of its operation: ?format=, and the body of a write, which is JSON values or bytes in one of the
+ * content formats. */
 #ifndef CARDEA_API_LWM2M_BODY_H
 #define CARDEA_API_LWM2M_BODY_H
 
 #include "http.h"
 #include "operation.h"
+
+/* The content format of ?format=, FORMAT_NONE without. ERR_MALFORMED: none of ours. */
+MUST_CHECK enum err lwm2m_accept(const struct http_request *request, uint16_t *ret_accept,
+				 struct fault *fault);
 
 /* Fills records, to be written as ?format says, (or payload and payload_format) of the operation from the request's body. JSON is {"value": x} for a
  * resource, else {"resources": [{"path": "/3/0/14", "value": x}, {"id": 15, "value": y}, {"id": 6, "resourceInstance": 0,
