@@ -1,5 +1,5 @@
-/* GPCS 2.3.1, 11.2 DELETE, 11.3 GET DATA, 11.4 GET STATUS, 11.5 INSTALL, 11.6 LOAD, 11.8 PUT KEY, 11.11 STORE
- * DATA; C.4 tokens */
+/* GPCS 2.3.1, 11.2 DELETE, 11.3 GET DATA, 11.4 GET STATUS, 11.5 INSTALL, 11.6 LOAD, 11.8 PUT KEY, 11.10 SET
+ * STATUS, 11.11 STORE DATA; C.4 tokens */
 #include "gp_commands.h"
 
 #include <cardea/tlv.h>
@@ -196,6 +196,13 @@ enum err gp_delete(struct arena *arena, struct bytes aid, bool related, struct c
 		      (struct command){
 			      .cla = CLA_GP, .ins = INS_DELETE, .p2 = related ? 0x80 : 0x00, .has_le = true },
 		      ret_command);
+}
+
+struct command gp_set_status(enum status_target target, uint8_t state, struct bytes aid)
+{
+	return (struct command){
+		.cla = CLA_GP, .ins = INS_SET_STATUS, .p1 = (uint8_t)target, .p2 = state, .data = aid
+	};
 }
 
 struct command gp_put_key(uint8_t replace_version, struct bytes data)

@@ -66,6 +66,9 @@ MUST_CHECK enum err gp_install_for_personalization(struct arena *arena, struct b
 struct command gp_load(struct bytes block, size_t number, bool is_last);
 MUST_CHECK enum err gp_delete(struct arena *arena, struct bytes aid, bool related,
 			      struct command *ret_command);
+/* P1 of SET STATUS */
+enum status_target { TARGET_CARD = 0x80, TARGET_APPLICATION = 0x40, TARGET_HIERARCHY = 0x60 };
+struct command gp_set_status(enum status_target target, uint8_t state, struct bytes aid);
 struct command gp_put_key(uint8_t replace_version, struct bytes data);
 struct command gp_store_data(struct bytes block, size_t number, bool is_last, enum store_format format,
 			     bool is_encrypted);

@@ -5,6 +5,6 @@
 #include "task.h"
 
 extern const struct operation audit_operation, install_operation, delete_operation, put_keys_operation,
-	store_data_operation;
+	store_data_operation, set_state_operation;
 
 #endif

@@ -10,7 +10,7 @@
 
 /* Made from objects/ and schemas/. */
 extern const char se_object_30401[], audit_schema[], install_schema[], delete_schema[], put_keys_schema[],
-	store_data_schema[];
+	store_data_schema[], set_state_schema[];
 
 /* ---- operations ---- */
 
@@ -37,6 +37,11 @@ static enum cardea_result put_keys_step(void *self, const struct cardea_step *st
 static enum cardea_result store_data_step(void *self, const struct cardea_step *step, cardea_out *out)
 {
 	return engine_step(self, &store_data_operation, step, out);
+}
+
+static enum cardea_result set_state_step(void *self, const struct cardea_step *step, cardea_out *out)
+{
+	return engine_step(self, &set_state_operation, step, out);
 }
 
 /* ---- packages ---- */
@@ -98,6 +103,8 @@ static const struct cardea_operation operations[] = {
 	  put_keys_step },
 	{ "se.store-data", "Gives personalization data to an application", store_data_schema,
 	  store_data_step },
+	{ "se.set-state", "Sets the life cycle state of an application or of the card", set_state_schema,
+	  set_state_step },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -75,6 +75,22 @@ labTest('over DTLS', {}, async (lab) => {
 	await wholeLife(lab, await lab.secureDevice('d'));
 });
 
+labTest('an application is locked and unlocked, the card terminated only when that is confirmed', {}, async (lab) => {
+	const device = await lab.device('d');
+	await putKeys(lab, 'd');
+	const pack = await uploadCap(lab);
+	succeeded(await lab.run('d', 'se.install', { package: pack.id }));
+	const states = async (state) => succeeded(await lab.run('d', 'se.set-state', { state, aidHex: appletAid })).result.alreadySet;
+	assert.equal(await states('locked'), false);
+	assert.equal((await readCard(device)).objects[appletAid].lifeCycle, 0x87);
+	assert.equal(await states('locked'), true, 'nothing is done twice');
+	assert.equal(await states('unlocked'), false);
+	assert.equal((await readCard(device)).objects[appletAid].lifeCycle, 0x07);
+	const refused = await lab.run('d', 'se.set-state', { state: 'terminated' });
+	assert.deepEqual([refused.state, refused.error.code], ['failed', 'conflict']);
+	assert.match(refused.error.reason, /confirmTermination/);
+});
+
 labTest('a load file of the other form, and of some size', {}, async (lab) => {
 	const device = await lab.device('d');
 	await putKeys(lab, 'd');

@@ -75,7 +75,8 @@ static bool open_channel(struct agent *agent)
 	build_lv(&b, target_aid(agent));
 	build_u8(&b, 0);
 	assert_int_equal(builder_bytes(&b, &select), ERR_NONE);
-	agent->is_channel_open = sw1_of(send_command(agent, select)) == 0x90;
+	const uint8_t sw1 = sw1_of(send_command(agent, select));
+	agent->is_channel_open = sw1 == 0x90 || sw1 == 0x62; /* 6283: selected, and the card is locked */
 	return agent->is_channel_open;
 }
 
