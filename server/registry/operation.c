@@ -366,6 +366,14 @@ static struct operation *operation_create(const struct operation_request *reques
 
 /* ---- starting ---- */
 
+/* With one token for two formats, a notification that is under way would be taken for the new answer. */
+static bool is_in_another_format(const struct observation *observation,
+				 const struct operation_request *request)
+{
+	return request->operation == LWM2M_OBSERVE && request->accept != FORMAT_NONE &&
+	       request->accept != observation->format;
+}
+
 /* What is observed already is asked for again with its token; what is cancelled has to be there, and is named
  * as it was asked for (RFC 7641, 3.6). */
 static enum err find_observation(struct device_entry *entry, struct operation *operation, struct fault *fault)
@@ -378,7 +386,9 @@ static enum err find_observation(struct device_entry *entry, struct operation *o
 	if (err != ERR_NONE)
 		return fault_set(fault, err, "more than %d names to observe", OBSERVATION_TARGET_MAX_NAMES);
 	observation = observation_find(entry, &operation->target, request->job_id);
-	if (observation != NULL)
+	if (observation != NULL && is_in_another_format(observation, request))
+		operation->replaced_token = observation->token;
+	else if (observation != NULL)
 		operation->observation_token = observation->token;
 	if (observation != NULL && request->operation == LWM2M_CANCEL_OBSERVE)
 		return copy_text(operation->arena, observation->attributes, &request->attributes);

@@ -191,6 +191,8 @@ static void follow(struct registry *registry, struct operation *operation, const
 
 		if (err != ERR_NONE)
 			fault_set(&answer->fault, err, "the observation cannot be kept");
+		else
+			observation_end(registry, operation->replaced_token);
 	} else if (operation->request.operation == LWM2M_OBSERVE) {
 		observation_end(registry, operation->observation_token);
 		fault_set(&answer->fault, ERR_UNSUPPORTED, "the device does not observe this");

@@ -23,6 +23,7 @@ struct operation {
 	void *self;
 	uint64_t id;
 	uint64_t number, token;     /* of the exchange under way */
+	uint64_t replaced_token;    /* OBSERVE: of one in another format, which ends when this one begins; 0: none */
 	uint64_t observation_token; /* OBSERVE: of the one that is asked for again; CANCEL_OBSERVE: that ends
 				     */
 	struct observation_target target;       /* of these two */

@@ -27,12 +27,13 @@ static struct operation_request request_of(enum lwm2m_operation operation, uint6
 }
 
 /* Observes and answers the token. */
-static uint64_t observe(struct registry_lab *lab, struct lab_device *device, uint64_t job_id)
+static uint64_t observe_as(struct registry_lab *lab, struct lab_device *device, uint64_t job_id, uint16_t accept)
 {
-	const struct operation_request request = request_of(LWM2M_OBSERVE, job_id);
+	struct operation_request request = request_of(LWM2M_OBSERVE, job_id);
 	unsigned before = lab->answer.count;
 	uint64_t token;
 
+	request.accept = accept;
 	assert_int_equal(operation_start(lab->registry, "a", &request, lab_answered, lab, 1, NULL), ERR_NONE);
 	device_await(lab, device);
 	assert_int_equal(device->message.code, COAP_GET);
@@ -44,6 +45,11 @@ static uint64_t observe(struct registry_lab *lab, struct lab_device *device, uin
 	assert_int_equal(lab->answer.fault.kind, ERR_NONE);
 	assert_int_equal(lab->answer.record.value.integer, 50);
 	return token;
+}
+
+static uint64_t observe(struct registry_lab *lab, struct lab_device *device, uint64_t job_id)
+{
+	return observe_as(lab, device, job_id, FORMAT_NONE);
 }
 
 static size_t observation_count(const struct registry_lab *lab)
@@ -163,6 +169,24 @@ static void second_observe_of_a_path_keeps_its_token(void **state)
 	assert_int_equal(observation_count(lab), 1);
 	assert_true(observe(lab, &device, 5) != token); /* a job has its own */
 	assert_int_equal(observation_count(lab), 2);
+	device_close(&device);
+}
+
+static void observe_in_another_format_takes_the_place_of_the_first(void **state)
+{
+	struct registry_lab *lab = *state;
+	struct lab_device device = device_open(lab);
+	uint64_t token, other;
+
+	device_register(lab, &device, PLAIN);
+	token = observe_as(lab, &device, 0, FORMAT_TLV);
+	assert_true(observe_as(lab, &device, 0, FORMAT_TLV) == token);
+	other = observe_as(lab, &device, 0, FORMAT_SENML_CBOR);
+	assert_true(other != token);
+	assert_int_equal(observation_count(lab), 1);
+	assert_int_equal(row_count(lab), 1);
+	notify(lab, &device, other, 2);
+	expect_refusal(lab, &device, token, 3);
 	device_close(&device);
 }
 
@@ -625,6 +649,7 @@ int main(void)
 		lab_test(what_a_job_observes_is_no_event),
 		lab_test(answer_without_observe_is_not_kept),
 		lab_test(second_observe_of_a_path_keeps_its_token),
+		lab_test(observe_in_another_format_takes_the_place_of_the_first),
 		lab_test(attributes_stay_with_their_observation),
 		lab_test(attributes_of_an_observation_are_checked),
 		lab_test(unknown_token_is_refused),
