@@ -27,6 +27,8 @@ until_true() {
 	done
 }
 
+is_gone() { ! kill -0 "$1" 2>/dev/null; }
+
 # start_server COAP COAPS: on these ports, 0 for any
 start_server() {
 	mkdir -p "$work/data"
@@ -110,6 +112,7 @@ claim "a device that ends says so" until_true 10 has_line secure6 '^deregistered
 claim "and is forgotten" until_true 10 is_unknown secure6
 
 kill -9 "${pids[server]}"
+until_true 10 is_gone "${pids[server]}" # and with it the lock on its data
 start_server "${coap4##*:}" "${coaps4##*:}"
 claim "a server that was killed still knows its device" answers 200 "$api/devices/plain4"
 claim "and reads it" until_true 20 reads plain4 3/0/14 +02:00

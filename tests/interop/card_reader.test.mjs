@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { spawnSync } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
 import { labTest, program } from '../e2e/lab.mjs';
 import { appletAid, audit, factoryKey, issuerAid, packageAid, putKeys, succeeded, uploadCap } from '../e2e/secure_element.mjs';
 
@@ -12,13 +13,15 @@ async function insertCard(lab) {
 	return card;
 }
 
-function openscTool(args) {
+// Again until pcscd has seen the card: it looks at its readers now and then.
+async function openscTool(args) {
 	let run;
-	for (let tries = 0; tries < 20; tries++) { // until pcscd has seen the card
+	for (let tries = 0; tries < 100; tries++) {
 		run = spawnSync('opensc-tool', ['--card-driver', 'default', ...args], { encoding: 'utf8' });
 		assert.ifError(run.error);
 		if (run.status === 0)
 			break;
+		await setTimeout(100);
 	}
 	assert.equal(run.status, 0, run.stderr);
 	return run.stdout;
@@ -26,7 +29,7 @@ function openscTool(args) {
 
 labTest('OpenSC reads the card, then the server manages it through the device', {}, async (lab) => {
 	const card = await insertCard(lab);
-	const select = openscTool(['--send-apdu', `00A4040008${issuerAid}00`]);
+	const select = await openscTool(['--send-apdu', `00A4040008${issuerAid}00`]);
 	assert.match(select, /SW1=0x90, SW2=0x00/);
 	assert.match(select, /6F.*84 08/);
 
@@ -38,7 +41,7 @@ labTest('OpenSC reads the card, then the server manages it through the device', 
 	assert.ok(content.loadFiles.some((file) => file.aidHex === packageAid));
 	await device.stop();
 
-	const selected = openscTool(['--send-apdu', `00A404000A${appletAid}0100`]);
+	const selected = await openscTool(['--send-apdu', `00A404000A${appletAid}0100`]);
 	assert.match(selected, /SW1=0x90, SW2=0x00/, 'OpenSC finds what the server installed');
 	await card.kill(); // pulled out of the reader
 });

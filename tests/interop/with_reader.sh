@@ -17,7 +17,7 @@ if [ -z "${CARDEA_INSIDE:-}" ]; then
 		command -v "$tool" >/dev/null || skip "needs $tool, which this machine does not have"
 	done
 	[ -f $config ] || skip "needs the reader vpcd, which this machine does not have"
-	namespaces=(--mount --net --pid --fork --kill-child)
+	namespaces=(--mount-proc --net --pid --fork --kill-child)
 	[ "$(id -u)" -eq 0 ] || namespaces+=(--map-root-user)
 	unshare "${namespaces[@]}" true 2>/dev/null || skip "this machine gives no namespaces"
 	CARDEA_INSIDE=1 exec unshare "${namespaces[@]}" "$0" "$@"

@@ -51,9 +51,10 @@ static void refuses(struct model *model, const char *xml, const char *reason)
 
 static void our_definitions_are_the_registered_objects_that_devices_bring(void **state)
 {
-	static const uint16_t ids[] = { 0,  1,  2,   3,   4,   5,   6,    7,    8,   9,  10,
-					11, 13, 14,  15,  16,  19,  20,   21,   22,  23, 24,
-					25, 26, 504, 505, 507, 508, 3441, 3442, 3443 };
+	static const uint16_t ids[] = { 0,   1,   2,    3,    4,    5,    6,    7,    8,     9,
+					10,  11,  12,   13,   14,   15,   16,   19,   20,    21,
+					22,  23,  24,   25,   26,   27,   28,   504,  505,   507,
+					508, 3303, 3308, 3311, 3441, 3442, 3443, 10252, 10308 };
 	struct model *model = *state;
 	struct fault fault = { 0 };
 	size_t count = sizeof(ids) / sizeof(ids[0]);

@@ -11,15 +11,18 @@ require('network').get_active_interface = (done) =>
 
 const [port, endpoint] = process.argv.slice(2);
 const objects = new SmartObject();
-objects.init('temperature', 0, { sensorValue: 21.5, units: 'C' });
+objects.init('temperature', 0, {
+	sensorValue: 21.5,
+	units: 'C',
+	resetMinMaxMeaValues: { exec: (...args) => {
+		console.log('executed');
+		args.at(-1)(null);
+	} },
+});
 objects.init('temperature', 1, { sensorValue: -30 });
 objects.init('lightCtrl', 0, {
 	onOff: false,
 	dimmer: 50,
-	onTime: { exec: (...args) => {
-		console.log('executed');
-		args.at(-1)(null);
-	} },
 });
 
 const node = new CoapNode(endpoint, objects, { lifetime: 600, manuf: 'coap-node', model: 'interop' });
