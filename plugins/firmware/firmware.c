@@ -57,10 +57,10 @@ static enum err firmware_open(const struct cardea_host_api *api, cardea_host *ho
 
 static const struct cardea_operation operations[] = {
 	{ "firmware.update", "Updates the firmware, until the device reports the new version", update_schema,
-	  update_step },
+	  update_step, NULL },
 	{ "firmware.cancel", "Makes a device forget a package that it fetches or holds", cancel_schema,
-	  cancel_step },
-	{ NULL, NULL, NULL, NULL },
+	  cancel_step, NULL },
+	{ NULL, NULL, NULL, NULL, NULL },
 };
 
 static const struct cardea_package_kind packages[] = {

@@ -3,46 +3,14 @@
 
 #include <stdlib.h>
 
-#include "engine.h"
-#include "explain.h"
-#include "load_file.h"
-#include "operations.h"
+#include "engine/engine.h"
+#include "explain/explain.h"
+#include "operations/operations.h"
+#include "package/load_file.h"
 
 /* Made from objects/ and schemas/. */
 extern const char se_object_30401[], audit_schema[], install_schema[], delete_schema[], put_keys_schema[],
 	store_data_schema[], set_state_schema[];
-
-/* ---- operations ---- */
-
-static enum cardea_result audit_step(void *self, const struct cardea_step *step, cardea_out *out)
-{
-	return engine_step(self, &audit_operation, step, out);
-}
-
-static enum cardea_result install_step(void *self, const struct cardea_step *step, cardea_out *out)
-{
-	return engine_step(self, &install_operation, step, out);
-}
-
-static enum cardea_result delete_step(void *self, const struct cardea_step *step, cardea_out *out)
-{
-	return engine_step(self, &delete_operation, step, out);
-}
-
-static enum cardea_result put_keys_step(void *self, const struct cardea_step *step, cardea_out *out)
-{
-	return engine_step(self, &put_keys_operation, step, out);
-}
-
-static enum cardea_result store_data_step(void *self, const struct cardea_step *step, cardea_out *out)
-{
-	return engine_step(self, &store_data_operation, step, out);
-}
-
-static enum cardea_result set_state_step(void *self, const struct cardea_step *step, cardea_out *out)
-{
-	return engine_step(self, &set_state_operation, step, out);
-}
 
 /* ---- packages ---- */
 
@@ -94,19 +62,21 @@ static enum err se_open(const struct cardea_host_api *api, cardea_host *host, co
 
 static const char *const objects[] = { se_object_30401, NULL };
 
+/* clang-format off */
 static const struct cardea_operation operations[] = {
-	{ "se.audit", "Reads what is on a secure element", audit_schema, audit_step },
-	{ "se.install", "Loads a load file and installs an application from it", install_schema,
-	  install_step },
-	{ "se.delete", "Deletes a load file or an application", delete_schema, delete_step },
-	{ "se.put-keys", "Puts a stored key set on a secure element and proves it", put_keys_schema,
-	  put_keys_step },
-	{ "se.store-data", "Gives personalization data to an application", store_data_schema,
-	  store_data_step },
-	{ "se.set-state", "Sets the life cycle state of an application or of the card", set_state_schema,
-	  set_state_step },
-	{ NULL, NULL, NULL, NULL },
+	{ "se.audit", "Reads what is on a secure element", audit_schema, engine_step, &audit_operation },
+	{ "se.install", "Loads a load file and installs an application from it", install_schema, engine_step,
+	  &install_operation },
+	{ "se.delete", "Deletes a load file or an application", delete_schema, engine_step, &delete_operation },
+	{ "se.put-keys", "Puts a stored key set on a secure element and proves it", put_keys_schema, engine_step,
+	  &put_keys_operation },
+	{ "se.store-data", "Gives personalization data to an application", store_data_schema, engine_step,
+	  &store_data_operation },
+	{ "se.set-state", "Sets the life cycle state of an application or of the card", set_state_schema, engine_step,
+	  &set_state_operation },
+	{ NULL, NULL, NULL, NULL, NULL },
 };
+/* clang-format on */
 
 static const struct cardea_package_kind packages[] = {
 	{ "se-load-file", "Java Card CAP file or GlobalPlatform load file", inspect },

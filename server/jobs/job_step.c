@@ -195,6 +195,7 @@ void job_run_step(struct job *job, enum cardea_event event, const struct answer 
 {
 	struct orchestrator *orchestrator = job->orchestrator;
 	struct cardea_step step = {
+		.context = job->operation->operation->context,
 		.endpoint = job->endpoint,
 		.params = job->params,
 		.package = materials_package(job->materials),

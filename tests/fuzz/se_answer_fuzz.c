@@ -1,6 +1,6 @@
 /* Answers of a card: to INITIALIZE UPDATE, and inside a secure channel. */
 #include "fuzz.h"
-#include "scp03.h"
+#include "channel/scp03.h"
 
 static void fuzz_opening(struct bytes data, struct arena *arena)
 {

@@ -1,7 +1,7 @@
 /* Everything that a card says about itself; the first byte chooses what. */
 #include "fuzz.h"
-#include "gp.h"
-#include "gp_json.h"
+#include "gp/gp.h"
+#include "gp/gp_json.h"
 
 static void fuzz_registry(struct bytes data, struct arena *arena)
 {

@@ -1,6 +1,6 @@
 /* The state that an operation keeps between its steps. */
 #include "fuzz.h"
-#include "kept.h"
+#include "engine/kept.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {

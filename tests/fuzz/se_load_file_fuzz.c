@@ -1,6 +1,6 @@
 /* Uploaded load files: CAP, IJC, or ready. */
 #include "fuzz.h"
-#include "load_file.h"
+#include "package/load_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {

@@ -2,12 +2,12 @@
  * proofs of receipt, HTTP messages, session parameters. The first byte chooses. */
 #include "fuzz.h"
 
-#include "certificate.h"
-#include "scp02.h"
-#include "scp11.h"
-#include "scp80.h"
-#include "seram_http.h"
-#include "seram_parameters.h"
+#include "channel/certificate.h"
+#include "channel/scp02.h"
+#include "channel/scp11.h"
+#include "channel/scp80.h"
+#include "seram/seram_http.h"
+#include "seram/seram_parameters.h"
 
 static void read_certificates(struct bytes bytes, struct arena *arena)
 {

@@ -1,6 +1,6 @@
 /* Response scripts of an admin agent. */
 #include "fuzz.h"
-#include "script.h"
+#include "seram/script.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {

@@ -1,5 +1,5 @@
 /* Commands and answers of cards: their bytes, and what they mean in words. */
-#include "apdu.h"
+#include "gp/apdu.h"
 
 #include "se_test.h"
 

@@ -1,5 +1,5 @@
 /* What the plugin says about bytes of a card, and where it stops when they are wrong. */
-#include "explain.h"
+#include "explain/explain.h"
 
 #include "se_test.h"
 

@@ -1,8 +1,8 @@
 /* What cards say about themselves, and what is said to them: edges beside the known answers in tests/vectors.
  */
-#include "gp.h"
+#include "gp/gp.h"
 
-#include "gp_commands.h"
+#include "gp/gp_commands.h"
 #include "se_test.h"
 
 static struct arena *arena;

@@ -193,6 +193,7 @@ static enum cardea_result run_step(struct job_lab *lab, const struct order *orde
 {
 	assert_true(++lab->steps < LAB_MAX_STEPS);
 	*out = (struct cardea_out){ .lab = lab };
+	step.context = order->operation->context;
 	step.endpoint = "device";
 	step.params = order->params;
 	step.package = order->package;

@@ -1,5 +1,5 @@
 /* Keys: edges beside the known answers in tests/vectors. */
-#include "keys.h"
+#include "channel/keys.h"
 
 #include "se_test.h"
 

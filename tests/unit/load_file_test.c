@@ -1,5 +1,5 @@
 /* Load files: the three forms, and precisely what is wrong with others. */
-#include "load_file.h"
+#include "package/load_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

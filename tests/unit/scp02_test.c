@@ -1,5 +1,5 @@
 /* SCP02 on the host's side: what must be refused. What must come out is in tests/vectors. */
-#include "scp02.h"
+#include "channel/scp02.h"
 
 #include "se_test.h"
 

@@ -1,5 +1,5 @@
 /* SCP03 on the host's side: what must be refused. What must come out is in tests/vectors. */
-#include "scp03.h"
+#include "channel/scp03.h"
 
 #include "se_test.h"
 

@@ -1,10 +1,10 @@
 /* SCP11 and its certificates on the host's side: what must be refused. What must come out is in
  * tests/vectors. */
-#include "scp11.h"
+#include "channel/scp11.h"
 
 #include <cardea/tlv.h>
 
-#include "certificate.h"
+#include "channel/certificate.h"
 #include "se_test.h"
 
 static struct arena *arena;

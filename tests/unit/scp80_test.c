@@ -1,5 +1,5 @@
 /* Secured packets and proofs of receipt: what must be refused. What must come out is in tests/vectors. */
-#include "scp80.h"
+#include "channel/scp80.h"
 
 #include "se_test.h"
 

@@ -1,5 +1,5 @@
 /* Expanded scripts: what must be refused. What must come out is in tests/vectors. */
-#include "script.h"
+#include "seram/script.h"
 
 #include "se_test.h"
 

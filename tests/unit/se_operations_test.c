@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../e2e/cap_file.h"
-#include "keys.h"
+#include "channel/keys.h"
 #include "se_test.h"
 
 #define PACKAGE "D07002CA44900101"

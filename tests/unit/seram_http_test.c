@@ -1,8 +1,8 @@
 /* HTTP messages and session parameters of remote administration: what must be refused. */
-#include "seram_http.h"
+#include "seram/seram_http.h"
 
 #include "se_test.h"
-#include "seram_parameters.h"
+#include "seram/seram_parameters.h"
 
 static struct arena *arena;
 

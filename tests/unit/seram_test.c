@@ -1,7 +1,7 @@
 /* Object 30401 as the server reads and writes it, and what is kept between steps. */
-#include "seram.h"
+#include "seram/seram.h"
 
-#include "kept.h"
+#include "engine/kept.h"
 #include "se_test.h"
 
 static struct arena *arena;

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "seram_http.h"
-#include "seram_parameters.h"
-#include "seram_table.h"
+#include "seram/seram_http.h"
+#include "seram/seram_parameters.h"
+#include "seram/seram_table.h"
 
 /* ---- HTTP ---- */
 

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gp.h"
-#include "gp_commands.h"
-#include "keys.h"
-#include "scp02.h"
-#include "scp03.h"
+#include "gp/gp.h"
+#include "gp/gp_commands.h"
+#include "channel/keys.h"
+#include "channel/scp02.h"
+#include "channel/scp03.h"
 
 static bool hex_of(struct vector *v, const json_t *value, struct bytes *ret_bytes)
 {

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scp02.h"
-#include "scp03.h"
-#include "scp11.h"
-#include "scp80.h"
+#include "channel/scp02.h"
+#include "channel/scp03.h"
+#include "channel/scp11.h"
+#include "channel/scp80.h"
 
 struct member {
 	const char *name;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scp03.h"
-#include "script.h"
+#include "channel/scp03.h"
+#include "seram/script.h"
 
 bool is_confirmed(const struct vector *v)
 {

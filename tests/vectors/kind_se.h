@@ -4,7 +4,7 @@
 
 #include <cardea/crypto.h>
 
-#include "apdu.h"
+#include "gp/apdu.h"
 #include "kinds.h"
 
 /* A vector that its own author could not confirm is a hint and no judge. */

@@ -16,7 +16,7 @@
 #include "error.h"
 #include "lwm2m.h"
 
-#define CARDEA_PLUGIN_ABI 2     /* bump with any change below, in the same commit as its CHANGELOG line */
+#define CARDEA_PLUGIN_ABI 3     /* bump with any change below, in the same commit as its CHANGELOG line */
 
 typedef struct cardea_host cardea_host;         /* the server, as this plugin sees it */
 typedef struct cardea_out cardea_out;           /* the answer of one step */
@@ -39,6 +39,7 @@ enum cardea_result {
 };
 
 struct cardea_step {
+	const void *context;            /* of the operation's row */
 	const char *endpoint;
 	const char *params;             /* JSON object, already valid by params_schema, defaults not filled in */
 	struct bytes package;           /* content of the package that a param with "x-cardea-package" names, else empty */
@@ -129,6 +130,7 @@ struct cardea_operation {               /* one row per thing an operator can ask
 	 * "x-cardea-package": "<kind>" on a string that is the id of a package of that kind. */
 	const char *params_schema;
 	enum cardea_result (*step)(void *self, const struct cardea_step *, cardea_out *);       /* must not block */
+	const void *context;            /* for rows that share a step; NULL otherwise */
 };
 
 struct cardea_package_kind {

@@ -1,0 +1,165 @@
+#include "channel/channel.h"
+
+#include "channel/scp03.h"
+#include "seram/seram_table.h"
+
+static const struct {
+	const char *name;
+	uint8_t level;
+} levels[] = {
+	{ "auto", 0x00 },
+	{ "c-mac", 0x01 },
+	{ "c-mac+c-dec", 0x03 },
+	{ "c-mac+r-mac", 0x11 },
+	{ "c-mac+c-dec+r-mac", 0x13 },
+	{ "full", 0x33 },
+};
+
+#define LEVEL_COUNT (sizeof(levels) / sizeof(levels[0]))
+
+uint8_t security_level_of(const char *name)
+{
+	for (size_t i = 0; i < LEVEL_COUNT; i++) {
+		if (strcmp(levels[i].name, name) == 0)
+			return levels[i].level;
+	}
+	return 0xFF;
+}
+
+const char *security_level_text(uint8_t level)
+{
+	for (size_t i = 0; i < LEVEL_COUNT; i++) {
+		if (levels[i].level == level)
+			return levels[i].name;
+	}
+	return "none";
+}
+
+/* ---- keys ---- */
+
+uint8_t channel_wanted_version(const struct task *task)
+{
+	return task->kept.key_version != 0 ? task->kept.key_version
+					   : (uint8_t)task_number(task, "keyVersion", 0);
+}
+
+enum err channel_keyset(struct task *task, const char *kind, uint8_t version,
+			struct cardea_keyset *ret_keyset)
+{
+	return task->plugin->api->keyset(task->out, kind, task->domain_aid, version, ret_keyset);
+}
+
+void keyset_wipe(struct cardea_keyset *keyset)
+{
+	secret_wipe(&keyset->enc);
+	secret_wipe(&keyset->mac);
+	secret_wipe(&keyset->dek);
+}
+
+/* INITIALIZE UPDATE answers with them first; SCP11 has none. */
+static struct bytes diversification_data(const struct task *task)
+{
+	return channel_protocol(task) == &scp11_protocol
+		       ? bytes_of(NULL, 0)
+		       : bytes_first(task->kept.opening, SCP03_DIVERSIFICATION);
+}
+
+enum err channel_card_keys(struct task *task, const char *kind, uint8_t version, struct key_set *ret_keys)
+{
+	const struct bytes diversification = diversification_data(task);
+	struct cardea_keyset keyset;
+	struct key_set keys = { 0 };
+	enum err err = channel_keyset(task, kind, version, &keyset);
+
+	if (err != ERR_NONE)
+		return err;
+	err = key_diversify(task->diversification, &keyset.enc, KEY_ENC, diversification, &keys.enc);
+	if (err == ERR_NONE)
+		err = key_diversify(task->diversification, &keyset.mac, KEY_MAC, diversification, &keys.mac);
+	if (err == ERR_NONE)
+		err = key_diversify(task->diversification, &keyset.dek, KEY_DEK, diversification, &keys.dek);
+	if (err == ERR_NONE)
+		*ret_keys = keys;
+	keyset_wipe(&keyset);
+	wipe(&keys, sizeof(keys));
+	return err;
+}
+
+bool key_set_refused(struct task *task, enum err kind)
+{
+	return task->operation->key_set_refused != NULL && task->operation->key_set_refused(task, kind);
+}
+
+/* ---- the channel ---- */
+
+const struct protocol *channel_protocol(const struct task *task)
+{
+	return choice_protocol(task->kept.choice);
+}
+
+bool channel_begin(struct task *task)
+{
+	if (++task->kept.sessions > SERAM_MAX_SESSIONS)
+		task_break(task, ERR_LIMIT, "the secure channel was lost %d times", SERAM_MAX_SESSIONS);
+	return task->kept.ending == ENDING_NONE;
+}
+
+void channel_prepare(struct task *task)
+{
+	if (task->kept.choice == CHOICE_NONE)
+		choice_prepare(task);
+	if (task->kept.ending == ENDING_NONE && channel_protocol(task) != NULL && channel_begin(task))
+		channel_protocol(task)->prepare(task);
+}
+
+void channel_restore(struct task *task)
+{
+	struct kept *kept = &task->kept;
+	struct fault fault = { 0 };
+
+	channel_wipe(task);
+	if (kept->channel == CHANNEL_NONE)
+		return;
+	enum err err = channel_protocol(task)->restore(task, &fault);
+	if (err != ERR_NONE) {
+		/* the operator replaced the key set while the session was open */
+		task_break(task, err, "the secure channel cannot be continued: %s", fault.text);
+		return;
+	}
+	if (kept->channel == CHANNEL_OPEN) {
+		task->session.level = kept->level;
+		task->session.mark = kept->mark;
+	}
+}
+
+void channel_wipe(struct task *task)
+{
+	session_wipe(&task->session);
+}
+
+void channel_plan(struct task *task, struct batch *batch)
+{
+	if (channel_protocol(task) == NULL)
+		choice_plan(batch);
+	else if (task->kept.channel != CHANNEL_OPEN)
+		channel_protocol(task)->plan(task, batch);
+}
+
+void channel_take(struct task *task, const struct planned *planned, const struct response *response)
+{
+	if (channel_protocol(task) == NULL)
+		choice_take(task, planned, response);
+	else
+		channel_protocol(task)->take(task, planned, response);
+}
+
+void channel_report(struct task *task)
+{
+	const struct kept *kept = &task->kept;
+
+	task_report(task, "protocol", json_string(choice_text(kept->choice)));
+	task_report(task, "keyVersion", json_integer(kept->key_version));
+	task_report(task, "securityLevel", json_string(security_level_text(kept->level)));
+	task_report(task, "scripts", json_integer(kept->scripts));
+	task_report(task, "sessions", json_integer(kept->sessions));
+}

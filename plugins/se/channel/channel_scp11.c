@@ -1,0 +1,339 @@
+/* Channels of SCP11 (GPC Amendment F 1.4, chapter 4):
+ *
+ *   GET DATA (card data, certificates) -> verify them -> PERFORM SECURITY OPERATION, MUTUAL AUTHENTICATE ->
+ * receipt
+ *
+ * In 11c nothing of the card's answer is needed to go on, so that the operation's commands follow in the same
+ * script; the receipt is checked before any of their answers is believed. What is kept of a session is the
+ * card's public key and its answer (`opening`), and our ephemeral private key (`host_challenge`), which lives
+ * as long as the session. */
+#include "channel/channel.h"
+
+#include <cardea/tlv.h>
+
+#include "channel/certificate.h"
+#include "gp/gp.h"
+#include "channel/scp03.h"
+#include "channel/scp11_keys.h"
+
+#define PERFORM_MORE_COMMANDS     0x80 /* P1 */
+#define PERFORM_MORE_CERTIFICATES 0x80 /* P2 */
+#define PERFORM_BLOCK             255
+
+enum { TAG_CRT = 0xA6, TAG_KEY_REFERENCE = 0x83, TAG_CERTIFICATE_STORE = 0xBF21 };
+
+static enum scp11_variant variant_of(const struct task *task)
+{
+	return choice_variant(task->kept.choice);
+}
+
+static void fail_with(struct task *task, enum err err, const struct fault *fault)
+{
+	task_break(task, err, "%s", fault->text[0] != '\0' ? fault->text : err_name(err));
+}
+
+static void prepare(struct task *task)
+{
+	struct scp11_keyset keyset;
+	struct fault fault = { 0 };
+	enum err err = scp11_keyset_read(task, channel_wanted_version(task), &keyset, &fault);
+
+	if (err != ERR_NONE) {
+		fail_with(task, err, &fault);
+		return;
+	}
+	task->kept.key_version = keyset.version;
+	scp11_keyset_wipe(&keyset);
+}
+
+/* ---- the certificate of the card ---- */
+
+static void plan_certificates(struct task *task, struct batch *batch)
+{
+	const uint8_t reference[] = { scp11_key_id(variant_of(task)), task->kept.key_version };
+	const struct command card_data = gp_get_data(0x0066);
+	struct command certificates = gp_get_data(TAG_CERTIFICATE_STORE);
+	struct builder b = builder_in(task->arena);
+	size_t crt = build_open(&b, TAG_CRT);
+
+	build_tlv(&b, TAG_KEY_REFERENCE, bytes_of(reference, sizeof(reference)));
+	build_close(&b, crt);
+	if (!task_is_good(task, builder_bytes(&b, &certificates.data)))
+		return;
+	batch_add_opening(batch, &card_data, OPENING_CARD_DATA, APDU_MAX_RESPONSE);
+	batch_add_opening(batch, &certificates, OPENING_CERTIFICATES, 2 * APDU_MAX_RESPONSE);
+}
+
+/* The size of MACs is an option of the card and told nowhere else. */
+static void take_card_data(struct task *task, const struct response *response)
+{
+	struct card_data card;
+
+	if (!sw_is_success(response->sw) ||
+	    card_data_parse(response->data, task->arena, &card, NULL) != ERR_NONE)
+		return;
+	for (size_t i = 0; i < card.protocol_count; i++) {
+		const struct bytes options = card.protocols[i].options;
+		if (card.protocols[i].protocol == scp11_protocol.number && options.len > 0)
+			task->kept.is_s16 = (options.at[0] & SCP11_I_S16) != 0;
+	}
+}
+
+static enum err verify_card(struct task *task, const struct scp11_keyset *keyset, struct bytes store,
+			    struct certificate *ret_certificate, struct fault *fault)
+{
+	struct bytes chain;
+
+	if (tlv_find(store, TAG_CERTIFICATE_STORE, &chain) != ERR_NONE)
+		chain = store; /* only the value */
+	enum err err = certificate_chain_verify(chain, keyset->curve, keyset->card_authority,
+						task->step->now_ms / 1000, ret_certificate, fault);
+	if (err == ERR_NONE && ret_certificate->curve != keyset->curve)
+		err = fault_set(fault, ERR_UNSUPPORTED, "the card's key is on %s, ours on %s",
+				ec_curve_name(ret_certificate->curve), ec_curve_name(keyset->curve));
+	return err;
+}
+
+static void choose_level(struct task *task)
+{
+	const uint8_t level = task->wanted_level != 0 ? task->wanted_level : 0x33;
+
+	if (scp11_key_usage(variant_of(task), level) != 0)
+		task->kept.level = level;
+	else
+		task_break(task, ERR_UNSUPPORTED, "SCP%s cannot do security level %s",
+			   scp11_variant_name(variant_of(task)), security_level_text(level));
+}
+
+static void take_certificates(struct task *task, const struct response *response)
+{
+	struct kept *kept = &task->kept;
+	struct scp11_keyset keyset;
+	struct certificate certificate;
+	struct ec_point public;
+	struct fault fault = { 0 };
+	uint8_t private[EC_SIZE_MAX];
+	struct builder opening = builder_in(task->arena);
+
+	if (response->sw != SW_OK) {
+		task_break(task, sw_kind(response->sw), "the certificate of key %02X %02X: %04X %s",
+			   scp11_key_id(variant_of(task)), kept->key_version, response->sw,
+			   sw_text(response->sw));
+		return;
+	}
+	enum err err = scp11_keyset_read(task, kept->key_version, &keyset, &fault);
+	if (err == ERR_NONE)
+		err = verify_card(task, &keyset, response->data, &certificate, &fault);
+	if (err == ERR_NONE)
+		err = ec_generate(keyset.curve, private, &public);
+	if (err == ERR_NONE)
+		err = bytes_copy(task->arena, bytes_of(private, ec_size(keyset.curve)),
+				 &kept->host_challenge);
+	if (err == ERR_NONE) {
+		build_lv(&opening, ec_point_bytes(&certificate.public));
+		err = builder_bytes(&opening, &kept->opening);
+	}
+	scp11_keyset_wipe(&keyset);
+	wipe(private, sizeof(private));
+	if (err != ERR_NONE) {
+		fail_with(task, err, &fault);
+		return;
+	}
+	choose_level(task);
+	kept->mark = (struct session_mark){ 0 };
+	kept->channel = CHANNEL_VERIFIED;
+}
+
+/* ---- key agreement ---- */
+
+static enum err authenticate_command(struct task *task, const struct scp11_keyset *keyset,
+				     struct command *ret_command)
+{
+	const struct scp11_order order = {
+		.variant = variant_of(task),
+		.key_version = task->kept.key_version,
+		.key_id = scp11_key_id(variant_of(task)),
+		.key_usage = scp11_key_usage(variant_of(task), task->kept.level),
+		.key_size = keyset->key_size,
+	};
+	struct ec_point public;
+	enum err err = ec_public_of(keyset->curve, task->kept.host_challenge, &public);
+
+	if (err != ERR_NONE)
+		return err;
+	struct scp11_order with_key = order;
+	with_key.ephemeral_public = ec_point_bytes(&public);
+	return scp11_authenticate(task->arena, &with_key, ret_command);
+}
+
+/* Both sides' keys; the answer of the card stays empty until it came. */
+static enum err agreement_of(struct task *task, const struct scp11_keyset *keyset,
+			     struct scp11_agreement *ret_agreement, struct fault *fault)
+{
+	struct reader opening = reader_of(task->kept.opening);
+	struct scp11_agreement agreement = {
+		.variant = variant_of(task),
+		.curve = keyset->curve,
+		.own_private = bytes_of(keyset->private, ec_size(keyset->curve)),
+		.ephemeral_private = task->kept.host_challenge,
+		.card_public = read_lv(&opening),
+		.is_s16 = task->kept.is_s16,
+	};
+	const struct bytes answer = read_rest(&opening);
+	struct command command;
+	enum err err = authenticate_command(task, keyset, &command);
+
+	if (err == ERR_NONE && answer.len > 0)
+		err = scp11_answer_parse(answer, &agreement.answer, fault);
+	agreement.command_data = command.data;
+	if (err == ERR_NONE)
+		*ret_agreement = agreement;
+	return err;
+}
+
+/* Without the answer there is a session in 11c only, where it is known before. */
+static enum err restore(struct task *task, struct fault *fault)
+{
+	struct scp11_keyset keyset;
+	struct scp11_agreement agreement;
+	enum err err = scp11_keyset_read(task, task->kept.key_version, &keyset, fault);
+
+	if (err != ERR_NONE)
+		return err;
+	err = agreement_of(task, &keyset, &agreement, fault);
+	if (err == ERR_NONE && agreement.answer.point.len > 0)
+		err = scp11_session_open(&agreement, &task->session, fault);
+	else if (err == ERR_NONE && agreement.variant == SCP11C)
+		err = scp11_session_expect(task->arena, &agreement, &task->session, fault);
+	scp11_keyset_wipe(&keyset);
+	return err;
+}
+
+/* One certificate, in as many commands as it takes; the card finds its authority when no key is named. */
+static bool plan_offer(const struct scp11_keyset *keyset, struct batch *batch, size_t number)
+{
+	const bool is_last = number + 1 == keyset->certificate_count;
+	struct bytes left = keyset->certificates[number];
+
+	while (left.len > 0) {
+		const struct bytes block = bytes_first(left, PERFORM_BLOCK);
+		left = bytes_from(left, block.len);
+		const struct command command = {
+			.cla = 0x80,
+			.ins = INS_PERFORM_SECURITY_OPERATION,
+			.p1 = (uint8_t)(keyset->authority_version |
+					(left.len > 0 ? PERFORM_MORE_COMMANDS : 0)),
+			.p2 = (uint8_t)(keyset->authority_id | (is_last ? 0 : PERFORM_MORE_CERTIFICATES)),
+			.data = block,
+			.has_le = true,
+		};
+		if (!batch_add_opening(batch, &command, OPENING_OFFER, 16))
+			return false;
+	}
+	return true;
+}
+
+static void plan_agreement(struct task *task, struct batch *batch)
+{
+	struct scp11_keyset keyset;
+	struct command command;
+	struct fault fault = { 0 };
+	bool is_added = true;
+	enum err err = scp11_keyset_read(task, task->kept.key_version, &keyset, &fault);
+
+	if (err != ERR_NONE) {
+		fail_with(task, err, &fault);
+		return;
+	}
+	for (size_t i = 0; variant_of(task) != SCP11B && i < keyset.certificate_count && is_added; i++)
+		is_added = plan_offer(&keyset, batch, i);
+	if (is_added && task_is_good(task, authenticate_command(task, &keyset, &command)))
+		is_added = batch_add_opening(batch, &command, OPENING_AUTHENTICATE, SCP11_MAX_ANSWER);
+	scp11_keyset_wipe(&keyset);
+	if (!is_added)
+		task_break(task, ERR_LIMIT,
+			   "the agent takes requests of %u bytes, too small for our certificates",
+			   task->kept.max_request_bytes);
+}
+
+static void plan(struct task *task, struct batch *batch)
+{
+	if (task->kept.channel == CHANNEL_NONE)
+		plan_certificates(task, batch);
+	else
+		plan_agreement(task, batch);
+}
+
+/* The receipt proves that the card has the key of its certificate. */
+static void take_agreement(struct task *task, const struct response *response)
+{
+	struct kept *kept = &task->kept;
+	struct builder opening = builder_in(task->arena);
+	struct fault fault = { 0 };
+
+	if (response->sw != SW_OK) {
+		task_break(task, ERR_DENIED, "the key agreement with key %02X %02X: %04X %s",
+			   scp11_key_id(variant_of(task)), kept->key_version, response->sw,
+			   sw_text(response->sw));
+		return;
+	}
+	build_bytes(&opening, kept->opening);
+	build_bytes(&opening, response->data);
+	if (!task_is_good(task, builder_bytes(&opening, &kept->opening)))
+		return;
+	session_wipe(&task->session);
+	enum err err = response->data.len == 0
+			       ? fault_set(&fault, ERR_MALFORMED, "the key agreement has no answer")
+			       : restore(task, &fault);
+	if (err != ERR_NONE) {
+		fail_with(task, err, &fault);
+		return;
+	}
+	kept->mark = task->session.mark;
+	kept->level = task->session.level;
+	kept->channel = CHANNEL_OPEN;
+}
+
+static void take_offer(struct task *task, const struct response *response)
+{
+	if (response->sw != SW_OK)
+		task_break(task, ERR_DENIED, "the card refuses our certificate: %04X %s", response->sw,
+			   sw_text(response->sw));
+}
+
+static void take(struct task *task, const struct planned *planned, const struct response *response)
+{
+	switch (planned->opening) {
+	case OPENING_CARD_DATA:
+		take_card_data(task, response);
+		break;
+	case OPENING_CERTIFICATES:
+		take_certificates(task, response);
+		break;
+	case OPENING_OFFER:
+		take_offer(task, response);
+		break;
+	default:
+		take_agreement(task, response);
+		break;
+	}
+}
+
+static size_t wrapped_data_size(const struct session *session, size_t data_size)
+{
+	return scp03_wrapped_data_size(session->level, session->mac_size, data_size);
+}
+
+const struct protocol scp11_protocol = {
+	.name = "SCP11",
+	.kind = SCP11_KIND,
+	.number = 0x11,
+	.key_type = KEY_TYPE_AES,
+	.prepare = prepare,
+	.restore = restore,
+	.plan = plan,
+	.take = take,
+	.wrapped_data_size = wrapped_data_size,
+	.wrap = scp03_wrap,
+	.unwrap = scp03_unwrap,
+};

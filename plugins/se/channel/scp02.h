@@ -1,0 +1,66 @@
+/* Secure Channel Protocol '02', the host's side (GPCS appendix E): two-key triple DES, explicit initiation with C-MAC
+ * on the modified command and an encrypted ICV (i = 15 and 55). For cards that have nothing better. */
+#ifndef SE_SCP02_H
+#define SE_SCP02_H
+
+#include "channel/keys.h"
+#include "channel/session.h"
+
+#define SCP02_CHALLENGE_SIZE 6
+
+/* Bits of the i parameter (GPCS E.1.1). */
+enum {
+	SCP02_I_THREE_KEYS = 0x01,
+	SCP02_I_UNMODIFIED = 0x02,
+	SCP02_I_EXPLICIT = 0x04,
+	SCP02_I_ICV_OVER_AID = 0x08,
+	SCP02_I_ICV_ENCRYPTION = 0x10,
+	SCP02_I_R_MAC = 0x20,
+	SCP02_I_PSEUDO_RANDOM = 0x40,
+};
+
+/* What this side speaks, of what a card announces. */
+bool scp02_option_is_spoken(uint8_t i);
+
+/* The answer to INITIALIZE UPDATE. */
+struct scp02_opening {
+	struct bytes diversification; /* 10 bytes */
+	uint8_t key_version, protocol;
+	uint16_t sequence_counter;
+	struct bytes card_challenge, card_cryptogram; /* 6 and 8 bytes */
+};
+
+MUST_CHECK enum err scp02_opening_parse(struct bytes data, struct scp02_opening *ret_opening, struct fault *fault);
+
+/* 3DES-CBC of the constant and the sequence counter (GPCS E.4.1). */
+enum scp02_constant {
+	SCP02_C_MAC = 0x0101,
+	SCP02_R_MAC = 0x0102,
+	SCP02_DEK = 0x0181,
+	SCP02_ENC = 0x0182,
+};
+MUST_CHECK enum err scp02_session_key(const struct secret *base, enum scp02_constant constant, uint16_t sequence,
+				      struct secret *ret_key);
+
+/* ERR_DENIED when the card's cryptogram does not verify; ERR_MALFORMED when the keys are not of 16 bytes. */
+MUST_CHECK enum err scp02_session_open(const struct key_set *keys, struct bytes host_challenge,
+				       const struct scp02_opening *opening, struct session *ret_session,
+				       struct fault *fault);
+
+/* The challenge of a card with the option 40: of its session and the application's name (GPCS E.3.1). */
+MUST_CHECK enum err scp02_pseudo_random_challenge(const struct session *session, struct bytes aid,
+						  uint8_t ret_at[SCP02_CHALLENGE_SIZE]);
+
+/* Levels 0, C-MAC, C-MAC with C-DEC. */
+bool scp02_level_is_possible(uint8_t level);
+/* EXTERNAL AUTHENTICATE, which starts the MAC chain and puts the session at `level`. */
+MUST_CHECK enum err scp02_authenticate(struct session *session, uint8_t level, struct arena *arena,
+				       struct command *ret_command);
+
+/* The data field that `data_size` plain bytes become. */
+size_t scp02_wrapped_data_size(uint8_t level, size_t data_size);
+/* MACs, then encrypts. ERR_LIMIT when it does not fit a short command. */
+MUST_CHECK enum err scp02_wrap(struct session *session, const struct command *plain, struct arena *arena,
+			       struct command *ret_wrapped);
+
+#endif

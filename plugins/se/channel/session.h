@@ -1,0 +1,43 @@
+/* An open secure channel session, whatever protocol opened it. It is small and has no pointers: it can be rebuilt from
+ * keys and challenges, and from the chaining value and counter that a mark holds. */
+#ifndef SE_SESSION_H
+#define SE_SESSION_H
+
+#include <cardea/crypto.h>
+
+#include "gp/apdu.h"
+
+/* Where the chains stand after one command; what an answer is checked against. SCP02 has half of the chaining value
+ * and no counter. */
+struct session_mark {
+	uint8_t chaining[AES_BLOCK];
+	uint32_t counter;
+};
+
+struct session {
+	struct secret enc, mac, rmac;
+	struct secret dek; /* what ciphers the keys that are put on the card */
+	uint8_t level;     /* 0 until the card authenticates us */
+	uint8_t mac_size;  /* 8 or 16 */
+	uint8_t card_cryptogram[AES_BLOCK], host_cryptogram[AES_BLOCK]; /* the first mac_size bytes */
+	struct session_mark mark;
+};
+
+void session_wipe(struct session *session); /* accepts NULL */
+
+/* Security levels: P1 of EXTERNAL AUTHENTICATE, the same in all protocols. */
+enum {
+	LEVEL_C_MAC = 0x01,
+	LEVEL_C_DEC = 0x02,
+	LEVEL_R_MAC = 0x10,
+	LEVEL_R_ENC = 0x20,
+};
+
+/* The class under a MAC has secure messaging on and no channel; the class that is sent keeps its channel. */
+uint8_t class_for_mac(uint8_t cla);
+uint8_t class_for_card(uint8_t cla);
+
+/* Adds 80 and zeros up to a multiple of `block` bytes. */
+void build_padded(struct builder *b, struct bytes data, size_t block);
+
+#endif

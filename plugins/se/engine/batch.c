@@ -1,0 +1,211 @@
+#include "engine/batch.h"
+
+#include "channel/channel.h"
+#include "seram/script.h"
+#include "seram/seram_table.h"
+
+#define TRACE_WIRE  "apdu" /* what goes over the wire */
+#define TRACE_PLAIN "gp"   /* what it means, where the secure channel hides it */
+
+/* ---- adding ---- */
+
+/* Element, MAC, padding and status word around an answer, and its data. */
+static size_t answer_size(const struct task *task, enum batch_answer answer)
+{
+	const size_t around = 4 + 2, short_data = 16;
+
+	return around + (answer == ANSWER_LONG ? APDU_MAX_RESPONSE : short_data + task->session.mac_size);
+}
+
+static bool fits(const struct batch *batch, size_t command_bytes, size_t answer_bytes)
+{
+	const struct kept *kept = &batch->task->kept;
+
+	if (batch->count == BATCH_MAX_COMMANDS ||
+	    SCRIPT_OVERHEAD + batch->request_bytes + command_bytes > kept->max_request_bytes)
+		return false;
+	/* the first is sent in any case: the agent says 62F1 when its answer is too long */
+	return batch->count == 0 ||
+	       SERAM_RESPONSE_OVERHEAD + batch->response_bytes + answer_bytes <= kept->max_response_bytes;
+}
+
+static void append(struct batch *batch, const struct planned *planned, size_t command_bytes,
+		   size_t answer_bytes)
+{
+	batch->planned[batch->count++] = *planned;
+	batch->request_bytes += command_bytes;
+	batch->response_bytes += answer_bytes;
+}
+
+bool batch_add(struct batch *batch, const struct command *plain, unsigned what, enum batch_answer answer)
+{
+	struct task *task = batch->task;
+	const struct protocol *protocol = channel_protocol(task);
+	struct command sized = *plain;
+	struct planned planned = { .plain = *plain, .what = what };
+
+	if (batch->is_full || task->broken != ERR_NONE)
+		return false;
+	sized.data.len = protocol->wrapped_data_size(&task->session, plain->data.len);
+	if (sized.data.len > APDU_MAX_DATA) {
+		task_break(task, ERR_LIMIT, "%s does not fit one command at this security level",
+			   command_text(task->arena, plain));
+		batch->is_full = true;
+		return false;
+	}
+	size_t command_bytes = script_command_size(command_size(&sized));
+	size_t answer_bytes = answer_size(task, answer);
+	if (!fits(batch, command_bytes, answer_bytes)) {
+		batch->is_full = true;
+		return false;
+	}
+	if (!task_is_good(task, protocol->wrap(&task->session, plain, task->arena, &planned.wrapped)))
+		return false;
+	planned.mark = task->session.mark;
+	append(batch, &planned, command_bytes, answer_bytes);
+	return true;
+}
+
+bool batch_add_change(struct batch *batch, const struct command *plain, unsigned what)
+{
+	bool is_added = batch_add(batch, plain, what, ANSWER_SHORT);
+
+	if (is_added)
+		batch->has_change = batch->planned[batch->count - 1].is_change = true;
+	return is_added;
+}
+
+size_t batch_max_data(const struct batch *batch)
+{
+	const struct session *session = &batch->task->session;
+	const struct protocol *protocol = channel_protocol(batch->task);
+	size_t size = APDU_MAX_DATA;
+	size_t room = batch->task->kept.max_request_bytes;
+	struct command command = { .has_le = true };
+
+	for (; size > 1; size--) {
+		command.data.len = protocol->wrapped_data_size(session, size);
+		if (command.data.len <= APDU_MAX_DATA &&
+		    SCRIPT_OVERHEAD + script_command_size(command_size(&command)) <= room)
+			break;
+	}
+	return size;
+}
+
+/* ---- composing ---- */
+
+bool batch_add_opening(struct batch *batch, const struct command *command, unsigned opening,
+		       size_t answer_bytes)
+{
+	const struct planned planned = {
+		.plain = *command, .wrapped = *command, .mark = batch->task->session.mark, .opening = opening
+	};
+	const size_t command_bytes = script_command_size(command_size(command));
+
+	/* answers to the opening are short, or alone: only the request is measured */
+	if (batch->count == BATCH_MAX_COMMANDS ||
+	    SCRIPT_OVERHEAD + batch->request_bytes + command_bytes > batch->task->kept.max_request_bytes)
+		return false;
+	append(batch, &planned, command_bytes, answer_bytes);
+	return true;
+}
+
+void batch_compose(struct batch *batch, struct task *task)
+{
+	*batch = (struct batch){ .task = task };
+	channel_plan(task, batch);
+	/* with a session whose keys are known before the card has answered, all goes in one script */
+	if (task->kept.channel != CHANNEL_NONE && task->session.level != 0 &&
+	    task->kept.ending == ENDING_NONE)
+		task->operation->plan(task, batch);
+	if (batch->count > 0)
+		batch->planned[batch->count - 1].is_last = true;
+	else if (task->broken == ERR_NONE && task->kept.ending == ENDING_NONE)
+		task_break(task, ERR_LIMIT,
+			   "the agent takes requests of %u bytes, too small for the next command",
+			   task->kept.max_request_bytes);
+}
+
+static enum err command_bytes(struct arena *arena, const struct command *command, struct bytes *ret_bytes)
+{
+	struct builder b = builder_in(arena);
+
+	build_command(&b, command);
+	return builder_bytes(&b, ret_bytes);
+}
+
+enum err batch_script(const struct batch *batch, struct bytes *ret_script, struct fault *fault)
+{
+	struct arena *arena = batch->task->arena;
+	struct bytes commands[BATCH_MAX_COMMANDS];
+
+	for (size_t i = 0; i < batch->count; i++) {
+		enum err err = command_bytes(arena, &batch->planned[i].wrapped, &commands[i]);
+		if (err != ERR_NONE)
+			return err;
+	}
+	return script_build(arena, commands, batch->count, SERAM_SCRIPT_IS_INDEFINITE, ret_script, fault);
+}
+
+/* ---- trace ---- */
+
+static void trace(struct task *task, const char *layer, const char *direction, const char *text,
+		  struct bytes raw)
+{
+	if (task_is_good(task, text == NULL ? ERR_NOMEM : ERR_NONE))
+		task_is_good(task, task->plugin->api->trace(task->out, layer, direction, text, raw));
+}
+
+static bool is_hidden(const struct batch *batch)
+{
+	return (batch->task->kept.level & LEVEL_C_DEC) != 0;
+}
+
+bool batch_is_readable_secret(const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->count && !is_hidden(batch); i++) {
+		if (command_is_confidential(&batch->planned[i].plain))
+			return true;
+	}
+	return false;
+}
+
+void batch_trace(const struct batch *batch)
+{
+	struct task *task = batch->task;
+
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct planned *p = &batch->planned[i];
+		const bool is_confidential = command_is_confidential(&p->plain);
+		const char *text = command_text(task->arena, &p->plain);
+		struct bytes wire, plain;
+
+		if (!task_is_good(task, command_bytes(task->arena, &p->wrapped, &wire)) ||
+		    !task_is_good(task, command_bytes(task->arena, &p->plain, &plain)))
+			return;
+		if (!bytes_equal(wire, plain))
+			trace(task, TRACE_PLAIN, "command", text,
+			      is_confidential ? bytes_first(plain, APDU_HEADER_SIZE) : plain);
+		trace(task, TRACE_WIRE, "command", text,
+		      is_confidential && !is_hidden(batch) ? bytes_first(wire, APDU_HEADER_SIZE) : wire);
+	}
+}
+
+void answer_trace(struct task *task, const struct planned *planned, const struct response *wire,
+		  const struct response *plain)
+{
+	const char *text = response_text(task->arena, plain);
+	struct builder wire_bytes = builder_in(task->arena), plain_bytes = builder_in(task->arena);
+	struct bytes raw;
+
+	build_bytes(&wire_bytes, wire->data);
+	build_u16(&wire_bytes, wire->sw);
+	if (task_is_good(task, builder_bytes(&wire_bytes, &raw)))
+		trace(task, TRACE_WIRE, "answer", text, raw);
+	if (bytes_equal(wire->data, plain->data) || command_is_confidential(&planned->plain))
+		return;
+	build_bytes(&plain_bytes, plain->data);
+	build_u16(&plain_bytes, plain->sw);
+	if (task_is_good(task, builder_bytes(&plain_bytes, &raw)))
+		trace(task, TRACE_PLAIN, "answer", text, raw);
+}

@@ -1,0 +1,40 @@
+/* The commands of one script: wrapped as the secure channel says, cut to what the agent takes. */
+#ifndef SE_BATCH_H
+#define SE_BATCH_H
+
+#include "engine/task.h"
+
+struct batch {
+	struct task *task;
+	struct planned planned[BATCH_MAX_COMMANDS];
+	size_t count;
+	size_t request_bytes, response_bytes;
+	bool is_full;
+	bool has_change; /* a command that must not run twice */
+};
+
+enum batch_answer { ANSWER_SHORT, ANSWER_LONG /* as much as an answer can hold */ };
+
+/* Everything of the next script: what opens the channel, where that is due, and what the operation plans. The same for the same kept state. Failures end the task. */
+void batch_compose(struct batch *batch, struct task *task);
+
+/* False when it does not fit any more; then nothing changed. For operation.plan. */
+bool batch_add(struct batch *batch, const struct command *plain, unsigned what, enum batch_answer answer);
+/* As batch_add, for a command that changes the card. */
+bool batch_add_change(struct batch *batch, const struct command *plain, unsigned what);
+
+/* A command that opens the channel (`opening`: enum opening) and goes as it is. False when it does not fit. */
+bool batch_add_opening(struct batch *batch, const struct command *command, unsigned opening, size_t answer_bytes);
+
+/* The most plain data that one command of this batch can carry. */
+size_t batch_max_data(const struct batch *batch);
+
+MUST_CHECK enum err batch_script(const struct batch *batch, struct bytes *ret_script, struct fault *fault);
+/* True when it holds what is nobody's to read, without encryption by the channel. */
+bool batch_is_readable_secret(const struct batch *batch);
+/* Writes the commands to the job's trace. */
+void batch_trace(const struct batch *batch);
+void answer_trace(struct task *task, const struct planned *planned, const struct response *wire,
+		  const struct response *plain);
+
+#endif

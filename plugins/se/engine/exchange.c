@@ -1,0 +1,214 @@
+#include "engine/exchange.h"
+
+#include "channel/channel.h"
+#include "seram/script.h"
+
+/* ---- sending ---- */
+
+void pause_task(struct task *task, enum err kind, const char *reason)
+{
+	struct kept *kept = &task->kept;
+
+	if (kept->retries >= SERAM_MAX_RETRIES) {
+		task_break(task, kind, "%s, after %d tries", reason, SERAM_MAX_RETRIES + 1);
+		return;
+	}
+	int64_t pause_ms = (int64_t)SERAM_RETRY_MS << kept->retries++;
+	kept->deadline_ms = task->step->now_ms + pause_ms;
+	wait_for(task, PHASE_PAUSE, pause_ms);
+}
+
+static void compose_script(struct task *task, struct batch *batch)
+{
+	channel_restore(task);
+	if (task->kept.ending == ENDING_NONE)
+		batch_compose(batch, task);
+}
+
+void next_script(struct task *task)
+{
+	struct kept *kept = &task->kept;
+	struct batch batch;
+
+	if (kept->channel == CHANNEL_NONE)
+		channel_prepare(task);
+	if (kept->ending == ENDING_NONE)
+		compose_script(task, &batch);
+	if (kept->ending != ENDING_NONE || task->broken != ERR_NONE)
+		return;
+	kept->request_id++;
+	kept->script_in_flight = kept->has_session = true;
+	kept->was_unproven = kept->is_unproven;
+	kept->is_unproven = kept->is_unproven || batch.has_change;
+	kept->scripts++;
+	kept->executed = 0;
+	kept->poll_ms = SERAM_FIRST_POLL_MS;
+	kept->deadline_ms = task->step->now_ms + SERAM_SCRIPT_PATIENCE_MS;
+	batch_trace(&batch);
+	ask_write(task, &batch);
+}
+
+void write_again(struct task *task)
+{
+	struct batch batch;
+
+	compose_script(task, &batch);
+	if (task->kept.ending == ENDING_NONE && task->broken == ERR_NONE)
+		ask_write(task, &batch);
+}
+
+/* ---- taking a response ---- */
+
+void lose_channel(struct task *task)
+{
+	if (task->kept.channel != CHANNEL_NONE)
+		task_reopen(task, task->kept.key_version);
+	task->operation->lost(task);
+}
+
+/* The agent has more of the answer than it gives. Under R-MAC nothing in such an answer is proven, success
+ * least of all. */
+static bool is_incomplete(const struct task *task, uint16_t sw)
+{
+	return sw == SW_CUT || (sw >> 8 == 0x61 && (task->session.level & LEVEL_R_MAC) != 0);
+}
+
+/* Whoever refused a change, the card or somebody before it: whether the card has counted the command is not
+ * known, and with a chain that does not fit it would refuse the look that follows. */
+static void doubt_channel(struct task *task, const struct planned *planned, const struct card_answer *answer)
+{
+	const bool is_refused = !answer->is_cut && !sw_is_success(answer->response.sw);
+
+	if (planned->is_change && is_refused && task->kept.channel == CHANNEL_OPEN &&
+	    task->kept.ending == ENDING_NONE)
+		task_reopen(task, task->kept.key_version);
+}
+
+/* One answer. The chains stand where this command left them, whatever was planned after it. */
+static void take_answer(struct task *task, const struct planned *planned, const struct response *wire)
+{
+	struct card_answer answer = { .response = *wire, .is_cut = is_incomplete(task, wire->sw) };
+	struct fault fault = { 0 };
+
+	if (planned->opening == OPENING_NONE && !answer.is_cut) {
+		enum err err = channel_protocol(task)->unwrap(&task->session, &planned->mark, wire,
+							      task->arena, &answer.response, &fault);
+		if (err != ERR_NONE) {
+			answer_trace(task, planned, wire, wire);
+			task_break(task, err, "%s", fault.text);
+			return;
+		}
+	}
+	answer_trace(task, planned, wire, &answer.response);
+	if (planned->opening != OPENING_NONE) {
+		channel_take(task, planned, &answer.response);
+		return;
+	}
+	task->kept.mark = planned->mark;
+	task->operation->take(task, planned, &answer);
+	doubt_channel(task, planned, &answer);
+}
+
+static void take_answers(struct task *task, const struct script_response *script, struct batch *batch)
+{
+	if (script->response_count > batch->count) {
+		task_break(task, ERR_MALFORMED, "%zu answers to a script of %zu commands",
+			   script->response_count, batch->count);
+		return;
+	}
+	for (size_t i = 0; i < script->response_count && task->kept.ending == ENDING_NONE; i++) {
+		const bool had_channel = task->kept.channel != CHANNEL_NONE;
+		take_answer(task, &batch->planned[i], &script->responses[i]);
+		if (had_channel && task->kept.channel == CHANNEL_NONE)
+			break; /* the operation wants another one: what else was answered is of no use */
+	}
+}
+
+/* The command after the last answer may have run, those after it did not. */
+static void forget_what_did_not_run(struct task *task, const struct batch *batch, size_t answered)
+{
+	bool has_change = false;
+
+	for (size_t i = 0; i <= answered && i < batch->count; i++)
+		has_change = has_change || batch->planned[i].is_change;
+	if (!has_change)
+		task->kept.is_unproven = task->kept.was_unproven;
+}
+
+/* Parses and takes what the agent holds. False when the response itself is not to be understood. */
+static bool take_response(struct task *task, const struct seram_instance *instance)
+{
+	struct batch batch;
+	struct script_response script = { 0 };
+	struct fault fault = { 0 };
+
+	compose_script(task, &batch);
+	if (task->kept.ending != ENDING_NONE || task->broken != ERR_NONE)
+		return false;
+	if (instance->response.len > 0) {
+		enum err err = script_response_parse(instance->response, task->arena, &script, &fault);
+		if (err != ERR_NONE) {
+			task_break(task, err, "the response of the agent: %s", fault.text);
+			return false;
+		}
+	}
+	forget_what_did_not_run(task, &batch, script.response_count);
+	take_answers(task, &script, &batch);
+	if (script_refusal_text(&script) != NULL)
+		task_break(task, ERR_MALFORMED, "the script was refused: %s", script_refusal_text(&script));
+	if (script.response_count == 0 && instance->script_status == SERAM_STATUS_OK &&
+	    instance->agent_state == SERAM_RESPONSE_READY)
+		task_break(task, ERR_MALFORMED, "the agent reports success and gives no answer");
+	return task->kept.ending == ENDING_NONE;
+}
+
+static const char *error_text(struct task *task, const struct seram_instance *instance)
+{
+	struct bytes text = bytes_first(instance->error_text, 80);
+
+	return text.len == 0 ? ""
+			     : arena_printf(task->arena, " (%.*s)", (int)text.len, (const char *)text.at);
+}
+
+static void script_failed(struct task *task, const struct seram_instance *instance)
+{
+	const struct seram_status_row *row = seram_status_row(instance->script_status);
+	const char *reason =
+		arena_printf(task->arena, "the agent reports %s for %s%s", row->spelling,
+			     seram_target(task->arena, task->domain_aid), error_text(task, instance));
+
+	if (!task_is_good(task, reason == NULL ? ERR_NOMEM : ERR_NONE))
+		return;
+	if (row->is_worth_retrying)
+		pause_task(task, row->kind, reason);
+	else
+		task_break(task, row->kind, "%s", reason);
+}
+
+/* A response is there: what it means, and what comes next. */
+void script_ended(struct task *task, const struct seram_instance *instance)
+{
+	struct kept *kept = &task->kept;
+	const bool was_interrupted = instance->agent_state == SERAM_INTERRUPTED;
+	const bool is_ok = instance->script_status == SERAM_STATUS_OK && !was_interrupted;
+	/* an agent that does not tell is believed, but not after a break */
+	const bool has_channel = instance->has_channel_state ? instance->is_channel_open : !kept->is_resuming;
+
+	kept->is_resuming = false;
+	if (!take_response(task, instance))
+		return;
+	kept->script_in_flight = false;
+	if (is_ok && kept->channel == CHANNEL_OPEN)
+		task->operation->advance(task);
+	if (kept->ending != ENDING_NONE)
+		return;
+	if (!is_ok || !has_channel)
+		lose_channel(task);
+	if (!is_ok && !was_interrupted) {
+		script_failed(task, instance);
+		return;
+	}
+	kept->retries = kept->refusals = 0;
+	if (task->broken == ERR_NONE)
+		next_script(task);
+}

@@ -1,0 +1,133 @@
+/* One step of one operation: what it was given, what it keeps, what it may do. And the contract between the
+ * engine, which carries scripts and keeps the secure channel, and an operation, which knows what it wants of
+ * the card.
+ *
+ * An operation is a loop: look at the card, compute what is missing, do it, look again. All that it knows is
+ * in `kept`, so a break at any instant only leads back to looking. */
+#ifndef SE_TASK_H
+#define SE_TASK_H
+
+#include <cardea/plugin.h>
+#include <jansson.h>
+
+#include "gp/gp_commands.h"
+#include "engine/kept.h"
+#include "channel/keys.h"
+
+#define BATCH_MAX_COMMANDS 64
+
+struct task;
+struct batch;
+
+struct se_plugin {
+	const struct cardea_host_api *api;
+	cardea_host *host;
+};
+
+/* Something to learn about the card: a data object, or a list of the registry. */
+struct query {
+	uint16_t tag; /* GET DATA; 0: GET STATUS */
+	enum status_scope scope;
+	struct bytes aid, tags;
+	bool is_fallback; /* asked only when the query before it was refused */
+};
+
+/* One command of the script, in the clear and as it goes to the card. */
+struct planned {
+	struct command plain, wrapped;
+	struct session_mark mark; /* after it */
+	unsigned what;          /* the operation's: which query, which act */
+	unsigned opening;       /* enum opening: not of the operation */
+	bool is_last;           /* of its script */
+	bool is_change;         /* of the card: must not run twice without looking */
+};
+
+struct card_answer {
+	struct response response; /* checked and decrypted */
+	bool is_cut; /* it did not come whole, and proves nothing but that the command was sent */
+};
+
+struct operation {
+	const char *name;
+	/* Reads the parameters into task->order and lists the queries. Sees no card. */
+	enum err (*prepare)(struct task *task, struct fault *fault);
+	/* Adds the commands that come next to the batch, as many as fit, as a function of task->kept alone.
+	 */
+	void (*plan)(struct task *task, struct batch *batch);
+	/* One answer, in the order of the commands. */
+	void (*take)(struct task *task, const struct planned *planned, const struct card_answer *answer);
+	/* After the answers: what comes now? May end the task. */
+	void (*advance)(struct task *task);
+	/* The secure channel is gone; the last command sent may or may not have run. */
+	void (*lost)(struct task *task);
+	/* The card does not know the key version (ERR_NOT_FOUND) or holds other values (ERR_DENIED). True
+	 * when the operation knows what to do now; NULL: it never does. */
+	bool (*key_set_refused)(struct task *task, enum err kind);
+	/* It succeeded, just now: report and learn. The records of the step are the instance of the object.
+	 */
+	void (*finish)(struct task *task);
+};
+
+struct task {
+	const struct se_plugin *plugin;
+	const struct operation *operation;
+	const struct cardea_step *step;
+	cardea_out *out;
+	struct arena *arena;
+	json_t *params;
+	uint16_t instance;
+	struct bytes domain_aid;
+	uint8_t wanted_level;     /* 0: the highest */
+	unsigned wanted_protocol; /* enum protocol_choice */
+	const char *diversification;
+	struct query queries[KEPT_MAX_QUERIES];
+	size_t query_count;
+	void *order; /* the operation's parameters */
+
+	struct kept kept;
+	struct session session; /* wiped */
+	enum err broken;              /* the first failure of ours: memory, a limit of the host */
+};
+
+/* ---- parameters ---- */
+
+/* Absent members give the fallback; hexadecimal is decoded into the arena. */
+const char *task_text(const struct task *task, const char *name, const char *fallback);
+int64_t task_number(const struct task *task, const char *name, int64_t fallback);
+bool task_flag(const struct task *task, const char *name, bool fallback);
+MUST_CHECK enum err task_hex(struct task *task, const char *name, struct bytes *ret_bytes,
+			     struct fault *fault);
+
+/* ---- how it ends ---- */
+
+void task_succeed(struct task *task);
+/* A clear failure: the card is as it was, or as the reason says. */
+void task_fail(struct task *task, enum err kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Cannot go on: a failure when nothing was changed or all is known, else unknown. */
+void task_break(struct task *task, enum err kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Keeps the reason for later without ending. */
+void task_note_reason(struct task *task, enum err kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Remembers the first failure of ours; true when there is none. */
+bool task_is_good(struct task *task, enum err err);
+
+/* ---- the result ---- */
+
+void task_report(struct task *task, const char *name, json_t *take_value);
+void task_report_hex(struct task *task, const char *name, struct bytes bytes);
+void task_progress(struct task *task, uint64_t done, uint64_t total);
+
+/* ---- the secure channel ---- */
+
+/* The next script opens a new one, with this key version (0: as the parameters say). */
+void task_reopen(struct task *task, uint8_t key_version);
+
+/* The kind of operator-facing failure that a status word is. */
+enum err sw_kind(uint16_t sw);
+
+/* Done as it should: 9000, or 61xx when nobody fetched the answer. */
+bool sw_is_success(uint16_t sw);
+
+#endif

@@ -1,0 +1,89 @@
+/* ETSI TS 102 226, 5.2: a script of either direction, with each command or answer in it */
+#include <cardea/tlv.h>
+
+#include "explain/explain.h"
+#include "seram/script.h"
+
+struct element_row {
+	bool is_response; /* the direction in which the tag has this meaning */
+	uint32_t tag;
+	const char *name;
+};
+
+static const struct element_row element_rows[] = {
+	{ false, TAG_IMMEDIATE_ACTION, "immediate action" },
+	{ false, TAG_ERROR_ACTION, "error action" },
+	{ false, TAG_CHAINING, "script chaining" },
+	{ true, TAG_EXECUTED_COUNT, "executed commands" },
+	{ true, TAG_IMMEDIATE_ACTION, "immediate action response" },
+	{ true, TAG_CHAINING, "script chaining response" },
+	{ true, TAG_BAD_FORMAT, "bad format" },
+};
+
+static void explain_other(struct explanation *e, bool is_response, uint32_t tag, struct bytes value)
+{
+	const char *name = "unknown element";
+
+	for (size_t i = 0; i < sizeof(element_rows) / sizeof(element_rows[0]); i++) {
+		if (element_rows[i].is_response == is_response && element_rows[i].tag == tag)
+			name = element_rows[i].name;
+	}
+	explain_bytes(e, name, value);
+}
+
+static enum err explain_script_elements(struct explanation *e, const struct script_template *template)
+{
+	struct reader r = reader_of(template->elements);
+	unsigned number = 0;
+	enum err err = ERR_NONE;
+	uint32_t tag;
+	struct bytes value;
+
+	while (err == ERR_NONE && read_tlv(&r, &tag, &value)) {
+		if (tag == TAG_COMMAND && !template->is_response) {
+			explain_line(e, "command %u", ++number);
+			e->depth++;
+			err = explain_command(e, value);
+			e->depth--;
+		} else if (tag == TAG_RESPONSE && template->is_response) {
+			explain_line(e, "answer %u", ++number);
+			e->depth++;
+			err = explain_response(e, value);
+			e->depth--;
+		} else {
+			explain_other(e, template->is_response, tag, value);
+		}
+	}
+	if (err == ERR_NONE && r.bad)
+		err = fault_set(e->fault, ERR_MALFORMED, "the last element does not end inside the script");
+	return err;
+}
+
+/* Why the script was refused, when the response says so. */
+static void explain_refusal(struct explanation *e, struct bytes content)
+{
+	struct script_response response;
+
+	if (script_response_parse(content, e->text->arena, &response, NULL) != ERR_NONE)
+		return;
+	const char *text = script_refusal_text(&response);
+	if (text != NULL)
+		explain_line(e, "refused: %s", text);
+}
+
+enum err explain_script(struct bytes content, struct builder *text, struct fault *fault)
+{
+	struct explanation e = { .text = text, .fault = fault };
+	struct script_template template;
+	enum err err = script_open(content, &template, fault);
+
+	if (err != ERR_NONE)
+		return err;
+	explain_line(&e, "%s script of %s length, %zu bytes", template.is_response ? "response" : "command",
+		     template.is_indefinite ? "indefinite" : "definite", content.len);
+	e.depth++;
+	err = explain_script_elements(&e, &template);
+	if (template.is_response)
+		explain_refusal(&e, content);
+	return err;
+}

@@ -1,0 +1,81 @@
+/* The GlobalPlatform commands that the operations use (GPCS 2.3.1, chapter 11), in the clear. Everything that
+ * is built lives in the arena; the first failure is ERR_NOMEM or ERR_LIMIT (a field too long). */
+#ifndef SE_GP_COMMANDS_H
+#define SE_GP_COMMANDS_H
+
+#include "gp/apdu.h"
+
+enum install_purpose {
+	INSTALL_FOR_LOAD = 0x02,
+	INSTALL_FOR_INSTALL = 0x04,
+	INSTALL_MAKE_SELECTABLE = 0x08,
+	INSTALL_EXTRADITION = 0x10,
+	INSTALL_PERSONALIZATION = 0x20,
+	INSTALL_REGISTRY_UPDATE = 0x40,
+};
+
+enum status_scope {
+	SCOPE_ISSUER_DOMAIN = 0x80,
+	SCOPE_APPLICATIONS = 0x40,
+	SCOPE_LOAD_FILES = 0x20,
+	SCOPE_MODULES = 0x10,
+};
+
+enum store_format { STORE_NONE = 0x00, STORE_DGI = 0x08, STORE_BER_TLV = 0x10 };
+#define STORE_ENCRYPTED 0x60
+
+struct command gp_initialize_update(uint8_t key_version, struct bytes host_challenge);
+struct command gp_get_data(uint16_t tag);
+
+/* All that match the beginning `aid` (empty: all). `tags`: which elements the answer shall have; empty: as
+ * the card likes. */
+MUST_CHECK enum err gp_get_status(struct arena *arena, enum status_scope scope, bool is_next,
+				  struct bytes aid, struct bytes tags, struct command *ret_command);
+
+/* Code and memory figures in install parameters; 0 means not given. */
+struct install_parameters {
+	struct bytes application;    /* content of C9 */
+	uint32_t code_bytes;         /* C6 */
+	uint32_t volatile_bytes;     /* C7 */
+	uint32_t non_volatile_bytes; /* C8 */
+	struct bytes uicc_access;    /* CA: TS 102 226 access and toolkit parameters */
+};
+/* C9 always, EF when there is something for it. */
+MUST_CHECK enum err install_parameters_build(struct arena *arena, const struct install_parameters *parameters,
+					     struct bytes *ret_parameters);
+
+MUST_CHECK enum err gp_install_for_load(struct arena *arena, struct bytes load_file_aid,
+					struct bytes domain_aid, struct bytes hash,
+					const struct install_parameters *parameters,
+					struct command *ret_command);
+
+struct install_order {
+	struct bytes load_file, module, instance;
+	uint32_t privileges;     /* 24 bits */
+	struct bytes parameters; /* as install_parameters_build gives */
+	bool make_selectable;
+};
+MUST_CHECK enum err gp_install_for_install(struct arena *arena, const struct install_order *order,
+					   struct command *ret_command);
+MUST_CHECK enum err gp_make_selectable(struct arena *arena, struct bytes instance, uint32_t privileges,
+				       struct command *ret_command);
+MUST_CHECK enum err gp_install_for_personalization(struct arena *arena, struct bytes application,
+						   struct command *ret_command);
+
+#define LOAD_MAX_BLOCKS 256 /* their number has one byte */
+struct command gp_load(struct bytes block, size_t number, bool is_last);
+MUST_CHECK enum err gp_delete(struct arena *arena, struct bytes aid, bool related,
+			      struct command *ret_command);
+/* P1 of SET STATUS */
+enum status_target { TARGET_CARD = 0x80, TARGET_APPLICATION = 0x40, TARGET_HIERARCHY = 0x60 };
+struct command gp_set_status(enum status_target target, uint8_t state, struct bytes aid);
+struct command gp_put_key(uint8_t replace_version, struct bytes data);
+struct command gp_store_data(struct bytes block, size_t number, bool is_last, enum store_format format,
+			     bool is_encrypted);
+
+/* What the token of an extradition signs (GPCS C.4): P1, P2, length, fields without the token. */
+MUST_CHECK enum err extradition_token_input(struct arena *arena, uint8_t p1, uint8_t p2,
+					    struct bytes domain_aid, struct bytes application_aid,
+					    struct bytes *ret_input);
+
+#endif

@@ -1,0 +1,316 @@
+/* se.set-state: an application, a security domain with all below it, or the card is in a state of its life
+ * cycle (GPCS 2.3.1, chapter 5 and 11.10 SET STATUS).
+ *
+ * A terminated card tells nothing any more, so there the card's own word is all that can be had: its answer
+ * counts when an R-MAC proves it, and is unknown otherwise. All else is seen in the registry before it is
+ * called done. */
+#include "operations/operations.h"
+
+#include <string.h>
+
+#include "channel/channel.h"
+#include "operations/look.h"
+
+enum stage { STAGE_LOOK, STAGE_ACT };
+enum { ACT_SET_STATUS = 100 };
+enum { CHANGED = 1 << 0, CONFIRMED = 1 << 1, REFUSED = 1 << 2 /* kept.kind and reason say why */ };
+
+#define LOCKED_BIT     0x80
+#define STATE_UNLOCKED 0x00
+#define STATE_LOCKED   LOCKED_BIT
+
+#define PRIVILEGE_SECURITY_DOMAIN   0x800000
+#define PRIVILEGE_FINAL_APPLICATION 0x000200
+
+enum card_state {
+	CARD_OP_READY = 0x01,
+	CARD_INITIALIZED = 0x07,
+	CARD_SECURED = 0x0F,
+	CARD_LOCKED = 0x7F,
+	CARD_TERMINATED = 0xFF,
+};
+
+static const struct wanted_state {
+	const char *name;
+	uint8_t value; /* P2 */
+	bool is_of_card;
+} wanted_states[] = {
+	{ "locked", STATE_LOCKED, false },         { "unlocked", STATE_UNLOCKED, false },
+	{ "initialized", CARD_INITIALIZED, true }, { "secured", CARD_SECURED, true },
+	{ "card-locked", CARD_LOCKED, true },      { "terminated", CARD_TERMINATED, true },
+};
+
+/* GPCS 5.1.1; nothing leads out of TERMINATED */
+static const struct transition {
+	uint8_t from, to;
+} card_transitions[] = {
+	{ CARD_OP_READY, CARD_INITIALIZED }, { CARD_INITIALIZED, CARD_SECURED },
+	{ CARD_SECURED, CARD_LOCKED },       { CARD_LOCKED, CARD_SECURED },
+	{ CARD_OP_READY, CARD_TERMINATED },  { CARD_INITIALIZED, CARD_TERMINATED },
+	{ CARD_SECURED, CARD_TERMINATED },   { CARD_LOCKED, CARD_TERMINATED },
+};
+
+struct order {
+	const struct wanted_state *wanted;
+	struct bytes aid;
+	bool related;
+	unsigned query;
+};
+
+/* ---- parameters ---- */
+
+static enum err check_target(struct task *task, const struct order *order, struct fault *fault)
+{
+	const struct wanted_state *wanted = order->wanted;
+
+	if (wanted->is_of_card && (order->aid.len > 0 || order->related))
+		return fault_set(fault, ERR_MALFORMED,
+				 "%s is a state of the card: without aidHex and related", wanted->name);
+	if (!wanted->is_of_card && order->aid.len == 0)
+		return fault_set(fault, ERR_MALFORMED, "aidHex: the application that shall be %s",
+				 wanted->name);
+	if (!wanted->is_of_card && bytes_equal(order->aid, task->domain_aid))
+		return fault_set(fault, ERR_CONFLICT,
+				 "aidHex is the security domain that would have to change itself");
+	if (wanted->value == CARD_TERMINATED && !task_flag(task, "confirmTermination", false))
+		return fault_set(fault, ERR_CONFLICT,
+				 "a terminated card is lost for ever: confirmTermination must be true");
+	return ERR_NONE;
+}
+
+static enum err prepare(struct task *task, struct fault *fault)
+{
+	struct order *order = arena_alloc(task->arena, sizeof(*order));
+	const char *state = task_text(task, "state", "");
+	const struct bytes all = { NULL, 0 };
+
+	if (order == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < sizeof(wanted_states) / sizeof(wanted_states[0]); i++) {
+		if (strcmp(wanted_states[i].name, state) == 0)
+			order->wanted = &wanted_states[i];
+	}
+	if (order->wanted == NULL)
+		return fault_set(fault, ERR_MALFORMED, "state: %s does not exist", state);
+	enum err err = task_hex(task, "aidHex", &order->aid, fault);
+	if (err != ERR_NONE)
+		return err;
+	order->related = task_flag(task, "related", false);
+	err = check_target(task, order, fault);
+	if (err != ERR_NONE)
+		return err;
+	if (order->wanted->is_of_card)
+		order->query = look_ask_status(task, SCOPE_ISSUER_DOMAIN, all, look_application_tags);
+	else
+		order->query = look_ask_status(task, SCOPE_APPLICATIONS, order->related ? all : order->aid,
+					       look_application_tags);
+	task->order = order;
+	return ERR_NONE;
+}
+
+/* ---- looking ---- */
+
+static void go_look(struct task *task)
+{
+	task->kept.stage = STAGE_LOOK;
+	look_again(task);
+}
+
+/* What is seen is not what is wanted, and the way there is open. */
+static void set(struct task *task)
+{
+	const char *reason = arena_strdup(task->arena, task->kept.reason);
+
+	if ((task->kept.flags & REFUSED) != 0)
+		task_fail(task, task->kept.kind, "%s", reason != NULL ? reason : "");
+	else if ((task->kept.flags & CONFIRMED) != 0)
+		task_fail(task, ERR_CONFLICT,
+			  "the card confirmed the change of state, but its registry still shows the old one");
+	else {
+		task->kept.flags |= CHANGED;
+		task->kept.stage = STAGE_ACT;
+	}
+}
+
+static bool is_possible(uint8_t from, uint8_t to)
+{
+	for (size_t i = 0; i < sizeof(card_transitions) / sizeof(card_transitions[0]); i++) {
+		if (card_transitions[i].from == from && card_transitions[i].to == to)
+			return true;
+	}
+	return false;
+}
+
+static void compare_card(struct task *task, const struct registry *registry)
+{
+	const struct order *order = task->order;
+	const struct registry_entry *card = registry->entries;
+
+	if (registry->count != 1 || card->life_cycle.len == 0)
+		task_break(task, ERR_UNSUPPORTED, "the card does not tell its life cycle state");
+	else if (card->life_cycle.at[0] == order->wanted->value)
+		task_succeed(task);
+	else if (!is_possible(card->life_cycle.at[0], order->wanted->value))
+		task_fail(task, ERR_CONFLICT, "the card is %s: no way leads from there to %s",
+			  life_cycle_text(card, REGISTRY_CARD), order->wanted->name);
+	else
+		set(task);
+}
+
+/* A card locks everything but the application that is left when all else is locked. */
+static bool is_exempt(const struct registry_entry *entry)
+{
+	return (privileges_of(entry->privileges) & PRIVILEGE_FINAL_APPLICATION) != 0;
+}
+
+static bool is_as_wanted(const struct task *task, const struct registry_entry *entry)
+{
+	const struct order *order = task->order;
+
+	return (entry->life_cycle.at[0] & LOCKED_BIT) == order->wanted->value;
+}
+
+static bool is_below(const struct registry *registry, const struct registry_entry *entry, struct bytes root)
+{
+	for (size_t steps = 0; entry != NULL && steps <= registry->count; steps++) {
+		if (bytes_equal(entry->security_domain, root))
+			return true;
+		entry = registry_entry_find(registry, entry->security_domain);
+	}
+	return false;
+}
+
+/* False when the task is at its end, because the card does not tell enough. */
+static bool all_below_are_as_wanted(struct task *task, const struct registry *registry, bool *ret_answer)
+{
+	const struct order *order = task->order;
+	bool answer = true;
+
+	for (size_t i = 0; i < registry->count; i++) {
+		const struct registry_entry *entry = &registry->entries[i];
+		if (entry->security_domain.len == 0 || entry->life_cycle.len == 0) {
+			task_break(task, ERR_UNSUPPORTED,
+				   "the card does not tell which applications belong to the security domain");
+			return false;
+		}
+		if (is_below(registry, entry, order->aid) && !is_exempt(entry))
+			answer = answer && is_as_wanted(task, entry);
+	}
+	*ret_answer = answer;
+	return true;
+}
+
+static void compare_application(struct task *task, const struct registry *registry)
+{
+	const struct order *order = task->order;
+	const struct registry_entry *entry = registry_entry_find(registry, order->aid);
+	bool is_done = true;
+
+	if (entry == NULL || entry->life_cycle.len == 0) {
+		task_fail(task, ERR_NOT_FOUND, "the card has no application or security domain %s",
+			  bytes_to_hex(task->arena, order->aid));
+		return;
+	}
+	if (order->related && (privileges_of(entry->privileges) & PRIVILEGE_SECURITY_DOMAIN) == 0) {
+		task_fail(task, ERR_CONFLICT, "related: %s is no security domain",
+			  bytes_to_hex(task->arena, order->aid));
+		return;
+	}
+	if (order->related && !all_below_are_as_wanted(task, registry, &is_done))
+		return;
+	if (is_done && is_as_wanted(task, entry))
+		task_succeed(task);
+	else if (is_exempt(entry))
+		task_fail(task, ERR_CONFLICT, "%s has the privilege final-application: it cannot be locked",
+			  bytes_to_hex(task->arena, order->aid));
+	else
+		set(task);
+}
+
+static void advance(struct task *task)
+{
+	const struct order *order = task->order;
+	struct registry registry;
+
+	if (task->kept.stage != STAGE_LOOK || !look_is_done(task) || task->kept.ending != ENDING_NONE)
+		return;
+	if (!look_registry(task, order->query, &registry))
+		return;
+	task->kept.is_unproven = false;
+	if (order->wanted->is_of_card)
+		compare_card(task, &registry);
+	else
+		compare_application(task, &registry);
+}
+
+/* ---- acting ---- */
+
+static void plan(struct task *task, struct batch *batch)
+{
+	const struct order *order = task->order;
+
+	if (task->kept.stage == STAGE_LOOK) {
+		look_plan(task, batch);
+		return;
+	}
+	enum status_target target = order->wanted->is_of_card ? TARGET_CARD
+				    : order->related          ? TARGET_HIERARCHY
+							      : TARGET_APPLICATION;
+	struct command command = gp_set_status(target, order->wanted->value,
+					       order->wanted->is_of_card ? task->domain_aid : order->aid);
+	batch_add_change(batch, &command, ACT_SET_STATUS);
+}
+
+/* The last word of a card. Without a proof the look comes, which it does not answer: unknown. */
+static bool is_proven_end(const struct task *task, uint16_t sw)
+{
+	const struct order *order = task->order;
+
+	return order->wanted->value == CARD_TERMINATED && sw == SW_OK &&
+	       (task->kept.level & LEVEL_R_MAC) != 0;
+}
+
+static void take(struct task *task, const struct planned *planned, const struct card_answer *answer)
+{
+	const uint16_t sw = answer->response.sw;
+
+	if (planned->what < ACT_SET_STATUS) {
+		look_take(task, planned, answer);
+		return;
+	}
+	if (answer->is_cut) {
+		task_reopen(task, task->kept.key_version);
+	} else if (is_proven_end(task, sw)) {
+		task->kept.is_unproven = false;
+		task_succeed(task);
+		return;
+	} else if (sw_is_success(sw)) {
+		task->kept.flags |= CONFIRMED;
+	} else {
+		task->kept.flags |= REFUSED;
+		task_note_reason(task, sw_kind(sw), "%s: %04X %s", command_text(task->arena, &planned->plain),
+				 sw, sw_text(sw));
+	}
+	go_look(task);
+}
+
+static void finish(struct task *task)
+{
+	const struct order *order = task->order;
+
+	if (!order->wanted->is_of_card)
+		task_report_hex(task, "aidHex", order->aid);
+	task_report(task, "state", json_string(order->wanted->name));
+	task_report(task, "alreadySet", json_boolean((task->kept.flags & CHANGED) == 0));
+	channel_report(task);
+}
+
+const struct operation set_state_operation = {
+	.name = "se.set-state",
+	.prepare = prepare,
+	.plan = plan,
+	.take = take,
+	.advance = advance,
+	.lost = go_look,
+	.finish = finish,
+};

@@ -1,0 +1,44 @@
+/* The object 30401 as the server uses it: what its instance says, what is written to it. */
+#ifndef SE_SERAM_H
+#define SE_SERAM_H
+
+#include <cardea/lwm2m.h>
+
+#include "seram/seram_table.h"
+
+/* One instance, read. Numbers that the agent does not tell have the defaults of the table. */
+struct seram_instance {
+	struct bytes identifier, reader_name, error_text, atr;
+	int64_t type;
+	enum seram_se_state se_state;
+	enum seram_agent_state agent_state;
+	uint32_t request_id, response_id;
+	struct bytes response;
+	int64_t script_status;
+	bool has_channel_state, is_channel_open;
+	bool was_interrupted;
+	uint32_t executed;
+	uint32_t max_request_bytes, max_response_bytes;
+	bool has_stop_on_error, has_other_body_format;
+	bool speaks_our_protocol;
+};
+
+/* ERR_MALFORMED names the resource that is missing or out of range. */
+MUST_CHECK enum err seram_instance_read(struct lwm2m_records records, uint16_t instance,
+					struct seram_instance *ret_instance, struct fault *fault);
+
+/* "//aid/A000000151/000000". NULL when the arena is exhausted. */
+const char *seram_target(struct arena *arena, struct bytes aid);
+
+/* What is written together before Run. */
+struct seram_request {
+	uint32_t id;
+	struct bytes target_aid, script;
+	bool has_stop_on_error, stop_on_error;
+	bool sets_body_format;
+};
+MUST_CHECK enum err seram_request_records(struct arena *arena, uint16_t instance,
+					  const struct seram_request *request,
+					  struct lwm2m_records *ret_records);
+
+#endif
