@@ -96,7 +96,6 @@ labTest('a device in queue mode is asked when it comes again', { server }, async
 
 labTest('after a restart of the server its devices come again', { server }, async (lab) => {
 	const device = await lab.device('d', { server: addressOf(lab, 'coap+tcp') });
-	lab.server.options['tcp-listen'] = addressOf(lab, 'coap+tcp').replace('coap+tcp://', '');
 	const seen = device.process.lines.length;
 	await lab.server.restart();
 	assert.match((await lab.rest.get('/devices/d')).address, /^coap\+tcp:/);

@@ -1,6 +1,6 @@
 // A lab: one real cardead and any number of real cardea-device processes on loopback, with everything that they keep in
-// a folder of its own below the build folder. Ports are chosen by the system; the second start of a server uses the ones
-// of the first, so that its devices find it again.
+// a folder of its own below the build folder. The second start of a server uses the ports of the first, so that its devices
+// find it again.
 //
 // From the environment (meson sets it): CARDEA, CARDEAD, CARDEA_DEVICE, MAKE_CAP, MAKE_CERTIFICATE, READ_CARD, CARDEA_PLUGINS (paths with colons),
 // CARDEA_MODEL_DIR, CARDEA_LAB_DIR.
@@ -8,6 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { createHash, randomBytes } from 'node:crypto';
+import { withPorts } from './ports.mjs';
 import { Process } from './process.mjs';
 import { Rest, StreamEnded } from './rest.mjs';
 
@@ -172,15 +173,14 @@ export class Server {
 
 	async start() {
 		const name = this.starts++ === 0 ? this.name : `${this.name} (start ${this.starts})`;
+		for (const option of Object.keys(this.options).filter((one) => one.endsWith('-listen')))
+			this.options[option] = await withPorts(this.options[option]);
 		this.process = this.lab.start(name, program('CARDEAD'), optionsOf(this.options));
 		await this.process.line(/^ready$/);
 		this.addresses = this.process.lines.map((line) => /^listening (\S+)$/.exec(line)?.[1]).filter(Boolean);
 		this.coap = this.addresses.find((address) => address.startsWith('coap://'));
 		this.coaps = this.addresses.find((address) => address.startsWith('coaps://'));
 		this.http = this.addresses.find((address) => address.startsWith('http'));
-		for (const [option, scheme] of [['coap-listen', 'coap:'], ['coaps-listen', 'coaps:'], ['http-listen', 'http:']])
-			this.options[option] = this.addresses.filter((address) => address.startsWith(`${scheme}//`))
-				.map((address) => address.replace(/^\w+:\/\//, '')).join(',');
 		const token = fs.readFileSync(path.join(this.dataFolder, 'admin.token'), 'utf8').trim();
 		this.rest = new Rest(this.http, token);
 		this.isReady();
