@@ -5,9 +5,10 @@
  * COMMAND is bench_server, started here and given the keys. As in load.c device i is the address 127.1.0.0 +
  * i; its identity is urn:imei:<15 digits of i>. Prints a line of key=value for each thing measured. MODE:
  *
- *   join         handshakes, each with a registration; then updates; then what a session takes with its
- * registration while the device sleeps handshake    handshakes, each with a CoAP ping live         what a
- * session takes after a handshake alone */
+ *   join       handshakes, each with a registration; then updates; then what a session takes with its
+ * registration while the device sleeps handshake  handshakes, each with a CoAP ping, after which the device
+ * forgets its session; again and again, each device at least once live       what a session takes after a
+ * handshake alone, beyond what the server needs once */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
@@ -49,6 +50,9 @@ struct device {
 	size_t update_len;
 	bool is_busy, is_open;
 };
+
+/* Sessions that come before memory is counted: what the server needs once is there then. */
+#define WARM_SESSIONS 16
 
 struct load {
 	int socket;
@@ -189,6 +193,10 @@ static void end_opening(struct device *device)
 	device->load->under_way--;
 	device->load->opened++;
 	device->is_open = true;
+	if (device->load->mode == HANDSHAKE) {
+		SSL_free(device->ssl);
+		device->ssl = NULL;
+	}
 }
 
 /* RFC 7252 4.3: an empty message, answered with a Reset */
@@ -282,33 +290,45 @@ static void wait_and_receive(struct load *load)
 
 /* ---- phases ---- */
 
-static void look_after_handshakes(struct load *load, uint32_t begun)
+static void look_after_handshakes(struct load *load)
 {
-	for (uint32_t i = 0; i < begun; i++) {
+	for (uint32_t i = 0; i < load->peers; i++) {
 		struct device *device = &load->devices[i];
-		if (SSL_is_init_finished(device->ssl))
+		if (device->ssl == NULL || device->is_open)
 			continue;
 		if (now() - device->began > GIVE_UP_S)
 			die("a handshake does not end");
-		(void)DTLSv1_handle_timeout(device->ssl);
+		if (!SSL_is_init_finished(device->ssl))
+			(void)DTLSv1_handle_timeout(device->ssl);
+		else if (load->mode == HANDSHAKE)
+			ping(device);
 	}
 }
 
-static double open_all(struct load *load)
+/* Opens the sessions of `count` devices from `first` on, and with HANDSHAKE goes round for the seconds.
+ * Answers how long it took. */
+static double open_sessions(struct load *load, uint32_t first, uint32_t count, double seconds)
 {
 	double begin = now(), checked = begin;
-	uint32_t next = 0;
+	uint32_t begun = 0;
 
-	while (load->opened < load->peers) {
-		while (load->under_way < load->window && next < load->peers)
-			start(load, next++);
+	for (;;) {
+		while (load->under_way < load->window && count > 0) {
+			struct device *device = &load->devices[first + begun % count];
+			bool is_due = begun < count || (load->mode == HANDSHAKE && now() - begin < seconds);
+			if (!is_due || device->ssl != NULL)
+				break;
+			start(load, device->index);
+			begun++;
+		}
+		if (load->under_way == 0)
+			return now() - begin;
 		wait_and_receive(load);
 		if (now() - checked < 0.5)
 			continue;
 		checked = now();
-		look_after_handshakes(load, next);
+		look_after_handshakes(load);
 	}
-	return now() - begin;
 }
 
 static void count_lost(struct load *load)
@@ -346,11 +366,11 @@ static double update(struct load *load, double seconds)
 	return now() - begin;
 }
 
-/* What each session takes more than the server did before any came. */
-static void print_memory(const struct load *load, const char *name, double kib_before)
+/* What each of the sessions takes more than the server had before them. */
+static void print_memory(const struct load *load, const char *name, double kib_before, uint32_t sessions)
 {
 	printf("op=%s bytes=%.0f\n", name,
-	       (child_kib(&load->server_process, "VmRSS:") - kib_before) * 1024 / load->peers);
+	       (child_kib(&load->server_process, "VmRSS:") - kib_before) * 1024 / sessions);
 }
 
 static void give_keys(struct load *load)
@@ -370,21 +390,33 @@ static void print_rate(const struct load *load, const char *name, unsigned long 
 	       (child_cpu_s(&load->server_process) - cpu_s) / (double)count * 1e9);
 }
 
+static void measure_live(struct load *load)
+{
+	uint32_t warm = load->peers > WARM_SESSIONS ? WARM_SESSIONS : 0;
+
+	open_sessions(load, 0, warm, 0);
+	const double kib_before = child_kib(&load->server_process, "VmRSS:");
+	open_sessions(load, warm, load->peers - warm, 0);
+	print_memory(load, mode_names[LIVE], kib_before, load->peers - warm);
+}
+
 static void measure(struct load *load, double seconds)
 {
 	give_keys(load);
+	if (load->mode == LIVE) {
+		measure_live(load);
+		return;
+	}
 	const double kib_before = child_kib(&load->server_process, "VmRSS:");
-	double cpu_s = child_cpu_s(&load->server_process), took = open_all(load);
-	if (load->mode == LIVE)
-		print_memory(load, "live", kib_before);
-	else
-		print_rate(load, mode_names[load->mode], load->peers, took, cpu_s);
-	if (load->mode != JOIN)
+	double cpu_s = child_cpu_s(&load->server_process),
+	       took = open_sessions(load, 0, load->peers, seconds);
+	print_rate(load, mode_names[load->mode], load->opened, took, cpu_s);
+	if (load->mode == HANDSHAKE)
 		return;
 	cpu_s = child_cpu_s(&load->server_process);
 	took = update(load, seconds);
 	print_rate(load, "update", load->answered, took, cpu_s);
-	print_memory(load, "asleep", kib_before);
+	print_memory(load, "asleep", kib_before, load->peers);
 }
 
 static enum mode mode_of(const char *name)
@@ -432,6 +464,8 @@ int main(int argc, char **argv)
 	setsockopt(load.socket, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one));
 	load.context = SSL_CTX_new(DTLS_client_method());
 	load.method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "device");
+	for (uint32_t i = 0; load.devices != NULL && i < load.peers; i++)
+		load.devices[i].index = i;
 	if (load.devices == NULL || load.context == NULL || load.method == NULL ||
 	    bind(load.socket, (const void *)&any, sizeof(any)) != 0 ||
 	    SSL_CTX_set_cipher_list(load.context, SUITE) != 1)

@@ -13,6 +13,7 @@ def row: [splits(" ") | capture("(?<key>[^=]+)=(?<value>.*)") | .value = (.value
 | def figure($server; $size; $op; $key): [$rows[] | select(.server == $server and .size == $size and .op == $op)][0][$key];
   def promise($what; $value; $least): {what: $what, value: $value, least: $least, holds: ($value != null and $value >= $least)};
   def bound($what; $value; $most): {what: $what, value: $value, most: $most, holds: ($value != null and $value <= $most)};
+  def sizes($op): [$rows[] | select(.server == "dtls" and .op == $op).size];
   def ratio($a; $b): if $a == null or $b == null or $b == 0 then null else $a / $b end;
 {
 	rows: $rows,
@@ -20,9 +21,9 @@ def row: [splits(" ") | capture("(?<key>[^=]+)=(?<value>.*)") | .value = (.value
 		promise("updates of \($largest) devices, of 100"; ratio(figure("cardead"; $largest; "update"; "per_s"); figure("cardead"; 100; "update"; "per_s")); 0.8),
 		promise("updates, of the echo"; ratio(figure("cardead"; $largest; "update"; "per_s"); figure("echo"; $largest; "echo"; "per_s")); 0.4),
 		promise("durable registrations, of bare SQLite"; ratio(figure("cardead"; $largest; "first"; "per_s"); figure("sqlite"; $largest; "insert"; "per_s")); 25 / 36),
-		promise("DTLS handshakes, of bare OpenSSL"; ratio(figure("dtls"; $largest_dtls; "handshake"; "per_s"); figure("openssl"; $largest_dtls; "handshake"; "per_s")); 0.8),
+		promise("DTLS handshakes at every size, of bare OpenSSL"; [sizes("handshake")[] as $size | ratio(figure("dtls"; $size; "handshake"; "per_s"); figure("openssl"; $size; "handshake"; "per_s"))] | min; 0.8),
 		bound("bytes per registered device"; figure("cardead"; $largest; "memory"; "bytes"); 1024),
-		bound("bytes per live DTLS session"; figure("dtls"; [$rows[] | select(.op == "live").size] | max; "live"; "bytes"); 36864),
+		bound("bytes per live DTLS session at every size"; [sizes("live")[] as $size | figure("dtls"; $size; "live"; "bytes")] | max; 36864),
 		bound("bytes per registered device with DTLS that sleeps"; figure("dtls"; $largest_dtls; "asleep"; "bytes"); 2048)
 	]
 }
