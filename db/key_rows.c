@@ -77,10 +77,9 @@ enum err store_read_credentials(struct store *store, struct arena *arena, struct
 /* ---- OSCORE sequence numbers ---- */
 
 static const struct column oscore_number_column[] = {
-	COLUMN(struct oscore_number_row, print),
-	COLUMN(struct oscore_number_row, reserved),
-	COLUMN(struct oscore_number_row, successor),
-	COLUMN(struct oscore_number_row, id_context),
+	COLUMN(struct oscore_number_row, print),     COLUMN(struct oscore_number_row, reserved),
+	COLUMN(struct oscore_number_row, successor), COLUMN(struct oscore_number_row, id_context),
+	COLUMN(struct oscore_number_row, received),
 };
 static const struct columns oscore_number_columns = COLUMNS(struct oscore_number_row, oscore_number_column);
 
@@ -108,6 +107,14 @@ enum err store_renew_oscore_number(struct store *store, const struct oscore_numb
 		.statement = RENEW_OSCORE_NUMBER,
 		.when_unchanged = ERR_NOT_FOUND,
 	};
+	return store_write(store, &kind, row, done);
+}
+
+enum err store_receive_oscore_number(struct store *store, const struct oscore_number_row *row,
+				     struct store_done done)
+{
+	static const struct write_kind kind = { .columns = &oscore_number_columns,
+						.statement = RECEIVE_OSCORE_NUMBER };
 	return store_write(store, &kind, row, done);
 }
 

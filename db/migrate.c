@@ -22,6 +22,8 @@ static const char *const steps[] = {
 	,
 #include "006_oscore_renewed.inc"
 	,
+#include "007_oscore_received.inc"
+	,
 };
 
 #define VERSION ((int64_t)(sizeof steps / sizeof *steps))

@@ -118,8 +118,9 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		" ON CONFLICT (print) DO UPDATE SET reserved = max(reserved, ?2)",
 	[RAISE_OSCORE_NUMBERS] = "UPDATE oscore_numbers SET reserved = reserved + ?2",
 	[RENEW_OSCORE_NUMBER] = "UPDATE oscore_numbers SET successor = ?3, id_context = ?4 WHERE print = ?1",
+	[RECEIVE_OSCORE_NUMBER] = "UPDATE oscore_numbers SET received = max(received, ?5) WHERE print = ?1",
 	[REMOVE_OSCORE_NUMBER] = "DELETE FROM oscore_numbers WHERE print = ?1",
-	[READ_OSCORE_NUMBERS] = "SELECT print, reserved, successor, id_context FROM oscore_numbers",
+	[READ_OSCORE_NUMBERS] = "SELECT print, reserved, successor, id_context, received FROM oscore_numbers",
 	[PUT_TOKEN] =
 		"INSERT INTO tokens (id, name, scopes, hash, created_ms, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 		" ON CONFLICT (id) DO UPDATE SET name = ?2, scopes = ?3, hash = ?4, created_ms = ?5, expires_ms = ?6",

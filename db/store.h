@@ -195,9 +195,10 @@ struct oscore_number_row {                      /* one per sender key */
 	struct bytes print;                     /* tells the key from others */
 	uint64_t reserved;                      /* every sequence number below may have been used */
 	struct bytes successor, id_context;     /* print of the key that has taken its place, what makes it; empty: none */
+	uint64_t received;                      /* every number below, of the other side, is an old one */
 };
 
-/* Never lowers what is there; leaves the successor. */
+/* Never lowers what is there; leaves the rest. */
 MUST_CHECK enum err store_put_oscore_number(struct store *store, const struct oscore_number_row *row,
                                             struct store_done done);
 /* Raises all of them by `count`. */
@@ -205,6 +206,9 @@ MUST_CHECK enum err store_raise_oscore_numbers(struct store *store, uint64_t cou
 /* Sets successor and ID context. ERR_NOT_FOUND. */
 MUST_CHECK enum err store_renew_oscore_number(struct store *store, const struct oscore_number_row *row,
                                               struct store_done done);
+/* Never lowers what is there; no row is no error. */
+MUST_CHECK enum err store_receive_oscore_number(struct store *store, const struct oscore_number_row *row,
+                                                struct store_done done);
 /* Of a key that can never come back. */
 MUST_CHECK enum err store_remove_oscore_number(struct store *store, struct bytes print, struct store_done done);
 MUST_CHECK enum err store_read_oscore_numbers(struct store *store, struct arena *arena,

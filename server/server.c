@@ -475,6 +475,8 @@ void server_free(struct server *server)
 	/* Whoever waits for a device, a write or a worker is told while he is still there. */
 	end_endpoint(server);
 	end_bootstrap_endpoint(server);
+	if (server->oscore_numbers != NULL)
+		oscore_numbers_flush(server->oscore_numbers);
 	if (server->store != NULL)
 		store_finish(server->store);
 	end_workers(server);

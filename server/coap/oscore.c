@@ -39,7 +39,8 @@ static struct oscore_request_opened refused(const struct oscore_refusal *refusal
 	return (struct oscore_request_opened){ .result = OSCORE_REFUSED, .refusal = refusal };
 }
 
-/* A genuine request of a context without a window. True when it brings our Echo: the window begins with it.
+/* A genuine request of a context that is not synchronized. True when it brings our Echo: the window goes on
+ * from it.
  */
 static bool is_from_now(struct oscore_context *context, const struct pdu *pdu, uint64_t number)
 {
@@ -47,7 +48,7 @@ static bool is_from_now(struct oscore_context *context, const struct pdu *pdu, u
 							     bytes_of(context->echo, ECHO_BYTES)))
 		return false;
 	context->window = oscore_window_from(number);
-	context->has_window = true;
+	context->is_synchronized = true;
 	context->has_echo = false;
 	return true;
 }
@@ -172,7 +173,7 @@ static struct oscore_request_opened open_in_force(struct oscore *oscore, const s
 		return opened; /* the device sends it again, and then we are ready */
 	if (oscore_numbers_are_spent(oscore->numbers, context->keys.print))
 		return refused(&no_context);
-	if (context->has_window && !oscore_window_is_new(&context->window, number))
+	if (!oscore_window_is_new(&context->window, number))
 		return refused(&replayed);
 	const struct oscore_message protected_message = {
 		.keys = &context->keys,
@@ -183,7 +184,7 @@ static struct oscore_request_opened open_in_force(struct oscore *oscore, const s
 	if (err != ERR_NONE)
 		return refused(err == ERR_DENIED ? &not_decrypted : &cannot_decode);
 	opened.binding = (struct oscore_binding){ .context = context->id, .number = number };
-	if (!context->has_window) {
+	if (!context->is_synchronized) {
 		if (!is_from_now(context, pdu, number))
 			return challenge(oscore, context, opened);
 		opened.is_fresh = true;
@@ -191,6 +192,7 @@ static struct oscore_request_opened open_in_force(struct oscore *oscore, const s
 	if (context->keys.is_renewed && context->window.next == 0)
 		opened.is_fresh = true; /* our R2 is in it */
 	oscore_window_mark(&context->window, number);
+	oscore_numbers_note_received(oscore->numbers, context->keys.print, context->window.next);
 	opened.result = OSCORE_OPENED;
 	return opened;
 }

@@ -8,8 +8,9 @@
  *   oscore_observation.c   to which request of long ago a notification belongs
  *   oscore.c               whose a message is; requests and answers, opened and written
  *
- * A context lives from its first message on. Its replay window is not stored: after a restart the first request is
- * answered with an Echo option, and only a request that brings it back is believed (appendix B.1.2). A device that has lost
+ * A context lives from its first message on. The end of its replay window is stored, a little behind: after a restart
+ * what is below is refused, and the first request above is answered with an Echo option; only a request that brings it
+ * back is believed (appendix B.1.2). A device that has lost
  * its numbers gets a context with other keys (B.2, oscore_renewal.h), which takes the place of the credential's own for
  * good. */
 #ifndef CARDEA_COAP_OSCORE_H

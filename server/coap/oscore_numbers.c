@@ -16,7 +16,8 @@ struct number {
 	uint8_t print[OSCORE_PRINT_SIZE];
 	uint64_t id;                       /* position in the order of creation */
 	uint64_t next, durable, reserving; /* reserving: what the store will have; 0: no write is under way */
-	bool has_past;                     /* messages may have been received with the key */
+	uint64_t received, received_durable;        /* of the other side */
+	bool has_past;                              /* messages may have been received with the key */
 	struct successor successor, next_successor; /* next: a write is under way */
 };
 
@@ -149,6 +150,62 @@ enum oscore_past oscore_numbers_begin_window(struct oscore_numbers *numbers,
 	return OSCORE_PAST_HERE;
 }
 
+/* ---- numbers of the other side ---- */
+
+static void received(void *self, uint64_t id, enum err result)
+{
+	if (result != ERR_NONE)
+		log_warn("oscore.received_not_stored", "error=%s", err_name(result));
+}
+
+/* Not written again when it fails: the next one is further. */
+static enum err store_received(struct oscore_numbers *numbers, struct number *number)
+{
+	const struct oscore_number_row row = {
+		.print = bytes_of(number->print, OSCORE_PRINT_SIZE),
+		.received = number->received,
+	};
+
+	number->received_durable = number->received;
+	return store_receive_oscore_number(numbers->store, &row,
+					   (struct store_done){ received, numbers, number->id });
+}
+
+uint64_t oscore_numbers_received(const struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE])
+{
+	const struct number *number = find(numbers, print);
+
+	return number != NULL ? number->received : 0;
+}
+
+void oscore_numbers_note_received(struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE],
+				  uint64_t next)
+{
+	struct number *number = find(numbers, print);
+
+	if (number == NULL || next <= number->received)
+		return;
+	number->received = next;
+	if (next - number->received_durable < OSCORE_RECEIVED_STEP)
+		return;
+	enum err err = store_received(numbers, number);
+	if (err != ERR_NONE)
+		received(numbers, number->id, err);
+}
+
+void oscore_numbers_flush(struct oscore_numbers *numbers)
+{
+	enum err err = ERR_NONE;
+
+	for (struct number *number = numbers->by_print; number != NULL && err == ERR_NONE;
+	     number = number->hh.next) {
+		if (number->received > number->received_durable)
+			err = store_received(numbers, number);
+	}
+	if (err != ERR_NONE)
+		received(numbers, 0, err);
+}
+
 /* ---- successors (appendix B.2) ---- */
 
 static struct bytes successor_bytes(const struct successor *successor)
@@ -275,6 +332,7 @@ static enum err read_all(struct oscore_numbers *numbers, struct arena *arena)
 		if (err != ERR_NONE)
 			return err;
 		number->next = number->durable = rows[i].reserved;
+		number->received = number->received_durable = rows[i].received;
 		number->has_past = true;
 		if (id_context.len > 0)
 			number->successor = successor_of(rows[i].successor, id_context);

@@ -1,11 +1,13 @@
-/* Sender sequence numbers that outlive the process (RFC 8613 7.2.1 and appendix B.1.1): reserved in the store ahead of
- * their use, so that a crash skips some and repeats none. One per sender key, whoever has that key. */
+/* Sequence numbers that outlive the process (RFC 8613 7.2.1 and appendix B.1.1). Ours are reserved in the store ahead of
+ * their use, so that a crash skips some and repeats none. Those of the other side are written behind: what the store
+ * says is old is old, what it does not know has to show that it is new. One per sender key, whoever has that key. */
 #ifndef CARDEA_COAP_OSCORE_NUMBERS_H
 #define CARDEA_COAP_OSCORE_NUMBERS_H
 
 #include "oscore_context.h"
 
-#define OSCORE_RESERVE 1024             /* [ours] numbers at once */
+#define OSCORE_RESERVE       1024       /* [ours] numbers at once */
+#define OSCORE_RECEIVED_STEP 32         /* [ours] */
 
 struct store;
 struct oscore_numbers;
@@ -25,6 +27,16 @@ MUST_CHECK enum err oscore_numbers_take(struct oscore_numbers *numbers, const ui
 bool oscore_numbers_are_ready(const struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE]);
 /* Whether there will never be one again: the device has to renew the context. */
 bool oscore_numbers_are_spent(const struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE]);
+
+/* ---- numbers of the other side ---- */
+
+/* The lower end of the replay window: numbers below are old ones, whatever was forgotten since. 0: nothing is known. */
+uint64_t oscore_numbers_received(const struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE]);
+/* The window of the key ends before `next` now. Written every OSCORE_RECEIVED_STEP numbers, and when the server ends. */
+void oscore_numbers_note_received(struct oscore_numbers *numbers, const uint8_t print[OSCORE_PRINT_SIZE],
+                                  uint64_t next);
+/* Writes what was noted since. Before store_finish. */
+void oscore_numbers_flush(struct oscore_numbers *numbers);
 
 /* ---- keys whose place others have taken (appendix B.2) ---- */
 

@@ -70,6 +70,14 @@ static enum err keys_in_force(const struct oscore *oscore, const struct oscore_k
 	return ERR_NONE;
 }
 
+static void begin_behind(const struct oscore *oscore, struct oscore_context *context)
+{
+	const uint64_t received = oscore_numbers_received(oscore->numbers, context->keys.print);
+
+	if (received > 0)
+		context->window = oscore_window_from(received - 1);
+}
+
 /* NULL: not now. */
 static struct oscore_context *context_begin(struct oscore *oscore, const char *name,
 					    const struct oscore_keys *base, const struct oscore_keys *keys)
@@ -84,10 +92,13 @@ static struct oscore_context *context_begin(struct oscore *oscore, const char *n
 	case OSCORE_PAST_HERE:
 		context = context_create(oscore, name, base, keys);
 		if (context != NULL)
-			context->has_window = true;
+			context->is_synchronized = true;
 		return context;
 	default:
-		return context_create(oscore, name, base, keys);
+		context = context_create(oscore, name, base, keys);
+		if (context != NULL)
+			begin_behind(oscore, context);
+		return context;
 	}
 }
 

@@ -25,8 +25,8 @@ struct oscore_context {
 	struct oscore_keys base; /* of the credential */
 	struct oscore_keys keys; /* the same, unless appendix B.2 has put others in their place */
 	uint64_t checked;        /* credentials_changes when the base was looked up */
-	struct oscore_window window;
-	bool has_window; /* else a request has to show that it is not an old one */
+	struct oscore_window window; /* after a restart: what the store knows to be old */
+	bool is_synchronized;        /* else a request has to show that it is not an old one */
 	bool has_echo;
 	uint8_t echo[ECHO_BYTES];
 	struct oscore_observation *observations;

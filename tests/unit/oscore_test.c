@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "oscore_message.h"
+#include "oscore_numbers.h"
 #include "oscore_renewal.h"
 
 #define ENDPOINT "urn:dev:1"
@@ -470,7 +471,36 @@ static void a_key_that_comes_back_has_no_second_window(void **state)
 	(void)expect_opened(false, send_request(GET_RD));
 	put_credential(SECRET);
 	send_bytes(protect_request(GET_RD, 0));
-	(void)echo_of(expect_opened(false, 0));
+	device_expect(device.lab, device.socket, "60 81 ?? ?? D0 01 FF \"Replay detected\"");
+	send_bytes(protect_request(GET_RD, 1)); /* the other key had this number */
+	(void)echo_of(expect_opened(false, 1));
+	assert_int_equal(device.lab->request.count, 2);
+}
+
+static void the_window_outlives_an_orderly_restart(void **state)
+{
+	device.next_number = 5;
+	(void)expect_opened(false, send_request(GET_RD));
+	oscore_numbers_flush(device.lab->oscore_numbers);
+	restart();
+	for (uint64_t number = 0; number <= 5; number++) {
+		send_bytes(protect_request(GET_RD, number));
+		device_expect(device.lab, device.socket, "60 81 ?? ?? D0 01 FF \"Replay detected\"");
+	}
+	(void)echo_of(expect_opened(false, send_request(GET_RD)));
+	assert_int_equal(device.lab->request.count, 1);
+}
+
+static void the_window_is_written_behind(void **state)
+{
+	device.next_number = OSCORE_RECEIVED_STEP - 1;
+	(void)expect_opened(false, send_request(GET_RD));
+	(void)expect_opened(false, send_request(GET_RD)); /* not written */
+	restart();
+	send_bytes(protect_request(GET_RD, OSCORE_RECEIVED_STEP - 1));
+	device_expect(device.lab, device.socket, "60 81 ?? ?? D0 01 FF \"Replay detected\"");
+	send_bytes(protect_request(GET_RD, OSCORE_RECEIVED_STEP));
+	(void)echo_of(expect_opened(false, OSCORE_RECEIVED_STEP));
 	assert_int_equal(device.lab->request.count, 2);
 }
 
@@ -766,6 +796,8 @@ int main(void)
 		TEST(after_a_restart_a_request_has_to_show_that_it_is_new),
 		TEST(a_wrong_echo_is_not_believed),
 		TEST(after_a_restart_no_number_is_used_again),
+		TEST(the_window_outlives_an_orderly_restart),
+		TEST(the_window_is_written_behind),
 		TEST(a_key_that_comes_back_has_no_second_window),
 		TEST(old_key_is_refused_once_replaced),
 		TEST(a_device_that_lost_its_state_gets_a_new_context),
