@@ -8,6 +8,7 @@
 #include "log.h"
 #include "loop.h"
 #include "message.h"
+#include "ssl_over.h"
 
 /* ---- the BIO ---- */
 
@@ -60,14 +61,8 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 
 BIO_METHOD *session_bio_method(void)
 {
-	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "cardea session");
-
-	if (method == NULL)
-		return NULL;
-	BIO_meth_set_read(method, bio_read);
-	BIO_meth_set_write(method, bio_write);
-	BIO_meth_set_ctrl(method, bio_ctrl);
-	return method;
+	return ssl_transport_method("cardea session",
+				    &(struct ssl_transport){ bio_read, bio_write, bio_ctrl });
 }
 
 /* ---- life ---- */
@@ -78,23 +73,17 @@ enum err session_create(struct endpoint *endpoint, const struct dtls_context *co
 			struct session **ret_session)
 {
 	struct session *session = calloc(1, sizeof(*session));
-	BIO *bio = BIO_new(context->bio_method);
 
 	if (session != NULL)
-		session->ssl = SSL_new(context->ssl);
-	if (session == NULL || bio == NULL || session->ssl == NULL) {
-		BIO_free(bio);
+		session->ssl = ssl_over(context->ssl, context->bio_method, session);
+	if (session == NULL || session->ssl == NULL) {
 		session_free(session);
 		return ERR_NOMEM;
 	}
 	session->endpoint = endpoint;
 	session->context = context;
 	session->timer = timer_of(handshake_due, session);
-	BIO_set_data(bio, session);
-	BIO_set_init(bio, 1);
 	SSL_set_app_data(session->ssl, session);
-	SSL_set_bio(session->ssl, bio, bio);
-	SSL_set_accept_state(session->ssl);
 	SSL_set_mtu(session->ssl, SESSION_MTU);
 	*ret_session = session;
 	return ERR_NONE;

@@ -7,6 +7,7 @@
 #include "credentials.h"
 #include "endpoint.h"
 #include "identity.h"
+#include "ssl_over.h"
 #include "stream.h"
 
 /* Best first, as with DTLS (dtls_context.c). */
@@ -69,38 +70,20 @@ static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
 	return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
 }
 
-static BIO_METHOD *make_bio_method(void)
-{
-	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "cardea channel");
-
-	if (method == NULL)
-		return NULL;
-	BIO_meth_set_read(method, bio_read);
-	BIO_meth_set_write(method, bio_write);
-	BIO_meth_set_ctrl(method, bio_ctrl);
-	return method;
-}
-
 /* ---- its beginning and its end ---- */
 
 enum err channel_open(struct tls *tls, struct stream *stream, struct channel **ret_channel)
 {
 	struct channel *channel = calloc(1, sizeof(*channel));
-	BIO *bio = BIO_new(tls->bio_method);
 
 	if (channel != NULL)
-		channel->ssl = SSL_new(tls->ssl);
-	if (channel == NULL || bio == NULL || channel->ssl == NULL) {
-		BIO_free(bio);
+		channel->ssl = ssl_over(tls->ssl, tls->bio_method, channel);
+	if (channel == NULL || channel->ssl == NULL) {
 		channel_free(channel);
 		return ERR_NOMEM;
 	}
 	channel->tls = tls;
 	channel->stream = stream;
-	BIO_set_data(bio, channel);
-	BIO_set_init(bio, 1);
-	SSL_set_bio(channel->ssl, bio, bio);
-	SSL_set_accept_state(channel->ssl);
 	*ret_channel = channel;
 	return ERR_NONE;
 }
@@ -286,7 +269,8 @@ enum err tls_create(struct endpoint *endpoint, struct tls **ret_tls, struct faul
 	if (tls == NULL)
 		return fault_set(fault, ERR_NOMEM, "no memory for TLS");
 	tls->endpoint = endpoint;
-	tls->bio_method = make_bio_method();
+	tls->bio_method = ssl_transport_method("cardea channel",
+					       &(struct ssl_transport){ bio_read, bio_write, bio_ctrl });
 	tls->ssl = SSL_CTX_new(TLS_server_method());
 	if (tls->bio_method != NULL && tls->ssl != NULL)
 		err = identities_begin(settings->credentials, settings->certificates, endpoint->loop,
