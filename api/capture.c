@@ -2,16 +2,12 @@
  * with its answer right behind */
 #include "capture.h"
 
+#include <cardea/plugin.h>
 #include <string.h>
 
 #include "pcapng.h"
 
 enum { INTERFACE_COAP, INTERFACE_APDU, INTERFACE_CLEAR };
-
-/* The layers of trace lines that have bytes. */
-#define LAYER_COAP  "coap"
-#define LAYER_APDU  "apdu" /* as the card gets them */
-#define LAYER_CLEAR "gp"   /* before and after the secure channel */
 
 /* Documentation addresses (RFC 5737): which way each message went, not where a device was. */
 static const struct pcapng_end server_coap = { 0xC0000201, 5683 }, device_coap = { 0xC0000202, 5683 };
@@ -61,14 +57,14 @@ static void pair_line(struct pairing *pairing, const struct trace_row *line, siz
 {
 	bool has_answered = pairing->first_open > 0;
 
-	if (is_of(line, LAYER_CLEAR) && is_command(line)) {
+	if (is_of(line, CARDEA_LAYER_GP) && is_command(line)) {
 		pairing->clear_command = line;
-	} else if (is_of(line, LAYER_CLEAR) && has_answered) {
+	} else if (is_of(line, CARDEA_LAYER_GP) && has_answered) {
 		pairing->pairs[pairing->first_open - 1].clear_answer = line;
-	} else if (is_of(line, LAYER_APDU) && is_command(line)) {
+	} else if (is_of(line, CARDEA_LAYER_APDU) && is_command(line)) {
 		pair_command(pairing, line);
 		pairing->of_line[i] = &pairing->pairs[pairing->count - 1];
-	} else if (is_of(line, LAYER_APDU) && pairing->first_open < pairing->count) {
+	} else if (is_of(line, CARDEA_LAYER_APDU) && pairing->first_open < pairing->count) {
 		pairing->of_line[i] = &pairing->pairs[pairing->first_open++];
 		pairing->of_line[i]->answer = line;
 	}
@@ -167,7 +163,7 @@ enum err capture_build(struct builder *b, const struct job_row *job, const struc
 		pair_line(&pairing, &lines[i], i);
 	for (size_t i = 0; i < count; i++) {
 		const struct pair *pair = pairing.of_line[i];
-		if (is_of(&lines[i], LAYER_COAP))
+		if (is_of(&lines[i], CARDEA_LAYER_COAP))
 			add_coap(b, &lines[i]);
 		else if (pair != NULL && (pair->answer == &lines[i] || pair->answer == NULL))
 			add_pair(b, pair);

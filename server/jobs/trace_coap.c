@@ -60,7 +60,7 @@ void job_trace_coap(struct job *job, const char *direction, const struct coap_me
 			 message->payload.len, is_kept ? "" : ", not kept");
 	enum err err = encode(job, message, path, is_kept ? message->payload : bytes_of(NULL, 0), &raw);
 	if (err == ERR_NONE)
-		err = step_out_trace(&job->out, "coap", direction, text, raw);
+		err = step_out_trace(&job->out, CARDEA_LAYER_COAP, direction, text, raw);
 	if (err != ERR_NONE)
 		log_warn("job.trace_lost", "id=%llu", (unsigned long long)job->id);
 }

@@ -4,9 +4,6 @@
 #include "seram/script.h"
 #include "seram/seram_table.h"
 
-#define TRACE_WIRE  "apdu" /* what goes over the wire */
-#define TRACE_PLAIN "gp"   /* what it means, where the secure channel hides it */
-
 /* ---- adding ---- */
 
 /* Element, MAC, padding and status word around an answer, and its data. */
@@ -184,9 +181,9 @@ void batch_trace(const struct batch *batch)
 		    !task_is_good(task, command_bytes(task->arena, &p->plain, &plain)))
 			return;
 		if (!bytes_equal(wire, plain))
-			trace(task, TRACE_PLAIN, "command", text,
+			trace(task, CARDEA_LAYER_GP, "command", text,
 			      is_confidential ? bytes_first(plain, APDU_HEADER_SIZE) : plain);
-		trace(task, TRACE_WIRE, "command", text,
+		trace(task, CARDEA_LAYER_APDU, "command", text,
 		      is_confidential && !is_hidden(batch) ? bytes_first(wire, APDU_HEADER_SIZE) : wire);
 	}
 }
@@ -201,11 +198,11 @@ void answer_trace(struct task *task, const struct planned *planned, const struct
 	build_bytes(&wire_bytes, wire->data);
 	build_u16(&wire_bytes, wire->sw);
 	if (task_is_good(task, builder_bytes(&wire_bytes, &raw)))
-		trace(task, TRACE_WIRE, "answer", text, raw);
+		trace(task, CARDEA_LAYER_APDU, "answer", text, raw);
 	if (bytes_equal(wire->data, plain->data) || command_is_confidential(&planned->plain))
 		return;
 	build_bytes(&plain_bytes, plain->data);
 	build_u16(&plain_bytes, plain->sw);
 	if (task_is_good(task, builder_bytes(&plain_bytes, &raw)))
-		trace(task, TRACE_PLAIN, "answer", text, raw);
+		trace(task, CARDEA_LAYER_GP, "answer", text, raw);
 }

@@ -70,6 +70,11 @@ struct cardea_keyset {
 	struct secret enc, mac, dek;
 };
 
+/* Layers of a job's trace that others understand: captures are made of them. A plugin may have more of its own. */
+#define CARDEA_LAYER_COAP "coap"        /* the server's: requests to the device, and what it answers */
+#define CARDEA_LAYER_APDU "apdu"        /* commands as a card gets them: first those of a script, then its answers */
+#define CARDEA_LAYER_GP   "gp"          /* the same before and after the secure channel */
+
 /* Every function answers ERR_NOMEM or ERR_LIMIT when the step asks for too much; the job then fails with that. */
 struct cardea_host_api {
 	uint32_t size;                  /* sizeof in the server: test it before using a newer member */
@@ -95,8 +100,7 @@ struct cardea_host_api {
 	 * removes the item. */
 	enum err (*learn)(cardea_out *, const char *section, const char *key, const char *json);
 	/* One line of the job's trace: layer, "command" or "answer", the decoded text, the raw bytes. Never give it a
-	 * secret. "apdu" are commands as a card gets them, first those of a script, then its answers; "gp" the same in
-	 * clear, the command before and the answer after that which is protected. */
+	 * secret. A line of CARDEA_LAYER_GP stands before the command, and after the answer, that is protected. */
 	enum err (*trace)(cardea_out *, const char *layer, const char *direction, const char *text, struct bytes raw);
 
 	/* The key set `version` (0: the lowest) for the security domain `aid` of a secure component of this job's device.
