@@ -19,6 +19,8 @@ handler composite_read, composite_write, composite_observe, composite_cancel_obs
 /* access_control.c */
 handler access_control_list, access_control_put, access_control_delete;
 
+/* observations.c */
+handler observations_list;
 /* end_devices.c */
 handler end_devices_list;
 

@@ -23,6 +23,16 @@ enum err end_device_check_prefix(const char *prefix, struct fault *fault)
 }
 
 /* </3303/0>, and where it is written so </d01/3303/0>. */
+enum err end_device_root(struct arena *arena, const char *prefix, const char **ret_root)
+{
+	const char *root = prefix == NULL ? NULL : arena_printf(arena, "/%s", prefix);
+
+	if (prefix != NULL && root == NULL)
+		return ERR_NOMEM;
+	*ret_root = root;
+	return ERR_NONE;
+}
+
 static bool read_link(const struct link *link, const char *prefix, struct device_object *ret_object)
 {
 	const struct link_attribute *version = link_attribute(link, "ver");

@@ -21,5 +21,7 @@ MUST_CHECK enum err end_devices_read(struct arena *arena, struct lwm2m_records r
 /* What may stand in front of a path: 1 to 64 of the characters that an URI needs not escape. ERR_MALFORMED.
  */
 MUST_CHECK enum err end_device_check_prefix(const char *prefix, struct fault *fault);
+/* "/d01": the alternate path of its objects, in the arena; NULL for a NULL prefix. ERR_NOMEM. */
+MUST_CHECK enum err end_device_root(struct arena *arena, const char *prefix, const char **ret_root);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "awake.h"
+#include "end_devices.h"
 #include "format.h"
 #include "json_text.h"
 #include "log.h"
@@ -16,14 +17,17 @@
 
 /* ---- telling what was learned ---- */
 
-/* {"endpoint": "x", "path": "/3/0/9", "values": [...]}; a Send has no path. */
+/* {"endpoint": "x", "prefix": "d01", "path": "/3/0/9", "values": [...]}; a Send has no path, and most no
+ * prefix. */
 static void build_event(struct builder *b, const struct notification *notification, const char *values)
 {
-	struct json_member members[3];
+	struct json_member members[4];
 	char path[PATH_TEXT_SIZE];
 	size_t count = 0;
 
 	members[count++] = (struct json_member){ "endpoint", notification->endpoint, NULL };
+	if (notification->prefix != NULL)
+		members[count++] = (struct json_member){ "prefix", notification->prefix, NULL };
 	if (!notification->is_sent)
 		members[count++] = (struct json_member){ "path", path_print(notification->path, path), NULL };
 	members[count++] = (struct json_member){ "values", NULL, values };
@@ -82,17 +86,22 @@ static void read_notification(struct registry *registry, const struct observatio
 			      const struct coap_message *message, struct notification *ret_notification,
 			      uint32_t *rules)
 {
+	const char *root = NULL;
 	struct notification notification = {
 		.endpoint = observation->entry->device.endpoint,
 		.job_id = observation->job_id,
+		.prefix = observation->prefix,
 		.path = observation->target.path,
 		.format = message->content_format,
 		.payload = message->payload,
 	};
 
 	arena_reset(registry->scratch);
-	notification.fault.kind = device_model(&observation->entry->device, registry->parts.model,
-					       registry->scratch, &notification.model);
+	notification.fault.kind = end_device_root(registry->scratch, observation->prefix, &root);
+	const struct device device = operation_message_device(&observation->entry->device, root);
+	if (notification.fault.kind == ERR_NONE)
+		notification.fault.kind =
+			device_model(&device, registry->parts.model, registry->scratch, &notification.model);
 	if (message->code >> 5 != 2)
 		fault_set(&notification.fault, ERR_CONFLICT, "the device ended the observation with %u.%02u",
 			  message->code >> 5, message->code & 31u);

@@ -7,6 +7,7 @@
 struct notification {
 	const char *endpoint;
 	uint64_t job_id;
+	const char *prefix;                     /* of an end device behind a gateway; NULL: none */
 	struct lwm2m_path path;
 	uint16_t format;
 	struct bytes payload;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "end_devices.h"
 #include "log.h"
 #include "notification.h"
 #include "operation_message.h"
@@ -54,8 +55,10 @@ enum err observation_views(const struct device_entry *entry, struct arena *arena
 		return ERR_NOMEM;
 	LL_FOREACH (entry->observations, observation) {
 		views[count++] = (struct observation_view){
+			.prefix = observation->prefix,
 			.path = observation->target.path,
 			.names = observation->names,
+			.attributes = observation->attributes,
 			.name_count = observation->target.name_count,
 			.job_id = observation->job_id,
 			.format = observation->format,
@@ -71,6 +74,7 @@ enum err observation_request(const struct observation *observation, enum lwm2m_o
 {
 	struct operation_request request = {
 		.operation = operation,
+		.prefix = observation->prefix,
 		.path = observation->target.path,
 		.payload_format = FORMAT_NONE,
 		.accept = observation->format,
@@ -86,16 +90,31 @@ enum err observation_request(const struct observation *observation, enum lwm2m_o
 
 /* ---- coming and going ---- */
 
+/* A copy of its own in place of the text before; NULL: none. */
+static enum err set_text(char **text, const char *to)
+{
+	char *copy = to == NULL ? NULL : strdup(to);
+
+	if (to != NULL && copy == NULL)
+		return ERR_NOMEM;
+	free(*text);
+	*text = copy;
+	return ERR_NONE;
+}
+
 static enum err set_attributes(struct observation *observation, const char *attributes)
 {
-	char *copy = attributes == NULL ? NULL : strdup(attributes);
+	enum err err = set_text(&observation->attributes, attributes);
 
-	if (attributes != NULL && copy == NULL)
-		return ERR_NOMEM;
+	observation->target.attributes = observation->attributes;
+	return err;
+}
+
+static void observation_free(struct observation *observation)
+{
+	free(observation->prefix);
 	free(observation->attributes);
-	observation->attributes = copy;
-	observation->target.attributes = copy;
-	return ERR_NONE;
+	free(observation);
 }
 
 /* In memory. ERR_NOMEM. */
@@ -115,16 +134,14 @@ static enum err add(struct registry *registry, struct device_entry *entry, uint6
 	observation->job_id = job_id;
 	observation->target = *target;
 	observation->target.names = observation->names;
-	if (set_attributes(observation, target->attributes) != ERR_NONE) {
-		free(observation);
-		return ERR_NOMEM;
-	}
-	HASH_ADD(hh, registry->by_token, token, sizeof(observation->token), observation);
+	if (set_text(&observation->prefix, target->prefix) == ERR_NONE &&
+	    set_attributes(observation, target->attributes) == ERR_NONE)
+		HASH_ADD(hh, registry->by_token, token, sizeof(observation->token), observation);
 	if (observation->hh.tbl == NULL) {
-		free(observation->attributes);
-		free(observation);
+		observation_free(observation);
 		return ERR_NOMEM;
 	}
+	observation->target.prefix = observation->prefix;
 	LL_PREPEND(entry->observations, observation);
 	entry->observation_count++;
 	*ret_observation = observation;
@@ -136,8 +153,7 @@ static void forget(struct registry *registry, struct observation *observation)
 	HASH_DELETE(hh, registry->by_token, observation);
 	LL_DELETE(observation->entry->observations, observation);
 	observation->entry->observation_count--;
-	free(observation->attributes);
-	free(observation);
+	observation_free(observation);
 }
 
 static enum err put_row(struct registry *registry, const struct observation *observation)
@@ -231,6 +247,7 @@ static void renewed(void *self, uint64_t token, const struct operation_answer *a
 		return;
 	notification = (struct notification){
 		.endpoint = observation->entry->device.endpoint,
+		.prefix = observation->prefix,
 		.path = observation->target.path,
 		.format = answer->format,
 		.payload = answer->payload,
@@ -278,6 +295,7 @@ bool observation_observed(void *self, const struct coap_address *from, const cha
 	struct registry *registry = self;
 	const struct observation *observation = observation_by_token(registry, token);
 	struct operation_request request;
+	const char *root = NULL;
 	struct fault fault = { 0 };
 	enum err err;
 
@@ -286,7 +304,10 @@ bool observation_observed(void *self, const struct coap_address *from, const cha
 	arena_reset(registry->scratch);
 	err = observation_request(observation, LWM2M_OBSERVE, registry->scratch, &request);
 	if (err == ERR_NONE)
-		err = operation_message_of(registry->scratch, registry->parts.model,
-					   &observation->entry->device, &request, 0, ret_request, &fault);
+		err = end_device_root(registry->scratch, observation->prefix, &root);
+	const struct device device = operation_message_device(&observation->entry->device, root);
+	if (err == ERR_NONE)
+		err = operation_message_of(registry->scratch, registry->parts.model, &device, &request, 0,
+					   ret_request, &fault);
 	return err == ERR_NONE;
 }

@@ -18,7 +18,7 @@ struct observation {
 	uint32_t number;                        /* Observe option of the last notification, and when it came */
 	int64_t heard_ms;
 	UT_hash_handle hh;
-	char *attributes;                       /* of the target; owned */
+	char *prefix, *attributes;              /* of the target; owned, or NULL */
 	struct lwm2m_path names[];              /* of the target too */
 };
 

@@ -2,12 +2,17 @@
 
 #include <string.h>
 
+#include "end_devices.h"
 #include "path.h"
 
 enum err observation_target_of(struct arena *arena, const struct operation_request *request,
 			       struct observation_target *ret_target)
 {
-	struct observation_target target = { .path = request->path, .attributes = request->attributes };
+	struct observation_target target = {
+		.prefix = request->prefix,
+		.path = request->path,
+		.attributes = request->attributes,
+	};
 	struct lwm2m_path *names;
 
 	if (request->path.depth == 0)
@@ -24,9 +29,15 @@ enum err observation_target_of(struct arena *arena, const struct operation_reque
 	return ERR_NONE;
 }
 
+static const char *text_or_none(const char *text)
+{
+	return text != NULL ? text : "";
+}
+
 bool observation_target_equal(const struct observation_target *a, const struct observation_target *b)
 {
-	if (!path_equal(a->path, b->path) || a->name_count != b->name_count)
+	if (!path_equal(a->path, b->path) || a->name_count != b->name_count ||
+	    strcmp(text_or_none(a->prefix), text_or_none(b->prefix)) != 0)
 		return false;
 	for (size_t i = 0; i < a->name_count; i++) {
 		if (!path_equal(a->names[i], b->names[i]))
@@ -57,6 +68,7 @@ enum err observation_target_print(struct arena *arena, const struct observation_
 	struct bytes text;
 	enum err err;
 
+	build_text(&b, text_or_none(target->prefix));
 	build_text(&b, path_print(target->path, path));
 	for (size_t i = 0; i < target->name_count; i++)
 		build_printf(&b, ",%s", path_print(target->names[i], path));
@@ -67,6 +79,17 @@ enum err observation_target_print(struct arena *arena, const struct observation_
 	if (err == ERR_NONE)
 		*ret_text = (const char *)text.at;
 	return err;
+}
+
+/* What stands before the path; NULL where there is nothing. */
+static enum err read_prefix(struct arena *arena, struct reader *r, const char **ret_prefix)
+{
+	const struct bytes prefix = read_bytes(r, strcspn((const char *)r->at, "/"));
+
+	if (prefix.len == 0)
+		return ERR_NONE;
+	*ret_prefix = arena_strndup(arena, (const char *)prefix.at, prefix.len);
+	return *ret_prefix == NULL ? ERR_NOMEM : end_device_check_prefix(*ret_prefix, NULL);
 }
 
 /* The rest, after a question mark; NULL where there is none. */
@@ -102,6 +125,8 @@ enum err observation_target_parse(struct arena *arena, const char *text,
 	if (names == NULL)
 		return ERR_NOMEM;
 	err = read_attributes(arena, text, &target.attributes);
+	if (err == ERR_NONE)
+		err = read_prefix(arena, &r, &target.prefix);
 	if (err == ERR_NONE)
 		err = path_parse(read_part(&r), &target.path, NULL);
 	while (err == ERR_NONE && reader_left(&r) > 0) {

@@ -7,6 +7,7 @@
 #define OBSERVATION_TARGET_MAX_NAMES 64
 
 struct observation_target {
+	const char *prefix;                     /* of an end device behind the gateway that the device is; NULL: none */
 	struct lwm2m_path path;
 	const struct lwm2m_path *names;         /* in the order in which they were asked for */
 	size_t name_count;                      /* 0 unless the path is the root */
@@ -22,7 +23,7 @@ bool observation_target_equal(const struct observation_target *a, const struct o
 MUST_CHECK enum err observation_target_records(struct arena *arena, const struct observation_target *target,
                                                struct lwm2m_records *ret_records);
 
-/* As the store keeps it: "/3/0/9", or "/,/3/0/9,/1/0", or "/3/0/9?pmax=60". ERR_NOMEM, ERR_MALFORMED. */
+/* As the store keeps it: "/3/0/9", or "/,/3/0/9,/1/0", or "d01/3/0/9?pmax=60". ERR_NOMEM, ERR_MALFORMED. */
 MUST_CHECK enum err observation_target_print(struct arena *arena, const struct observation_target *target,
                                              const char **ret_text);
 MUST_CHECK enum err observation_target_parse(struct arena *arena, const char *text, struct observation_target *ret_target);

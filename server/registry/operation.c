@@ -401,7 +401,7 @@ static enum err find_observation(struct device_entry *entry, struct operation *o
 	return ERR_NONE;
 }
 
-/* The prefix of an end device is an alternate path: all but observations are the same below it. */
+/* The prefix of an end device is an alternate path: all is the same below it. */
 static enum err prepare_root(struct operation *operation, const struct operation_request *request,
 			     struct fault *fault)
 {
@@ -415,10 +415,7 @@ static enum err prepare_root(struct operation *operation, const struct operation
 	if (!device_has(&operation->entry->device, GATEWAY_OBJECT, LWM2M_ID_NONE))
 		return fault_set(fault, ERR_UNSUPPORTED, "the device is no gateway: it has no object %d",
 				 GATEWAY_OBJECT);
-	if (request->operation == LWM2M_OBSERVE || request->operation == LWM2M_CANCEL_OBSERVE)
-		return fault_set(fault, ERR_UNSUPPORTED, "end devices are not observed");
-	operation->root = arena_printf(operation->arena, "/%s", request->prefix);
-	return operation->root == NULL ? ERR_NOMEM : ERR_NONE;
+	return end_device_root(operation->arena, request->prefix, &operation->root);
 }
 
 /* One value for a multiple resource is that of its one instance: so object 19 is written in practice. */
@@ -468,7 +465,7 @@ static enum err prepare(struct registry *registry, struct device_entry *entry,
 
 	operation->entry = entry;
 	err = prepare_root(operation, request, fault);
-	device = operation_message_device(operation);
+	device = operation_message_device(&entry->device, operation->root);
 	if (err == ERR_NONE)
 		err = device_model(&device, registry->parts.model, operation->arena, &operation->model);
 	if (err == ERR_NONE)

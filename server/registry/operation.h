@@ -66,8 +66,10 @@ MUST_CHECK enum err operation_start(struct registry *registry, const char *endpo
 void operation_end_job(struct registry *registry, const char *endpoint, uint64_t job_id);
 
 struct observation_view {
+	const char *prefix;                     /* of an end device; NULL: none. Valid as long as names */
 	struct lwm2m_path path;
 	const struct lwm2m_path *names;         /* what a composite one names; valid until the loop's next turn */
+	const char *attributes;                 /* that it was asked for with; NULL: none. Valid as long */
 	size_t name_count;
 	uint64_t job_id;
 	uint16_t format;

@@ -116,13 +116,13 @@ static struct format_choices choices_of(const struct device *device, const struc
 
 /* Of an end device nobody has said anything; its names in LwM2M CBOR, which came with 1.2, would have the
  * prefix. */
-struct device operation_message_device(const struct operation *operation)
+struct device operation_message_device(const struct device *from, const char *root)
 {
-	struct device device = operation->entry->device;
+	struct device device = *from;
 
-	if (operation->root == NULL)
+	if (root == NULL)
 		return device;
-	device.root = operation->root;
+	device.root = root;
 	device.object_count = 0;
 	device.announced_formats = 0;
 	if (strcmp(device.version, "1.0") != 0)
@@ -187,7 +187,7 @@ enum err operation_message_of(struct arena *arena, const struct model *model, co
 /* In the format of the attempt, or the next one that can carry the records. */
 enum err operation_message_make(struct operation *operation, struct fault *fault)
 {
-	const struct device device = operation_message_device(operation);
+	const struct device device = operation_message_device(&operation->entry->device, operation->root);
 	size_t count = choices_of(&device, &operation->request).count;
 	struct fault why = { 0 };
 	enum err err;
@@ -205,7 +205,7 @@ enum err operation_message_make(struct operation *operation, struct fault *fault
 bool operation_message_again(struct operation *operation, uint8_t code)
 {
 	const struct operation_request *request = &operation->request;
-	const struct device device = operation_message_device(operation);
+	const struct device device = operation_message_device(&operation->entry->device, operation->root);
 
 	if (code != COAP_CODE(4, 6) && code != COAP_CODE(4, 15))
 		return false;

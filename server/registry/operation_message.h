@@ -4,9 +4,9 @@
 
 #include "operation_queue.h"
 
-/* What an operation speaks to: the device, or the end device behind it, as if that had registered. Valid until the device
+/* Who is spoken to: the device, or with a root the end device behind it, as if that had registered. Valid until the device
  * changes. */
-struct device operation_message_device(const struct operation *operation);
+struct device operation_message_device(const struct device *device, const char *root);
 
 /* The message of a request in the format of an attempt, from 0; in the arena. ERR_UNSUPPORTED: the format cannot carry it. */
 MUST_CHECK enum err operation_message_of(struct arena *arena, const struct model *model, const struct device *device,

@@ -1,11 +1,11 @@
 // What stands in front of a path: the prefix of a device behind a gateway, or a client's alternate path.
 import assert from 'node:assert/strict';
-import { CoapClient, methods, options, pathOf } from './coap.mjs';
+import { CoapClient, encode, formatBytes, methods, options, pathOf, types } from './coap.mjs';
 import { labTest } from './lab.mjs';
 
 const senml = 110;
 
-// A client that answers GET with the values of a table by path, and remembers what else it was asked.
+// A client that answers GET with the values of a table by path, accepts what observes them, and remembers what it was asked.
 async function client(lab, links, values) {
 	const device = await CoapClient.open(lab.server.coap);
 	device.asked = [];
@@ -14,9 +14,12 @@ async function client(lab, links, values) {
 		device.asked.push([request.code, path, request.payload.toString()]);
 		if (request.code !== methods.GET)
 			return { code: 0x44 };
+		const observe = request.options.find(([number]) => number === options.observe);
+		device.token = request.token;
 		const below = Object.entries(values).filter(([name]) => name === path || name.startsWith(`${path}/`));
 		return below.length === 0 ? { code: 0x84 }
-			: { code: 0x45, format: senml, payload: JSON.stringify(below.map(([name, value]) => ({ n: name, ...value }))) };
+			: { code: 0x45, format: senml, options: observe === undefined ? [] : [[options.observe, Buffer.of(1)]],
+				payload: JSON.stringify(below.map(([name, value]) => ({ n: name, ...value }))) };
 	});
 	const answer = await device.request(methods.POST, { path: 'rd', format: 40, payload: links, query: ['ep=d', 'lt=60', 'lwm2m=1.1'] });
 	assert.equal(answer.codeText, '2.01');
@@ -50,6 +53,32 @@ labTest('devices behind a gateway are listed and operated', {}, async (lab) => {
 	const ended = await events.find('request.ended', (data) => data.id === queued.id);
 	assert.equal(ended.data.answer.resources[0].value, 20.5);
 	events.close();
+	device.close();
+});
+
+labTest('devices behind a gateway are observed', {}, async (lab) => {
+	const device = await client(lab, '</>;ct=110,</1/0>,</3/0>,</25/0>,</25/1>', gateway);
+	const events = await lab.rest.events();
+	await lab.rest.put('/devices/d/lwm2m/3303/0/5700/observe?prefix=d01');
+	assert.equal(device.asked.at(-1)[1], '/d01/3303/0/5700');
+	assert.deepEqual((await lab.rest.get('/devices/d/observations')).items, [{ path: '/3303/0/5700', prefix: 'd01', contentFormat: 112 }]);
+
+	await device.sendBytes(encode({ type: types.NON, code: 0x45, id: 9, token: device.token, payload: '[{"bn":"/d01/3303/0/","n":"5700","v":21}]',
+		options: [[options.observe, Buffer.of(2)], [options.contentFormat, formatBytes(senml)]] }));
+	const { data } = await events.find('notification', (one) => one.endpoint === 'd');
+	assert.deepEqual([data.prefix, data.path, data.values[0].path, data.values[0].value], ['d01', '/3303/0/5700', '/3303/0/5700', 21]);
+	await lab.rest.refuse('DELETE', '/devices/d/lwm2m/3303/0/5700/observe', {}, { status: 404, code: 'not-found', detail: /not observed/ });
+	await lab.rest.call('DELETE', '/devices/d/lwm2m/3303/0/5700/observe?prefix=d01');
+	assert.deepEqual((await lab.rest.get('/devices/d/observations')).items, []);
+	events.close();
+	device.close();
+});
+
+labTest('an observation of a device behind a gateway outlives a restart', {}, async (lab) => {
+	const device = await client(lab, '</>;ct=110,</1/0>,</3/0>,</25/0>,</25/1>', gateway);
+	await lab.rest.put('/devices/d/lwm2m/3/0/0/observe?prefix=d02');
+	await lab.server.restart();
+	assert.deepEqual((await lab.rest.get('/devices/d/observations')).items, [{ path: '/3/0/0', prefix: 'd02', contentFormat: 112 }]);
 	device.close();
 });
 
