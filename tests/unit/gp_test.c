@@ -143,12 +143,9 @@ static void the_short_data_objects_check_their_lengths(void **state)
 {
 	struct cplc cplc;
 	struct card_resources resources;
-	struct confirmation confirmation;
 
 	assert_int_equal(cplc_parse(hex("9F7F020102"), &cplc, NULL), ERR_MALFORMED);
 	assert_int_equal(card_resources_parse(hex("FF2106810102820101"), &resources, NULL), ERR_MALFORMED);
-	assert_int_equal(confirmation_parse(hex("0101"), &confirmation, NULL), ERR_MALFORMED);
-	assert_int_equal(confirmation_parse(hex("0101010202FFFE"), &confirmation, NULL), ERR_MALFORMED);
 }
 
 static const char *data_of(const struct command *command)

@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gp/gp.h"
-#include "gp/gp_commands.h"
+#include <cardea/tlv.h>
+
 #include "channel/keys.h"
 #include "channel/scp02.h"
 #include "channel/scp03.h"
+#include "gp/confirmation.h"
+#include "gp/gp.h"
+#include "gp/gp_commands.h"
+#include "gp/token.h"
 
 static bool hex_of(struct vector *v, const json_t *value, struct bytes *ret_bytes)
 {
@@ -429,14 +433,25 @@ static enum verdict check_install_parameters(struct vector *v, struct bytes inpu
 	return compare_built(v, err, built, expected);
 }
 
+/* INSTALL [for extradition] without a token. */
 static enum verdict check_token_input(struct vector *v, struct bytes input, const json_t *expected)
 {
+	const struct bytes nothing = { NULL, 0 };
+	struct builder b = builder_in(v->arena);
+	struct command command = { .ins = INS_INSTALL };
 	struct bytes p1, p2, domain, application, built = { 0 };
 
 	if (!input_hex(v, "p1", &p1) || p1.len != 1 || !input_hex(v, "p2", &p2) || p2.len != 1 ||
 	    !input_hex(v, "sd_aid", &domain) || !input_hex(v, "app_aid", &application))
 		return vector_fail(v, "p1, p2, sd_aid or app_aid is missing");
-	enum err err = extradition_token_input(v->arena, p1.at[0], p2.at[0], domain, application, &built);
+	const struct bytes fields[] = { domain, nothing, application, nothing, nothing, nothing };
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		build_lv(&b, fields[i]);
+	command.p1 = p1.at[0];
+	command.p2 = p2.at[0];
+	enum err err = builder_bytes(&b, &command.data);
+	if (err == ERR_NONE)
+		err = token_input(v->arena, &command, &built);
 	return compare_built(v, err, built, expected);
 }
 

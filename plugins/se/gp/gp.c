@@ -1,4 +1,4 @@
-/* GPCS 2.3.1, 11.3.3 data objects of GET DATA, 11.4.3 answer to GET STATUS, 11.1.6 confirmation, H.2 and H.4
+/* GPCS 2.3.1, 11.3.3 data objects of GET DATA, 11.4.3 answer to GET STATUS, H.2 and H.4
  * card data and capability */
 #include "gp/gp.h"
 
@@ -384,7 +384,7 @@ enum err card_capability_parse(struct bytes data, struct arena *arena, struct ca
 	return ERR_NONE;
 }
 
-/* ---- production data, memory, confirmation ---- */
+/* ---- production data, memory ---- */
 
 const char *const cplc_names[CPLC_FIELDS] = {
 	"icFabricator",
@@ -453,22 +453,5 @@ enum err card_resources_parse(struct bytes data, struct card_resources *ret_reso
 		return fault_set(fault, ERR_MALFORMED, "the number of applications is out of range");
 	resources.applications = (uint32_t)applications;
 	*ret_resources = resources;
-	return ERR_NONE;
-}
-
-enum err confirmation_parse(struct bytes data, struct confirmation *ret_confirmation, struct fault *fault)
-{
-	struct confirmation c;
-	struct reader r = reader_of(data);
-
-	c.receipt = read_bytes(&r, read_ber_length(&r));
-	struct bytes counter = read_lv(&r);
-	c.unique_data = read_lv(&r);
-	c.token_identifier = reader_left(&r) > 0 ? read_lv(&r) : bytes_of(NULL, 0);
-	c.digest = reader_left(&r) > 0 ? read_lv(&r) : bytes_of(NULL, 0);
-	if (!reader_done(&r) || counter.len != 2)
-		return fault_set(fault, ERR_MALFORMED, "confirmation of %zu bytes does not add up", data.len);
-	c.counter = (uint16_t)(counter.at[0] << 8 | counter.at[1]);
-	*ret_confirmation = c;
 	return ERR_NONE;
 }

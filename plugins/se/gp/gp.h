@@ -95,15 +95,6 @@ struct card_resources {
 MUST_CHECK enum err card_resources_parse(struct bytes data, struct card_resources *ret_resources,
 					 struct fault *fault);
 
-/* The confirmation of a delegated operation (GPCS 11.1.6). */
-struct confirmation {
-	struct bytes receipt, unique_data, token_identifier, digest;
-	uint16_t counter;
-};
-
-MUST_CHECK enum err confirmation_parse(struct bytes data, struct confirmation *ret_confirmation,
-				       struct fault *fault);
-
 /* "selectable", "loaded", ...; what: the kind of thing whose state it is. */
 enum registry_kind { REGISTRY_CARD, REGISTRY_APPLICATION, REGISTRY_LOAD_FILE };
 const char *life_cycle_text(const struct registry_entry *entry, enum registry_kind kind);

@@ -1,5 +1,5 @@
 /* GPCS 2.3.1, 11.2 DELETE, 11.3 GET DATA, 11.4 GET STATUS, 11.5 INSTALL, 11.6 LOAD, 11.8 PUT KEY, 11.10 SET
- * STATUS, 11.11 STORE DATA; C.4 tokens */
+ * STATUS, 11.11 STORE DATA */
 #include "gp/gp_commands.h"
 
 #include <cardea/tlv.h>
@@ -224,32 +224,4 @@ struct command gp_store_data(struct bytes block, size_t number, bool is_last, en
 						 (is_encrypted ? STORE_ENCRYPTED : 0)),
 				 .p2 = (uint8_t)number,
 				 .data = block };
-}
-
-/* ---- tokens ---- */
-
-enum err extradition_token_input(struct arena *arena, uint8_t p1, uint8_t p2, struct bytes domain_aid,
-				 struct bytes application_aid, struct bytes *ret_input)
-{
-	struct builder fields = builder_in(arena), b = builder_in(arena);
-	struct bytes content;
-
-	build_lv(&fields, domain_aid);
-	build_lv(&fields, nothing);
-	build_lv(&fields, application_aid);
-	build_lv(&fields, nothing);
-	build_long_lv(&fields, nothing);
-	enum err err = builder_bytes(&fields, &content);
-	if (err != ERR_NONE)
-		return err;
-	build_u8(&b, p1);
-	build_u8(&b, p2);
-	if (content.len > 255) {
-		build_u8(&b, 0);
-		build_u16(&b, (uint16_t)content.len);
-	} else {
-		build_u8(&b, (uint8_t)content.len);
-	}
-	build_bytes(&b, content);
-	return builder_bytes(&b, ret_input);
 }

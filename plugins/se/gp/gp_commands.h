@@ -73,9 +73,4 @@ struct command gp_put_key(uint8_t replace_version, struct bytes data);
 struct command gp_store_data(struct bytes block, size_t number, bool is_last, enum store_format format,
 			     bool is_encrypted);
 
-/* What the token of an extradition signs (GPCS C.4): P1, P2, length, fields without the token. */
-MUST_CHECK enum err extradition_token_input(struct arena *arena, uint8_t p1, uint8_t p2,
-					    struct bytes domain_aid, struct bytes application_aid,
-					    struct bytes *ret_input);
-
 #endif
