@@ -20,6 +20,7 @@ static const struct column job_column[] = {
 	COLUMN(struct job_row, deadline_ms),
 	COLUMN(struct job_row, idempotency_key),
 	COLUMN(struct job_row, caller),
+	COLUMN(struct job_row, packages),
 };
 static const struct columns job_columns = COLUMNS(struct job_row, job_column);
 

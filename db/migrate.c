@@ -24,6 +24,8 @@ static const char *const steps[] = {
 	,
 #include "007_oscore_received.inc"
 	,
+#include "008_job_packages.inc"
+	,
 };
 
 #define VERSION ((int64_t)(sizeof steps / sizeof *steps))

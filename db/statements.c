@@ -8,7 +8,7 @@
 #define JOB_COLUMNS                                                                                          \
 	"id, endpoint, operation, params, state, package_id, sealed_state, result, error, "                  \
 	"progress_done, progress_total, steps, attempts, created_ms, updated_ms, deadline_ms, "              \
-	"idempotency_key, caller"
+	"idempotency_key, caller, packages"
 /* as in the view unfinished_jobs */
 #define FINISHED_STATES "('succeeded', 'failed', 'unknown', 'cancelled')"
 #define PACKAGE_COLUMNS "id, kind, name, size, sha256, description, created_ms, sealed_key"
@@ -50,12 +50,14 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 
 	[PUT_JOB] =
 		"INSERT INTO jobs (" JOB_COLUMNS ") SELECT"
-		" ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18"
-		" WHERE ?6 = 0 OR ?5 IN " FINISHED_STATES " OR EXISTS (SELECT 1 FROM packages WHERE id = ?6)"
+		" ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19"
+		" WHERE ?5 IN " FINISHED_STATES
+		" OR ((?6 = 0 OR EXISTS (SELECT 1 FROM packages WHERE id = ?6)) AND (?19 = ''"
+		" OR NOT EXISTS (SELECT 1 FROM json_each(?19) WHERE value NOT IN (SELECT id FROM packages))))"
 		" ON CONFLICT (id) DO UPDATE SET endpoint = ?2, operation = ?3, params = ?4, state = ?5,"
 		" package_id = ?6, sealed_state = ?7, result = ?8, error = ?9, progress_done = ?10,"
 		" progress_total = ?11, steps = ?12, attempts = ?13, created_ms = ?14, updated_ms = ?15,"
-		" deadline_ms = ?16, idempotency_key = ?17, caller = ?18",
+		" deadline_ms = ?16, idempotency_key = ?17, caller = ?18, packages = ?19",
 	[PUT_TRACE] =
 		"INSERT INTO traces (job_id, number, step, at_ms, layer, direction, text, raw)"
 		" SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7 FROM traces WHERE job_id = ?1",
@@ -90,7 +92,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[FIND_PACKAGE_USE] =
 		"SELECT EXISTS (SELECT 1 FROM packages WHERE id = ?1)"
 		" OR EXISTS (SELECT 1 FROM package_chunks WHERE package_id = ?1),"
-		" EXISTS (SELECT 1 FROM unfinished_jobs WHERE package_id = ?1)",
+		" EXISTS (SELECT 1 FROM unfinished_jobs WHERE package_id = ?1) OR EXISTS (SELECT 1"
+		" FROM unfinished_jobs, json_each(packages) WHERE packages <> '' AND json_each.value = ?1)",
 	[REMOVE_PACKAGE] = "DELETE FROM packages WHERE id = ?1",
 	[REMOVE_PACKAGE_CHUNKS] = "DELETE FROM package_chunks WHERE package_id = ?1",
 	[READ_PACKAGE] = "SELECT " PACKAGE_COLUMNS " FROM packages WHERE id = ?1",

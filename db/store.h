@@ -98,6 +98,7 @@ struct job_row {
 	int64_t created_ms, updated_ms, deadline_ms;
 	const char *idempotency_key;                            /* "" without */
 	uint64_t caller;                                        /* token id, 0 without */
+	const char *packages;                                   /* JSON array of the ids of further ones, "" without */
 };
 
 struct trace_row {
@@ -110,7 +111,7 @@ struct trace_row {
 };
 
 /* Inserts or replaces a job with the trace lines of the step that led there, in one transaction. ERR_CONFLICT when
- * another job of the caller has the idempotency key; ERR_NOT_FOUND when it is unfinished and its package is not there. */
+ * another job of the caller has the idempotency key; ERR_NOT_FOUND when it is unfinished and one of its packages is not there. */
 MUST_CHECK enum err store_put_job(struct store *store, const struct job_row *row, const struct trace_row *trace,
                                   size_t trace_count, struct store_done done);
 MUST_CHECK enum err store_read_job(struct store *store, struct arena *arena, uint64_t id, struct job_row *ret_row);

@@ -44,6 +44,7 @@ static void stop_now(struct job *job)
 
 static void ended(struct job *job, const void *with)
 {
+	job_announce(job);
 	job_publish(job);
 	orchestrator_drop(job);
 }
@@ -53,7 +54,7 @@ static void ended(struct job *job, const void *with)
 struct preparation {
 	struct orchestrator *orchestrator;
 	uint64_t ticket, package_id;
-	char *endpoint;
+	char *endpoint, *packages;
 	struct materials *materials;
 };
 
@@ -61,15 +62,33 @@ static enum err prepare(void *arg)
 {
 	struct preparation *preparation = arg;
 	const struct orchestrator_parts *parts = &preparation->orchestrator->parts;
-	return materials_read(parts->store, parts->vault, parts->packages, preparation->endpoint,
-			      preparation->package_id, &preparation->materials);
+	const struct material_needs needs = { preparation->endpoint, preparation->package_id,
+					      preparation->packages };
+	return materials_read(parts->store, parts->vault, parts->packages, &needs, &preparation->materials);
 }
 
 static void preparation_free(struct preparation *preparation)
 {
 	materials_free(preparation->materials);
 	free(preparation->endpoint);
+	free(preparation->packages);
 	free(preparation);
+}
+
+/* NULL when there is no memory. */
+static struct preparation *preparation_create(struct job *job)
+{
+	struct preparation *preparation = calloc(1, sizeof *preparation);
+	if (preparation == NULL)
+		return NULL;
+	*preparation = (struct preparation){ .orchestrator = job->orchestrator,
+					     .package_id = job->package_id,
+					     .endpoint = strdup(job->endpoint),
+					     .packages = strdup(job->packages) };
+	if (preparation->endpoint != NULL && preparation->packages != NULL)
+		return preparation;
+	preparation_free(preparation);
+	return NULL;
 }
 
 static void prepared(void *arg, enum err result)
@@ -107,16 +126,13 @@ static void take_turn(struct job *job, const void *with)
 	struct orchestrator *orchestrator = job->orchestrator;
 	if (job->lane->first != job || !device_is_there(job))
 		return;
-	struct preparation *preparation = calloc(1, sizeof *preparation);
-	char *endpoint = strdup(job->endpoint);
-	if (preparation == NULL || endpoint == NULL) {
-		free(preparation);
-		free(endpoint);
+	struct preparation *preparation = preparation_create(job);
+	if (preparation == NULL) {
 		rest_awhile(job);
 		return;
 	}
 	loop_stop_timer(orchestrator->parts.loop, &job->timer);
-	*preparation = (struct preparation){ orchestrator, job_ticket(job), job->package_id, endpoint, NULL };
+	preparation->ticket = job_ticket(job);
 	job->phase = PHASE_PREPARING;
 	if (work_submit(orchestrator->parts.workers, prepare, prepared, preparation) != ERR_NONE) {
 		preparation_free(preparation);
@@ -338,6 +354,7 @@ static void act(struct job *job, const void *with)
 		[STEP_WAIT] = listen_for,
 		[STEP_WORK] = start_work,
 	};
+	job_announce(job);
 	step_out_stored(&job->out);
 	job_publish(job);
 	if (job->must_stop)

@@ -14,11 +14,21 @@
 #define MAX_UNFINISHED 100000
 #define INTAKE_BYTES   (1u << 20)
 
+/* Of the packages that parameters name below their first level: all are held in memory while the job is
+ * active. */
+#define MAX_PACKAGES       16
+#define MAX_PACKAGES_BYTES (32u << 20)
+
 struct intake {
 	struct orchestrator *orchestrator;
 	struct arena *arena; /* the order's texts, then the rows that are read */
 	struct job_row row;
 	const char *package_kind;
+	struct named_package { /* by the parameters, below their first level */
+		uint64_t id;
+		const char *place, *kind;
+	} named[MAX_PACKAGES];
+	size_t named_count;
 	bool is_registered;
 	uint64_t existing_id; /* the job that the idempotency key made before */
 	uint64_t retry_of;
@@ -82,19 +92,35 @@ static enum err check_key(struct intake *intake)
 	return ERR_NONE;
 }
 
-static enum err check_package(struct intake *intake)
+static enum err check_package_of(struct intake *intake, const struct named_package *named, uint64_t *ret_size)
 {
 	struct package_row package;
-	if (intake->row.package_id == 0)
-		return ERR_NONE;
-	enum err err = store_read_package(intake->orchestrator->parts.store, intake->arena,
-					  intake->row.package_id, &package);
+	enum err err =
+		store_read_package(intake->orchestrator->parts.store, intake->arena, named->id, &package);
 	if (err == ERR_NOT_FOUND)
-		return fault_set(&intake->fault, err, "package: there is none with id %llu",
-				 (unsigned long long)intake->row.package_id);
-	if (err == ERR_NONE && strcmp(package.kind, intake->package_kind) != 0)
-		return fault_set(&intake->fault, ERR_MALFORMED, "package: it is a %s, not a %s", package.kind,
-				 intake->package_kind);
+		return fault_set(&intake->fault, err, "%s: there is none with id %llu", named->place,
+				 (unsigned long long)named->id);
+	if (err == ERR_NONE && strcmp(package.kind, named->kind) != 0)
+		return fault_set(&intake->fault, ERR_MALFORMED, "%s: it is a %s, not a %s", named->place,
+				 package.kind, named->kind);
+	if (err == ERR_NONE)
+		*ret_size = package.size;
+	return err;
+}
+
+static enum err check_package(struct intake *intake)
+{
+	const struct named_package first = { intake->row.package_id, "package", intake->package_kind };
+	uint64_t size, total = 0;
+	enum err err = first.id != 0 ? check_package_of(intake, &first, &size) : ERR_NONE;
+	for (size_t i = 0; i < intake->named_count && err == ERR_NONE; i++) {
+		err = check_package_of(intake, &intake->named[i], &size);
+		total += err == ERR_NONE ? size : 0;
+	}
+	if (err == ERR_NONE && total > MAX_PACKAGES_BYTES)
+		return fault_set(&intake->fault, ERR_LIMIT,
+				 "the packages have %llu bytes together; a job takes %u",
+				 (unsigned long long)total, MAX_PACKAGES_BYTES);
 	return err;
 }
 
@@ -186,6 +212,42 @@ static enum err parse_package_id(const char *member, const char *text, uint64_t 
 	return ERR_NONE;
 }
 
+static enum err name_package(void *self, const char *place, const char *kind, const char *text,
+			     struct fault *fault)
+{
+	struct intake *intake = self;
+	struct named_package named = { .place = arena_strdup(intake->arena, place),
+				       .kind = arena_strdup(intake->arena, kind) };
+	if (named.place == NULL || named.kind == NULL)
+		return ERR_NOMEM;
+	enum err err = parse_package_id(place, text, &named.id, fault);
+	for (size_t i = 0; i < intake->named_count && err == ERR_NONE; i++)
+		if (intake->named[i].id == named.id)
+			return ERR_NONE;
+	if (err == ERR_NONE && intake->named_count == MAX_PACKAGES)
+		return fault_set(fault, ERR_LIMIT, "%s: a job takes %d packages", place, MAX_PACKAGES);
+	if (err == ERR_NONE)
+		intake->named[intake->named_count++] = named;
+	return err;
+}
+
+/* As the row has them. */
+static enum err list_named(struct intake *intake)
+{
+	struct builder b = builder_in(intake->arena);
+	struct bytes text;
+	if (intake->named_count == 0)
+		return ERR_NONE;
+	for (size_t i = 0; i < intake->named_count; i++)
+		build_printf(&b, "%s%llu", i == 0 ? "[" : ",", (unsigned long long)intake->named[i].id);
+	build_printf(&b, "]");
+	build_u8(&b, 0);
+	enum err err = builder_bytes(&b, &text);
+	if (err == ERR_NONE)
+		intake->row.packages = (const char *)text.at;
+	return err;
+}
+
 static enum err check_params(struct intake *intake, const struct cardea_operation *operation,
 			     struct fault *fault)
 {
@@ -208,6 +270,10 @@ static enum err check_params(struct intake *intake, const struct cardea_operatio
 			      ? parse_package_id(member, package, &intake->row.package_id, fault)
 			      : ERR_NOMEM;
 	}
+	if (err == ERR_NONE)
+		err = schema_packages_below(schema, params, name_package, intake, fault);
+	if (err == ERR_NONE)
+		err = list_named(intake);
 	json_decref(schema);
 	json_decref(params);
 	return err;
@@ -221,7 +287,7 @@ static enum err copy_order(struct intake *intake, const struct job_order *order)
 	row->params = arena_strdup(intake->arena, order->params);
 	row->idempotency_key = arena_strdup(intake->arena, order->idempotency_key);
 	row->state = job_state_name(JOB_QUEUED);
-	row->result = row->error = "";
+	row->result = row->error = row->packages = "";
 	row->caller = order->caller;
 	return row->endpoint != NULL && row->operation != NULL && row->params != NULL &&
 			       row->idempotency_key != NULL
@@ -295,8 +361,10 @@ static enum err check_retry(void *arg)
 	if (!may_retry)
 		return fault_set(&intake->fault, ERR_CONFLICT, "job %llu is %s", id, old.state);
 	const struct job_order order = { old.endpoint, old.operation, old.params, "", intake->row.caller };
+	err = copy_order(intake, &order);
 	intake->row.package_id = old.package_id;
-	return copy_order(intake, &order);
+	intake->row.packages = old.packages;
+	return err;
 }
 
 enum err job_retry(struct orchestrator *orchestrator, uint64_t id, uint64_t caller, job_created *created,

@@ -7,8 +7,8 @@
 #include "log.h"
 #include "loop.h"
 #include "materials.h"
-#include "serve.h"
 #include "path.h"
+#include "serve.h"
 #include "vault.h"
 
 #define MAX_ORDER_BYTES (1u << 20)
@@ -60,11 +60,12 @@ static enum err copy_order(struct job *job, const struct job_row *row)
 	job->endpoint = arena_strdup(job->order_arena, row->endpoint);
 	job->params = arena_strdup(job->order_arena, row->params);
 	job->idempotency_key = arena_strdup(job->order_arena, row->idempotency_key);
+	job->packages = arena_strdup(job->order_arena, row->packages);
 	if (row->idempotency_key[0] != 0)
 		job->key = arena_printf(job->order_arena, "%llu/%s", (unsigned long long)row->caller,
 					row->idempotency_key);
 	bool complete = job->endpoint != NULL && job->params != NULL && job->idempotency_key != NULL &&
-			(row->idempotency_key[0] == 0 || job->key != NULL);
+			job->packages != NULL && (row->idempotency_key[0] == 0 || job->key != NULL);
 	return complete ? ERR_NONE : ERR_NOMEM;
 }
 
@@ -210,6 +211,7 @@ enum err job_to_row(const struct job *job, struct arena *arena, struct job_row *
 		.deadline_ms = job->deadline_ms,
 		.idempotency_key = job->idempotency_key,
 		.caller = job->caller,
+		.packages = job->packages,
 	};
 	if (row.result == NULL || row.error == NULL)
 		return ERR_NOMEM;
@@ -233,6 +235,25 @@ void job_publish(const struct job *job)
 	json_decref(event);
 	log_info("job.updated", "id=%s endpoint=%s operation=%s state=%s", id, job->endpoint,
 		 job->operation->operation->name, job_state_name(job->state));
+}
+
+void job_announce(const struct job *job)
+{
+	char id[24];
+	snprintf(id, sizeof id, "%llu", (unsigned long long)job->id);
+	for (const struct announcement *said = job->out.announced; said != NULL; said = said->next) {
+		json_t *event = json_loads(said->json, 0, NULL);
+		json_object_set_new(event, "endpoint", json_string(job->endpoint));
+		json_object_set_new(event, "jobId", json_string(id));
+		char *text = event != NULL ? json_dumps(event, JSON_COMPACT) : NULL;
+		if (text != NULL)
+			events_publish(job->orchestrator->parts.events,
+				       loop_wall_ms(job->orchestrator->parts.loop), said->type, text);
+		else
+			log_warn("job.announcement_lost", "id=%s type=%s", id, said->type);
+		free(text);
+		json_decref(event);
+	}
 }
 
 /* ---- notifications that came while a step was under way ---- */

@@ -68,8 +68,9 @@ struct job {
 	uint64_t id;
 	UT_hash_handle by_id, by_key;
 
-	struct arena *order_arena;              /* holds the five texts */
+	struct arena *order_arena;              /* holds the texts */
 	const char *endpoint, *params, *idempotency_key;
+	const char *packages;                   /* as in the row */
 	const char *key;                        /* caller and idempotency key; NULL without */
 	uint64_t caller, package_id;
 	const struct loaded_operation *operation;
@@ -120,6 +121,8 @@ MUST_CHECK enum err job_await_creation(struct job *job, job_created *call, void 
 /* The row, in the arena: the kept state is sealed here. */
 MUST_CHECK enum err job_to_row(const struct job *job, struct arena *arena, struct job_row *ret_row);
 void job_publish(const struct job *job);
+/* Tells what the step that is stored announced. */
+void job_announce(const struct job *job);
 void job_drop_notifications(struct job *job);
 /* Adds one, replaces the last of its path; drops it when there is no memory: the plugin polls then. */
 void job_note_notification(struct job *job, struct lwm2m_path path, uint16_t format, struct bytes payload);

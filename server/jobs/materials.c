@@ -1,12 +1,15 @@
 #include "materials.h"
 
+#include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 
 #include "keyset.h"
 #include "package.h"
 #include "store.h"
 
-#define MAX_ROWS_BYTES (1u << 20)
+#define MAX_ROWS_BYTES  (1u << 20)
+#define MAX_KNOWN_BYTES (8u << 20)
 
 struct held_keyset {
 	const char *kind;
@@ -15,10 +18,24 @@ struct held_keyset {
 	struct bytes document; /* instead of keys */
 };
 
+struct held_package {
+	uint64_t id;
+	struct cardea_package package;
+};
+
+struct known_item {
+	struct known_item *next;
+	const char *section, *key, *json; /* json NULL: nothing any more */
+};
+
 struct materials {
 	struct arena *rows; /* names of the key sets */
 	struct arena *content;
-	struct bytes package;
+	struct arena *known_arena;
+	struct held_package *packages; /* in content; the first is that of package_id, when there is one */
+	size_t package_count;
+	bool has_first;
+	struct known_item *known;
 	struct held_keyset *keysets; /* in rows; wiped */
 	size_t keyset_count;
 };
@@ -51,8 +68,123 @@ static enum err read_keysets(struct materials *materials, struct store *store, c
 	return ERR_NONE;
 }
 
+/* ---- packages ---- */
+
+static enum err read_package(struct materials *materials, struct store *store, struct packages *packages,
+			     uint64_t id)
+{
+	struct held_package *held = &materials->packages[materials->package_count];
+	struct package_row row;
+	enum err err = store_read_package(store, materials->content, id, &row);
+	if (err != ERR_NONE)
+		return err;
+	*held = (struct held_package){ .id = id, .package.description = row.description };
+	materials->package_count++;
+	return package_read(packages, materials->content, id, &held->package.content);
+}
+
+static enum err read_packages(struct materials *materials, struct store *store, struct packages *packages,
+			      const struct material_needs *needs)
+{
+	json_t *ids = needs->packages[0] != 0 ? json_loads(needs->packages, 0, NULL) : json_array(), *id;
+	size_t i;
+	enum err err = ids != NULL ? ERR_NONE : ERR_MALFORMED;
+	materials->packages =
+		arena_alloc_array(materials->content, json_array_size(ids) + 1, sizeof *materials->packages);
+	if (err == ERR_NONE && materials->packages == NULL)
+		err = ERR_NOMEM;
+	materials->has_first = needs->package_id != 0;
+	if (err == ERR_NONE && needs->package_id != 0)
+		err = read_package(materials, store, packages, needs->package_id);
+	json_array_foreach (ids, i, id) {
+		if (err == ERR_NONE)
+			err = read_package(materials, store, packages, (uint64_t)json_integer_value(id));
+	}
+	json_decref(ids);
+	return err;
+}
+
+struct bytes materials_package(const struct materials *materials)
+{
+	return materials->has_first ? materials->packages[0].package.content : bytes_of(NULL, 0);
+}
+
+enum err materials_find_package(const struct materials *materials, const char *id,
+				struct cardea_package *ret_package)
+{
+	char *end;
+	errno = 0;
+	unsigned long long number = strtoull(id, &end, 10);
+	for (size_t i = 0; i < materials->package_count && errno == 0 && *end == 0; i++) {
+		if (materials->packages[i].id == number) {
+			*ret_package = materials->packages[i].package;
+			return ERR_NONE;
+		}
+	}
+	return ERR_NOT_FOUND;
+}
+
+/* ---- what is known ---- */
+
+static struct known_item *known_find(const struct materials *materials, const char *section, const char *key)
+{
+	struct known_item *item = materials->known;
+	while (item != NULL && (strcmp(item->section, section) != 0 || strcmp(item->key, key) != 0))
+		item = item->next;
+	return item;
+}
+
+static enum err known_add(struct materials *materials, const char *section, const char *key, const char *json)
+{
+	struct known_item *item = arena_alloc(materials->known_arena, sizeof *item);
+	if (item == NULL)
+		return ERR_LIMIT;
+	*item = (struct known_item){ materials->known, section, key, json };
+	materials->known = item;
+	return ERR_NONE;
+}
+
+static enum err read_known(struct materials *materials, struct store *store, const char *endpoint)
+{
+	struct inventory_row *rows;
+	size_t count;
+	enum err err = store_read_inventory(store, materials->known_arena, endpoint, NULL, &rows, &count);
+	for (size_t i = 0; i < count && err == ERR_NONE; i++)
+		err = known_add(materials, rows[i].section, rows[i].key, rows[i].json);
+	return err;
+}
+
+enum err materials_known(const struct materials *materials, const char *section, const char *key,
+			 const char **ret_json)
+{
+	const struct known_item *item = known_find(materials, section, key);
+	if (item == NULL || item->json == NULL)
+		return ERR_NOT_FOUND;
+	*ret_json = item->json;
+	return ERR_NONE;
+}
+
+enum err materials_learn(struct materials *materials, const char *section, const char *key, const char *json)
+{
+	struct arena *arena = materials->known_arena;
+	struct known_item *item = known_find(materials, section, key);
+	const char *copy = json != NULL ? arena_strdup(arena, json) : NULL;
+	if (json != NULL && copy == NULL)
+		return ERR_LIMIT;
+	if (item == NULL) {
+		const char *new_section = arena_strdup(arena, section), *new_key = arena_strdup(arena, key);
+		return new_section != NULL && new_key != NULL
+			       ? known_add(materials, new_section, new_key, copy)
+			       : ERR_LIMIT;
+	}
+	item->json = copy;
+	return ERR_NONE;
+}
+
+/* ---- all of it ---- */
+
 enum err materials_read(struct store *store, const struct vault *vault, struct packages *packages,
-			const char *endpoint, uint64_t package_id, struct materials **ret_materials)
+			const struct material_needs *needs, struct materials **ret_materials)
 {
 	struct materials *materials = calloc(1, sizeof *materials);
 	if (materials == NULL)
@@ -60,10 +192,13 @@ enum err materials_read(struct store *store, const struct vault *vault, struct p
 	enum err err = ERR_NOMEM;
 	materials->rows = arena_create(MAX_ROWS_BYTES);
 	materials->content = arena_create(0);
-	if (materials->rows != NULL && materials->content != NULL)
-		err = read_keysets(materials, store, vault, endpoint);
-	if (err == ERR_NONE && package_id != 0)
-		err = package_read(packages, materials->content, package_id, &materials->package);
+	materials->known_arena = arena_create(MAX_KNOWN_BYTES);
+	if (materials->rows != NULL && materials->content != NULL && materials->known_arena != NULL)
+		err = read_keysets(materials, store, vault, needs->endpoint);
+	if (err == ERR_NONE)
+		err = read_packages(materials, store, packages, needs);
+	if (err == ERR_NONE)
+		err = read_known(materials, store, needs->endpoint);
 	if (err != ERR_NONE) {
 		materials_free(materials);
 		return err;
@@ -88,16 +223,15 @@ void materials_free(struct materials *materials)
 	if (materials == NULL)
 		return;
 	materials_forget_keysets(materials);
-	if (materials->package.len > 0)
-		wipe((void *)(uintptr_t)materials->package.at, materials->package.len);
+	for (size_t i = 0; i < materials->package_count; i++) {
+		struct bytes content = materials->packages[i].package.content;
+		if (content.len > 0)
+			wipe((void *)(uintptr_t)content.at, content.len);
+	}
 	arena_free(materials->rows);
 	arena_free(materials->content);
+	arena_free(materials->known_arena);
 	free(materials);
-}
-
-struct bytes materials_package(const struct materials *materials)
-{
-	return materials->package;
 }
 
 /* NULL when there is none. */

@@ -1,5 +1,5 @@
-/* What a job needs from the store before its steps run: the content of its package and the key sets of its device.
- * Read on a worker, since it may block; held in memory while the job is active, then wiped. */
+/* What a job needs from the store before its steps run: the packages that it names, the key sets of its device, and what
+ * is known of it. Read on a worker, since it may block; held in memory while the job is active, then wiped. */
 #ifndef CARDEA_JOBS_MATERIALS_H
 #define CARDEA_JOBS_MATERIALS_H
 
@@ -10,9 +10,15 @@ struct packages;
 struct store;
 struct vault;
 
-/* Blocks. `package_id` 0: no package. ERR_NOT_FOUND when the package is gone, ERR_DENIED when a sealed value does not open. */
+struct material_needs {
+	const char *endpoint;
+	uint64_t package_id;    /* 0: none */
+	const char *packages;   /* further ones, as in the job's row */
+};
+
+/* Blocks. ERR_NOT_FOUND when a package is gone, ERR_DENIED when a sealed value does not open. */
 MUST_CHECK enum err materials_read(struct store *store, const struct vault *vault, struct packages *packages,
-                                   const char *endpoint, uint64_t package_id, struct materials **ret_materials);
+                                   const struct material_needs *needs, struct materials **ret_materials);
 void materials_free(struct materials *materials);       /* wipes; accepts NULL */
 
 /* What only a step needs. */
@@ -26,5 +32,16 @@ MUST_CHECK enum err materials_keyset(const struct materials *materials, const ch
 /* As materials_keyset, of those that are documents; valid until they are forgotten. */
 MUST_CHECK enum err materials_keyset_document(const struct materials *materials, const char *kind, struct bytes aid,
                                               uint8_t version, const char **ret_json);
+
+/* The package with that id, of all that were needed. ERR_NOT_FOUND. */
+MUST_CHECK enum err materials_find_package(const struct materials *materials, const char *id,
+                                           struct cardea_package *ret_package);
+
+/* What is known of the device: as it was read, and what was learned since. */
+MUST_CHECK enum err materials_known(const struct materials *materials, const char *section, const char *key,
+                                    const char **ret_json);
+/* NULL: nothing any more. ERR_LIMIT: more than a device's inventory may be. */
+MUST_CHECK enum err materials_learn(struct materials *materials, const char *section, const char *key,
+                                    const char *json);
 
 #endif

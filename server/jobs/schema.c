@@ -323,3 +323,46 @@ const char *schema_package_member(const json_t *schema, const char **ret_kind)
 	}
 	return NULL;
 }
+
+struct package_walk {
+	enum err (*each)(void *self, const char *place, const char *kind, const char *id,
+			 struct fault *fault);
+	void *self;
+	struct fault *fault;
+};
+
+static enum err walk_packages(const struct package_walk *walk, const json_t *schema, const json_t *value,
+			      const struct place *place)
+{
+	const json_t *kind = json_object_get(schema, "x-cardea-package");
+	const json_t *items = json_object_get(schema, "items");
+	const char *name;
+	json_t *member, *item;
+	size_t i;
+	enum err err = ERR_NONE;
+	if (kind != NULL && json_is_string(value) && place->depth > 1)
+		err = walk->each(walk->self, place->name, json_string_value(kind), json_string_value(value),
+				 walk->fault);
+	json_object_foreach (json_object_get(schema, "properties"), name, member) {
+		const json_t *below = json_object_get(value, name);
+		struct place there = place_below(place, name);
+		if (below != NULL && err == ERR_NONE)
+			err = walk_packages(walk, member, below, &there);
+	}
+	json_array_foreach (items != NULL ? value : NULL, i, item) {
+		struct place there = place_item(place, i);
+		if (err == ERR_NONE)
+			err = walk_packages(walk, items, item, &there);
+	}
+	return err;
+}
+
+enum err schema_packages_below(const json_t *schema, const json_t *value,
+			       enum err (*each)(void *self, const char *place, const char *kind,
+						const char *id, struct fault *fault),
+			       void *self, struct fault *fault)
+{
+	struct package_walk walk = { each, self, fault };
+	struct place root = { .depth = 0 };
+	return walk_packages(&walk, schema, value, &root);
+}

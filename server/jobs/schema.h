@@ -15,4 +15,11 @@ MUST_CHECK enum err schema_check(const json_t *schema, const json_t *value, stru
 /* The member of `schema` that names a package, and the kind of it; NULL when there is none. */
 const char *schema_package_member(const json_t *schema, const char **ret_kind);
 
+/* Calls `each` for the packages that a valid value names below its first level: where ("present[0].packageId"), kind
+ * and id. Ends with the first failure. */
+MUST_CHECK enum err schema_packages_below(const json_t *schema, const json_t *value,
+                                          enum err (*each)(void *self, const char *place, const char *kind,
+                                                           const char *id, struct fault *fault),
+                                          void *self, struct fault *fault);
+
 #endif

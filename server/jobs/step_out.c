@@ -7,13 +7,13 @@
 #define MAX_TRACE_LINES  512
 #define MAX_RESULT_BYTES (256u << 10)
 
-void step_out_begin(struct cardea_out *out, struct job *job, struct arena *arena,
-		    const struct materials *materials)
+void step_out_begin(struct cardea_out *out, struct job *job, struct arena *arena, struct materials *materials)
 {
 	*out = (struct cardea_out){
 		.job = job, .arena = arena, .materials = materials, .result = json_object()
 	};
 	out->learned_end = &out->learned;
+	out->announced_end = &out->announced;
 	out->trace_end = &out->trace;
 }
 
@@ -34,6 +34,8 @@ void step_out_stored(struct cardea_out *out)
 	out->trace_count = 0;
 	out->learned = NULL;
 	out->learned_end = &out->learned;
+	out->announced = NULL;
+	out->announced_end = &out->announced;
 }
 
 /* Remembers the first failure, so that a plugin that does not look at an answer still fails. */
@@ -160,6 +162,30 @@ static enum err learn(struct cardea_out *out, const char *section, const char *k
 		return noted(out, ERR_NOMEM);
 	*out->learned_end = learned;
 	out->learned_end = &learned->next;
+	return noted(out, materials_learn(out->materials, section, key, json));
+}
+
+static enum err find_known(struct cardea_out *out, const char *section, const char *key,
+			   const char **ret_json)
+{
+	return materials_known(out->materials, section, key, ret_json);
+}
+
+static enum err announce(struct cardea_out *out, const char *type, const char *json)
+{
+	json_t *value = json_loads(json, 0, NULL);
+	const bool is_object = json_is_object(value);
+	json_decref(value);
+	if (!is_object)
+		return noted(out, ERR_MALFORMED);
+	struct announcement *announcement = arena_alloc(out->arena, sizeof *announcement);
+	if (announcement == NULL)
+		return noted(out, ERR_NOMEM);
+	*announcement = (struct announcement){ .type = copy_text(out, type), .json = copy_text(out, json) };
+	if (announcement->type == NULL || announcement->json == NULL)
+		return noted(out, ERR_NOMEM);
+	*out->announced_end = announcement;
+	out->announced_end = &announcement->next;
 	return ERR_NONE;
 }
 
@@ -195,6 +221,11 @@ static enum err find_keyset_document(struct cardea_out *out, const char *kind, s
 	return materials_keyset_document(out->materials, kind, aid, version, ret_json);
 }
 
+static enum err find_package(struct cardea_out *out, const char *id, struct cardea_package *ret_package)
+{
+	return materials_find_package(out->materials, id, ret_package);
+}
+
 void step_out_calls(struct cardea_host_api *api)
 {
 	api->keep = keep;
@@ -209,4 +240,7 @@ void step_out_calls(struct cardea_host_api *api)
 	api->keyset = find_keyset;
 	api->keyset_document = find_keyset_document;
 	api->serve = serve_package;
+	api->package = find_package;
+	api->known = find_known;
+	api->announce = announce;
 }

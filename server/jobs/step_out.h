@@ -22,10 +22,15 @@ struct learned {
 	const char *section, *key, *json;       /* json NULL: forget */
 };
 
+struct announcement {
+	struct announcement *next;
+	const char *type, *json;
+};
+
 struct cardea_out {
 	struct arena *arena;                    /* everything below lives here */
 	struct job *job;
-	const struct materials *materials;
+	struct materials *materials;
 	bool has_state;
 	struct bytes state;
 	enum step_next next;
@@ -41,15 +46,16 @@ struct cardea_out {
 	uint64_t progress_done, progress_total;
 	json_t *result;                         /* owned; members that this step reported */
 	struct learned *learned, **learned_end;
+	struct announcement *announced, **announced_end;
 	struct trace_line *trace, **trace_end;
 	size_t trace_count;
 	enum err broken;                        /* the first failure of a call: the step counts as failed with it */
 };
 
-void step_out_begin(struct cardea_out *out, struct job *job, struct arena *arena, const struct materials *materials);
+void step_out_begin(struct cardea_out *out, struct job *job, struct arena *arena, struct materials *materials);
 void step_out_end(struct cardea_out *out);              /* frees work that was not taken, wipes the state */
 
-/* The trace and what was learned are durable: forgets them, so that they are not stored twice. */
+/* The trace and what was learned are durable, and told: forgets them, so that they are not stored and told twice. */
 void step_out_stored(struct cardea_out *out);
 
 /* Also for the server's own lines. */

@@ -100,6 +100,9 @@ static enum err host_learn(cardea_out *out, const char *section, const char *key
 	if (json_object_get(out->lab->learned, section) == NULL)
 		json_object_set_new(out->lab->learned, section, json_object());
 	json_object_set_new(json_object_get(out->lab->learned, section), key, value);
+	if (json_object_get(out->lab->known, section) == NULL)
+		json_object_set_new(out->lab->known, section, json_object());
+	json_object_set(json_object_get(out->lab->known, section), key, value);
 	return ERR_NONE;
 }
 
@@ -155,6 +158,40 @@ static enum err host_serve(cardea_out *out, const char **ret_uri)
 	return ERR_NONE;
 }
 
+static enum err host_known(cardea_out *out, const char *section, const char *key, const char **ret_json)
+{
+	struct job_lab *lab = out->lab;
+	const json_t *value = json_object_get(json_object_get(lab->known, section), key);
+
+	if (value == NULL)
+		return ERR_NOT_FOUND;
+	char *text = json_dumps(value, 0);
+	*ret_json = arena_strdup(lab->step_arena, text);
+	free(text);
+	return ERR_NONE;
+}
+
+static enum err host_announce(cardea_out *out, const char *type, const char *json)
+{
+	json_t *value = json_loads(json, 0, NULL);
+
+	assert_true(json_is_object(value));
+	json_object_set_new(value, "type", json_string(type));
+	json_array_append_new(out->lab->announced, value);
+	return ERR_NONE;
+}
+
+static enum err host_package(cardea_out *out, const char *id, struct cardea_package *ret_package)
+{
+	for (size_t i = 0; i < out->lab->package_count; i++) {
+		if (strcmp(out->lab->packages[i].id, id) == 0) {
+			*ret_package = out->lab->packages[i].package;
+			return ERR_NONE;
+		}
+	}
+	return ERR_NOT_FOUND;
+}
+
 static void host_log(cardea_host *host, int level, const char *event, const char *format, ...)
 {
 	assert_non_null(event);
@@ -173,6 +210,9 @@ static const struct cardea_host_api api = {
 	.keyset = host_keyset,
 	.keyset_document = host_keyset_document,
 	.serve = host_serve,
+	.package = host_package,
+	.known = host_known,
+	.announce = host_announce,
 	.log = host_log,
 };
 
@@ -260,6 +300,7 @@ enum cardea_result job_lab_run(struct job_lab *lab, const char *operation, const
 	json_decref(lab->learned);
 	lab->reported = json_object();
 	lab->learned = json_object();
+	json_array_clear(lab->announced);
 	lab->reason[0] = '\0';
 	lab->kind = ERR_NONE;
 	lab->state = bytes_of(NULL, 0);
@@ -283,6 +324,8 @@ void job_lab_open(struct job_lab *lab, struct lab_device device)
 		.arena = arena_create(0),
 		.step_arena = arena_create(0),
 		.now_ms = 1000000,
+		.known = json_object(),
+		.announced = json_array(),
 	};
 }
 
@@ -292,5 +335,7 @@ void job_lab_close(struct job_lab *lab)
 	arena_free(lab->step_arena);
 	json_decref(lab->reported);
 	json_decref(lab->learned);
+	json_decref(lab->known);
+	json_decref(lab->announced);
 	free(lab->trace_text);
 }

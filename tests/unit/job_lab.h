@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #define LAB_MAX_KEYSETS 4
+#define LAB_MAX_PACKAGES 4
 #define LAB_MAX_STEPS   4000
 
 enum lab_break {
@@ -40,6 +41,12 @@ struct job_lab {
 		struct cardea_keyset keyset;
 	} keysets[LAB_MAX_KEYSETS];
 	size_t keyset_count;
+	struct lab_package { /* what parameters name in lists */
+		const char *id;
+		struct cardea_package package;
+	} packages[LAB_MAX_PACKAGES];
+	size_t package_count;
+	json_t *known; /* what all jobs learned: by section, then by key */
 	const char *scp11; /* the document of the SCP11 key set; NULL: there is none */
 	/* breaks */
 	enum lab_break break_kind;
@@ -50,6 +57,7 @@ struct job_lab {
 	enum cardea_result result;
 	enum err kind;
 	char reason[256];
+	json_t *announced;          /* objects, each with its type */
 	json_t *reported, *learned; /* learned: by section, then by key */
 	unsigned requests, steps, traces;
 	uint64_t progress_done, progress_total;

@@ -26,7 +26,7 @@
 
 /* ---- the plugin: plays a list of steps and notes the events ---- */
 
-enum move { SEND, WAIT, DONE, FAIL, UNSURE, NOTHING };
+enum move { SEND, WAIT, DONE, FAIL, UNSURE, NOTHING, LEARN, RECALL, UNPACK };
 
 static struct {
 	const enum move *moves;
@@ -36,6 +36,38 @@ static struct {
 	size_t count;
 	const struct cardea_host_api *host;
 } plugin;
+
+static enum cardea_result learn(cardea_out *out)
+{
+	assert_int_equal(plugin.host->learn(out, "things", "0", "{\"n\":1}"), ERR_NONE);
+	assert_int_equal(plugin.host->learn(out, "things", "1", "{}"), ERR_NONE);
+	assert_int_equal(plugin.host->learn(out, "things", "1", NULL), ERR_NONE);
+	assert_int_equal(plugin.host->announce(out, "thing.changed", "{\"key\":\"0\"}"), ERR_NONE);
+	return CARDEA_DONE;
+}
+
+static enum cardea_result recall(cardea_out *out)
+{
+	const char *json;
+	assert_int_equal(plugin.host->known(out, "things", "0", &json), ERR_NONE);
+	assert_string_equal(json, "{\"n\":1}");
+	assert_int_equal(plugin.host->known(out, "things", "1", &json), ERR_NOT_FOUND);
+	assert_int_equal(plugin.host->learn(out, "things", "0", "{\"n\":2}"), ERR_NONE);
+	assert_int_equal(plugin.host->known(out, "things", "0", &json), ERR_NONE);
+	assert_string_equal(json, "{\"n\":2}");
+	return CARDEA_DONE;
+}
+
+static enum cardea_result unpack(const struct cardea_step *step, cardea_out *out)
+{
+	struct cardea_package package;
+	assert_int_equal(step->package.len, 0);
+	assert_int_equal(plugin.host->package(out, "3", &package), ERR_NOT_FOUND);
+	assert_int_equal(plugin.host->package(out, "2", &package), ERR_NONE);
+	assert_true(bytes_equal_text(package.content, "two"));
+	assert_string_equal(package.description, "{\"n\":2}");
+	return CARDEA_DONE;
+}
 
 static enum cardea_result play(void *self, const struct cardea_step *step, cardea_out *out)
 {
@@ -62,6 +94,12 @@ static enum cardea_result play(void *self, const struct cardea_step *step, carde
 	case UNSURE:
 		plugin.host->fail(out, ERR_UNAVAILABLE, "nobody can tell");
 		return CARDEA_UNKNOWN;
+	case LEARN:
+		return learn(out);
+	case RECALL:
+		return recall(out);
+	case UNPACK:
+		return unpack(step, out);
 	case NOTHING:
 		break;
 	}
@@ -71,7 +109,8 @@ static enum cardea_result play(void *self, const struct cardea_step *step, carde
 static const struct cardea_operation operation = {
 	.name = "test.play",
 	.summary = "plays",
-	.params_schema = "{\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\"}}, "
+	.params_schema = "{\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\"}, "
+			 "\"all\": {\"items\": {\"x-cardea-package\": \"firmware\"}}}, "
 			 "\"additionalProperties\": false}",
 	.step = play,
 };
@@ -82,9 +121,22 @@ const struct loaded_operation *plugin_host_operation(const struct plugin_host *h
 	return strcmp(name, operation.name) == 0 ? &loaded : NULL;
 }
 
+static enum err inspect(void *self, struct bytes content, struct arena *arena, const char **ret_json,
+			struct fault *fault)
+{
+	*ret_json = "{\"n\":2}";
+	return ERR_NONE;
+}
+
+static const struct cardea_package_kind kinds[] = {
+	{ .name = "firmware", .inspect = inspect },
+	{ .name = "other", .inspect = inspect },
+};
+static const struct loaded_package_kind loaded_kinds[] = { { .kind = &kinds[0] }, { .kind = &kinds[1] } };
+
 const struct loaded_package_kind *plugin_host_package_kind(const struct plugin_host *host, const char *name)
 {
-	return NULL;
+	return strcmp(name, "firmware") == 0 ? &loaded_kinds[0] : &loaded_kinds[1];
 }
 
 /* ---- the registry: one device ---- */
@@ -439,6 +491,73 @@ static void refuses_an_order_with_the_reason(void **state)
 	assert_int_equal(orchestrator_unfinished(stage->orchestrator), 0);
 }
 
+static void note_event(void *self, const struct event *event)
+{
+	char *text = self;
+	if (strcmp(event->type, "thing.changed") == 0)
+		snprintf(text, 100, "%s", event->json);
+}
+
+static void what_a_job_learned_is_told_and_known_to_the_next(void **state)
+{
+	struct stage *stage = *state;
+	static const enum move moves[] = { LEARN, RECALL };
+	struct subscription *subscription;
+	char told[100] = "";
+	bool has_gap;
+	assert_int_equal(events_subscribe(stage->events, 0, note_event, told, &subscription, &has_gap),
+			 ERR_NONE);
+	begin(stage, moves);
+	assert_job(stage, "succeeded", "");
+	assert_string_equal(told, "{\"key\":\"0\",\"endpoint\":\"" ENDPOINT "\",\"jobId\":\"1\"}");
+	assert_int_equal(order(stage, ENDPOINT, "{}", ""), ERR_NONE);
+	turn(stage);
+	assert_job(stage, "succeeded", "");
+	events_unsubscribe(stage->events, subscription);
+}
+
+static void uploaded(void *self, uint64_t id, const struct fault *fault)
+{
+	uint64_t *ret_id = self;
+	assert_int_equal(fault->kind, ERR_NONE);
+	*ret_id = id;
+}
+
+static void put_package(struct stage *stage, uint64_t expected_id, const char *kind, const char *content)
+{
+	struct package_upload *upload;
+	struct fault fault = { .kind = ERR_NONE };
+	size_t taken;
+	uint64_t id = 0;
+	assert_int_equal(package_upload_begin(stage->packages, kind, "p", &upload, &fault), ERR_NONE);
+	assert_int_equal(package_upload_add(upload, bytes_of_text(content), &taken, &fault), ERR_NONE);
+	assert_int_equal(package_upload_end(upload, uploaded, &id), ERR_NONE);
+	turn(stage);
+	assert_int_equal(id, expected_id);
+}
+
+static void a_job_has_the_packages_that_its_lists_name(void **state)
+{
+	struct stage *stage = *state;
+	static const enum move moves[] = { UNPACK };
+	put_package(stage, 1, "firmware", "one");
+	put_package(stage, 2, "firmware", "two");
+	put_package(stage, 3, "other", "three");
+	plugin.moves = moves;
+	assert_int_equal(order(stage, ENDPOINT, "{\"all\":[\"1\",\"2\",\"1\"]}", ""), ERR_NONE);
+	turn(stage);
+	assert_job(stage, "succeeded", "");
+
+	assert_int_equal(order(stage, ENDPOINT, "{\"all\":[\"x\"]}", ""), ERR_MALFORMED);
+	assert_string_equal(stage->fault.text, "all[0]: not the id of a package");
+	assert_int_equal(order(stage, ENDPOINT, "{\"all\":[\"1\",\"9\"]}", ""), ERR_NONE);
+	turn(stage);
+	assert_string_equal(stage->fault.text, "all[1]: there is none with id 9");
+	assert_int_equal(order(stage, ENDPOINT, "{\"all\":[\"3\"]}", ""), ERR_NONE);
+	turn(stage);
+	assert_string_equal(stage->fault.text, "all[0]: it is a other, not a firmware");
+}
+
 static void retries_only_what_did_not_succeed(void **state)
 {
 	static const enum move moves[] = { FAIL, DONE };
@@ -470,6 +589,8 @@ int main(void)
 		CLAIM(cancels_at_the_boundary_of_a_step),
 		CLAIM(an_idempotency_key_makes_one_job),
 		CLAIM(refuses_an_order_with_the_reason),
+		CLAIM(what_a_job_learned_is_told_and_known_to_the_next),
+		CLAIM(a_job_has_the_packages_that_its_lists_name),
 		CLAIM(retries_only_what_did_not_succeed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,35 @@ static void finds_the_member_that_names_a_package(void **state)
 	json_decref(without);
 }
 
+static enum err note_package(void *self, const char *place, const char *kind, const char *id,
+			     struct fault *fault)
+{
+	char *text = self;
+	size_t len = strlen(text);
+	snprintf(text + len, 200 - len, "%s %s %s;", place, kind, id);
+	return strcmp(id, "bad") == 0 ? ERR_MALFORMED : ERR_NONE;
+}
+
+static void finds_packages_below_the_first_level(void **state)
+{
+	static const char text[] =
+		"{\"properties\":{\"package\":{\"x-cardea-package\":\"a\"},"
+		"\"all\":{\"items\":{\"properties\":{\"one\":{\"x-cardea-package\":\"b\"}}}},"
+		"\"flat\":{\"items\":{\"x-cardea-package\":\"c\"}}}}";
+	json_t *schema = json_loads(text, 0, NULL);
+	json_t *value = json_loads("{\"package\":\"1\",\"all\":[{\"one\":\"2\"},{},{\"one\":\"3\"}],"
+				   "\"flat\":[\"bad\",\"5\"]}",
+				   0, NULL);
+	char found[200] = "";
+	struct fault fault = { .kind = ERR_NONE };
+	assert_non_null(schema);
+	assert_non_null(value);
+	assert_int_equal(schema_packages_below(schema, value, note_package, found, &fault), ERR_MALFORMED);
+	assert_string_equal(found, "all[0].one b 2;all[2].one b 3;flat[0] c bad;");
+	json_decref(schema);
+	json_decref(value);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +120,7 @@ int main(void)
 		cmocka_unit_test(names_the_member_and_the_reason),
 		cmocka_unit_test(refuses_a_schema_with_a_keyword_it_would_not_honour),
 		cmocka_unit_test(finds_the_member_that_names_a_package),
+		cmocka_unit_test(finds_packages_below_the_first_level),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

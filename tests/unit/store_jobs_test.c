@@ -13,6 +13,7 @@ static struct job_row job(uint64_t id, const char *endpoint, const char *state)
 		.result = "",
 		.error = "",
 		.idempotency_key = "",
+		.packages = "",
 		.created_ms = 1000,
 	};
 }
@@ -71,6 +72,7 @@ static void keeps_every_member(void **state)
 	row.deadline_ms = 3000;
 	row.idempotency_key = "k";
 	row.caller = 9;
+	row.packages = "[]";
 	assert_int_equal(put(bench, &row), ERR_NONE);
 	bench_reopen(bench);
 
@@ -93,6 +95,7 @@ static void keeps_every_member(void **state)
 	assert_int_equal(got.deadline_ms, 3000);
 	assert_string_equal(got.idempotency_key, "k");
 	assert_int_equal(got.caller, 9);
+	assert_string_equal(got.packages, "[]");
 }
 
 static void tells_a_job_that_is_not_there(void **state)
@@ -192,6 +195,11 @@ static void an_unfinished_job_needs_its_package(void **state)
 	row.package_id = 3;
 	assert_int_equal(put(bench, &row), ERR_NOT_FOUND);
 	row.state = "failed"; /* its package may be gone */
+	assert_int_equal(put(bench, &row), ERR_NONE);
+	row = job(2, "dev-1", "queued");
+	row.packages = "[3]";
+	assert_int_equal(put(bench, &row), ERR_NOT_FOUND);
+	row.state = "failed";
 	assert_int_equal(put(bench, &row), ERR_NONE);
 }
 

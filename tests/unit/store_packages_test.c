@@ -52,7 +52,7 @@ static void put_package(struct bench *bench, uint64_t id, const char *kind)
 	assert_int_equal(complete(bench, id, kind), ERR_NONE);
 }
 
-static void put_job(struct bench *bench, const char *state, uint64_t package_id)
+static void put_job_of(struct bench *bench, const char *state, uint64_t package_id, const char *packages)
 {
 	struct job_row row = { .id = 1,
 			       .endpoint = "dev-1",
@@ -62,9 +62,15 @@ static void put_job(struct bench *bench, const char *state, uint64_t package_id)
 			       .package_id = package_id,
 			       .result = "",
 			       .error = "",
-			       .idempotency_key = "" };
+			       .idempotency_key = "",
+			       .packages = packages };
 	assert_int_equal(WRITE(bench, store_put_job(bench->store, &row, NULL, 0, bench_done(bench))),
 			 ERR_NONE);
+}
+
+static void put_job(struct bench *bench, const char *state, uint64_t package_id)
+{
+	put_job_of(bench, state, package_id, "");
 }
 
 static void is_visible_once_complete(void **state)
@@ -147,6 +153,18 @@ static void a_package_that_a_job_needs_stays(void **state)
 	assert_false(has_chunk(bench, 1, 0, "abc"));
 }
 
+static void is_not_removed_while_a_job_names_it_among_others(void **state)
+{
+	struct bench *bench = *state;
+	put_package(bench, 1, "firmware");
+	put_package(bench, 2, "firmware");
+	put_job_of(bench, "waiting", 0, "[2]");
+	assert_int_equal(remove_package(bench, 2), ERR_CONFLICT);
+	assert_int_equal(remove_package(bench, 1), ERR_NONE);
+	put_job_of(bench, "failed", 0, "[2]");
+	assert_int_equal(remove_package(bench, 2), ERR_NONE);
+}
+
 /* Both queue before either is written: the order of the queue decides. */
 static void removal_and_use_do_not_cross(void **state)
 {
@@ -160,7 +178,8 @@ static void removal_and_use_do_not_cross(void **state)
 			       .package_id = 1,
 			       .result = "",
 			       .error = "",
-			       .idempotency_key = "" };
+			       .idempotency_key = "",
+			       .packages = "" };
 	assert_int_equal(store_remove_package(bench->store, 1, (struct store_done){ 0 }), ERR_NONE);
 	assert_int_equal(WRITE(bench, store_put_job(bench->store, &row, NULL, 0, bench_done(bench))),
 			 ERR_NOT_FOUND);
@@ -235,6 +254,7 @@ int main(void)
 		IN_BOTH_MODES(refuses_to_complete_with_a_chunk_missing),
 		IN_BOTH_MODES(a_complete_package_does_not_change),
 		IN_BOTH_MODES(a_package_that_a_job_needs_stays),
+		IN_BOTH_MODES(is_not_removed_while_a_job_names_it_among_others),
 		IN_BOTH_MODES(removal_and_use_do_not_cross),
 		IN_BOTH_MODES(lists_by_kind_newest_first),
 		IN_BOTH_MODES(an_id_is_not_given_again),

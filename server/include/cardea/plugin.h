@@ -42,7 +42,8 @@ struct cardea_step {
 	const void *context;            /* of the operation's row */
 	const char *endpoint;
 	const char *params;             /* JSON object, already valid by params_schema, defaults not filled in */
-	struct bytes package;           /* content of the package that a param with "x-cardea-package" names, else empty */
+	struct bytes package;           /* content of the package that a param of the first level with "x-cardea-package"
+	                                 * names, else empty */
 	struct bytes state;             /* what the last step kept; empty at CARDEA_START */
 	struct arena *arena;            /* reset after the call */
 	enum cardea_event event;
@@ -74,6 +75,12 @@ struct cardea_keyset {
 #define CARDEA_LAYER_COAP "coap"        /* the server's: requests to the device, and what it answers */
 #define CARDEA_LAYER_APDU "apdu"        /* commands as a card gets them: first those of a script, then its answers */
 #define CARDEA_LAYER_GP   "gp"          /* the same before and after the secure channel */
+
+/* A package that a parameter names. */
+struct cardea_package {
+	const char *description;        /* JSON, as `inspect` gave it */
+	struct bytes content;
+};
 
 /* Every function answers ERR_NOMEM or ERR_LIMIT when the step asks for too much; the job then fails with that. */
 struct cardea_host_api {
@@ -122,6 +129,15 @@ struct cardea_host_api {
 	 * step, wiped afterwards. Versions as in keyset. ERR_NOT_FOUND. */
 	enum err (*keyset_document)(cardea_out *, const char *kind, struct bytes aid, uint8_t version,
 	                            const char **ret_json);
+
+	/* The package `id` that any param with "x-cardea-package" names, at whatever depth, valid during the step. Those below
+	 * the first level have 32 MiB together at most. ERR_NOT_FOUND: no param names it. */
+	enum err (*package)(cardea_out *, const char *id, struct cardea_package *ret_package);
+	/* What was last learned about the device, by this job or an earlier one: JSON, valid during the step. ERR_NOT_FOUND. */
+	enum err (*known)(cardea_out *, const char *section, const char *key, const char **ret_json);
+	/* An event for /events, told once the step is stored: its type, and a JSON object, to which the server adds `endpoint`
+	 * and `jobId`. */
+	enum err (*announce)(cardea_out *, const char *type, const char *json);
 };
 
 enum { CARDEA_LOG_ERROR, CARDEA_LOG_WARN, CARDEA_LOG_INFO, CARDEA_LOG_DEBUG };
@@ -131,7 +147,7 @@ struct cardea_operation {               /* one row per thing an operator can ask
 	const char *summary;
 	/* JSON Schema (draft 2020-12) of the parameters: type, properties, required, additionalProperties, enum, pattern,
 	 * minimum, maximum, minLength, maxLength, items, minItems, maxItems, default, title, description; and
-	 * "x-cardea-package": "<kind>" on a string that is the id of a package of that kind. */
+	 * "x-cardea-package": "<kind>" on a string that is the id of a package of that kind, at whatever depth. */
 	const char *params_schema;
 	enum cardea_result (*step)(void *self, const struct cardea_step *, cardea_out *);       /* must not block */
 	const void *context;            /* for rows that share a step; NULL otherwise */
