@@ -8,6 +8,7 @@
 #include "api_parts.h"
 #include "handlers.h"
 #include "keyset_certificates.h"
+#include "keyset_signatures.h"
 #include "loop.h"
 #include "reply.h"
 #include "vault.h"
@@ -93,7 +94,11 @@ static enum err read_kind(const char *kind, struct fault *fault)
 		if (strcmp(kind, kinds[i]) == 0)
 			return ERR_NONE;
 	}
-	return fault_set(fault, ERR_MALFORMED, "kind: must be " KIND_SCP02 ", " KIND_SCP03 " or " KIND_SCP11);
+	if (keyset_is_signature(kind))
+		return ERR_NONE;
+	return fault_set(fault, ERR_MALFORMED,
+			 "kind: must be one of " KIND_SCP02 ", " KIND_SCP03 ", " KIND_SCP11 ", %s",
+			 keyset_signature_kinds());
 }
 
 /* GPCS B.6: the first three bytes of a block under the key: of 01 with AES, of zeros with DES. */
@@ -152,11 +157,16 @@ static enum err read_symmetric(struct http_request *request, const json_t *body,
 	return err;
 }
 
-static enum err read_certificates(struct http_request *request, const json_t *body, struct keyset_row *row,
-				  struct fault *fault)
+/* A key set that is a document. */
+static enum err read_document(struct http_request *request, const json_t *body, struct keyset_row *row,
+			      struct fault *fault)
 {
 	struct bytes document;
-	enum err err = keyset_certificates_read(request->arena, body, &document, &row->check_values, fault);
+	enum err err = keyset_is_signature(row->kind)
+			       ? keyset_signatures_read(request->arena, row->kind, body, &document,
+							&row->check_values, fault)
+			       : keyset_certificates_read(request->arena, body, &document, &row->check_values,
+							  fault);
 	if (err != ERR_NONE)
 		return err;
 	err = keyset_seal_document(request->api->parts.vault, request->arena, row, document, &row->sealed);
@@ -169,7 +179,7 @@ static enum err store_keyset(struct http_request *request, const json_t *body, s
 	struct keyset_row row = { .endpoint = request->endpoint,
 				  .created_ms = loop_wall_ms(request->api->parts.loop) };
 	json_int_t version = 0;
-	enum err err = body_text(body, "kind", 16, &row.kind, fault);
+	enum err err = body_text(body, "kind", 24, &row.kind, fault);
 	if (err == ERR_NONE)
 		err = read_kind(row.kind, fault);
 	if (err == ERR_NONE)
@@ -178,8 +188,8 @@ static enum err store_keyset(struct http_request *request, const json_t *body, s
 		err = body_number(body, "version", 1, MAX_VERSION, &version, fault);
 	row.version = (uint8_t)version;
 	if (err == ERR_NONE)
-		err = strcmp(row.kind, KIND_SCP11) == 0 ? read_certificates(request, body, &row, fault)
-							: read_symmetric(request, body, &row, fault);
+		err = keyset_is_document(row.kind) ? read_document(request, body, &row, fault)
+						   : read_symmetric(request, body, &row, fault);
 	if (err == ERR_NONE)
 		err = store_put_keyset(request->api->parts.store, &row, http_when_done(request));
 	return err;

@@ -1,6 +1,7 @@
 #include "keyset.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "store.h"
 #include "vault.h"
@@ -70,6 +71,17 @@ enum err keyset_open_document(const struct vault *vault, struct arena *arena, co
 	char context[KEYSET_CONTEXT_SIZE];
 	enum err err = keyset_context(row, context);
 	return err == ERR_NONE ? vault_open_sealed(vault, arena, context, row->sealed, ret_document) : err;
+}
+
+bool keyset_is_document(const char *kind)
+{
+	static const char *const kinds[] = { "scp11", "token", "receipt", "dap", "load-file-cipher" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(kinds[i], kind) == 0)
+			return true;
+	}
+	return false;
 }
 
 void keyset_wipe(struct cardea_keyset *keyset)

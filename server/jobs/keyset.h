@@ -23,7 +23,7 @@ MUST_CHECK enum err keyset_seal_document(const struct vault *vault, struct arena
                                          struct bytes document, struct bytes *ret_sealed);
 MUST_CHECK enum err keyset_open_document(const struct vault *vault, struct arena *arena, const struct keyset_row *row,
                                          struct bytes *ret_document);
-#define KEYSET_DOCUMENT_KIND "scp11"
+bool keyset_is_document(const char *kind);
 void keyset_wipe(struct cardea_keyset *keyset);
 
 #endif

@@ -57,7 +57,7 @@ static enum err read_keysets(struct materials *materials, struct store *store, c
 		err = bytes_from_hex(materials->rows, rows[i].aid, &held->aid);
 		held->keyset.version = rows[i].version;
 		if (err == ERR_NONE)
-			err = strcmp(rows[i].kind, KEYSET_DOCUMENT_KIND) == 0
+			err = keyset_is_document(rows[i].kind)
 				      ? keyset_open_document(vault, materials->rows, &rows[i],
 							     &held->document)
 				      : keyset_open(vault, materials->rows, &rows[i], &held->keyset);

@@ -71,12 +71,22 @@ static void refuses_names_too_long_to_bind(void **state)
 	assert_int_equal(keyset_context(&row, context), ERR_LIMIT);
 }
 
+static void three_keys_are_no_document(void **state)
+{
+	assert_false(keyset_is_document("scp02"));
+	assert_false(keyset_is_document("scp03"));
+	assert_true(keyset_is_document("scp11"));
+	assert_true(keyset_is_document("token"));
+	assert_true(keyset_is_document("load-file-cipher"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(opens_what_it_sealed),
 		cmocka_unit_test(refuses_a_key_set_moved_to_another_row),
 		cmocka_unit_test(refuses_names_too_long_to_bind),
+		cmocka_unit_test(three_keys_are_no_document),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
