@@ -1,6 +1,7 @@
 #include <cardea/crypto_ec.h>
 
 #include "arena_support.h"
+#include "x509_samples.h"
 
 static struct bytes flipped(struct arena *arena, struct bytes bytes, size_t at)
 {
@@ -127,42 +128,19 @@ static void curves_have_the_names_that_people_use(void **state)
 	assert_int_equal(ec_curve_find("secp256k1", &curve), ERR_NOT_FOUND);
 }
 
-/* Made with openssl req and x509: a root, and a certificate that it signed. */
-#define ROOT                                                                                                 \
-	"3082017130820117a003020102021417c84abe20e0544596c4f905e72d116c5ec09a94300a06082a8648ce3d040302300d" \
-	"310b300906035504030c0263613020170d3236313132343138303830345a180f32313236313033313138303830345a300d" \
-	"310b300906035504030c0263613059301306072a8648ce3d020106082a8648ce3d0301070342000421de945188e4fcdd89" \
-	"f7cfe35f483f1a6e8cfb598d9d08277a10945ada8b1084540ca0eef30b12764e3618fa2362ce7fca405e81f9fcfe038d1d" \
-	"94360be046b7a3533051301d0603551d0e041604142c56a03c32a16f8cd53a0b1df01850a5b2eeef80301f0603551d2304" \
-	"18301680142c56a03c32a16f8cd53a0b1df01850a5b2eeef80300f0603551d130101ff040530030101ff300a06082a8648" \
-	"ce3d0403020348003045022100beffd6df0fa535b05a2d2d8aed7d467d17238f1597217ecd7f406991f274a989022045a4" \
-	"3b91d864fa0ec0a1a00fa3c50a2845a68ccee6ab658d15c89ea3ac49f4de"
-#define LEAF                                                                                                 \
-	"308201033081aa020101300a06082a8648ce3d040302300d310b300906035504030c0263613020170d3236313132343138" \
-	"303830345a180f32313236313033313138303830345a300d310b300906035504030c026c653059301306072a8648ce3d02" \
-	"0106082a8648ce3d03010703420004c30f53ef2468c49363aac4580b922b2d2f8fe9de999786fd76244ba1a8a3ba1467ff" \
-	"7fd45f6004d7225a175066481eed1b13f9c592ca808e260f25fc9025dcb5300a06082a8648ce3d04030203480030450220" \
-	"187a6b9c7df4dad2f5447896f16128f42861fa20320333fced10c3024b9da0e5022100a3d0de8fc3f124e0f0bda1a49ddd" \
-	"9b1eed87eae904c6595cf1b4951950596b92"
-#define ROOT_PUBLIC                                                                                          \
-	"0421de945188e4fcdd89f7cfe35f483f1a6e8cfb598d9d08277a10945ada8b1084540ca0eef30b12764e3618fa2362ce7f" \
-	"ca405e81f9fcfe038d1d94360be046b7"
-#define LEAF_PUBLIC                                                                                          \
-	"04c30f53ef2468c49363aac4580b922b2d2f8fe9de999786fd76244ba1a8a3ba1467ff7fd45f6004d7225a175066481eed" \
-	"1b13f9c592ca808e260f25fc9025dcb5"
-
 static void reads_and_verifies_x509_certificates(void **state)
 {
-	const struct bytes leaf = hex(*state, LEAF), root_public = hex(*state, ROOT_PUBLIC);
+	const struct bytes leaf = hex(*state, X509_LEAF), root_public = hex(*state, X509_ROOT_PUBLIC);
 	struct ec_certificate certificate;
 
 	assert_int_equal(ec_certificate_read(leaf, &certificate, NULL), ERR_NONE);
 	assert_int_equal(certificate.curve, EC_P256);
-	assert_true(bytes_equal(ec_point_bytes(&certificate.public), hex(*state, LEAF_PUBLIC)));
+	assert_true(bytes_equal(ec_point_bytes(&certificate.public), hex(*state, X509_LEAF_PUBLIC)));
 	assert_true(certificate.not_before_s < certificate.not_after_s);
 	assert_int_equal(ec_certificate_verify(leaf, EC_P256, root_public, NULL), ERR_NONE);
-	assert_int_equal(ec_certificate_verify(hex(*state, ROOT), EC_P256, root_public, NULL), ERR_NONE);
-	assert_int_equal(ec_certificate_verify(leaf, EC_P256, hex(*state, LEAF_PUBLIC), NULL), ERR_DENIED);
+	assert_int_equal(ec_certificate_verify(hex(*state, X509_ROOT), EC_P256, root_public, NULL), ERR_NONE);
+	assert_int_equal(ec_certificate_verify(leaf, EC_P256, hex(*state, X509_LEAF_PUBLIC), NULL),
+			 ERR_DENIED);
 	assert_int_equal(ec_certificate_verify(leaf, EC_P384, root_public, NULL), ERR_MALFORMED);
 	/* the last byte is of the signature */
 	assert_int_equal(
@@ -172,13 +150,13 @@ static void reads_and_verifies_x509_certificates(void **state)
 
 static void refuses_what_is_no_certificate(void **state)
 {
-	const struct bytes leaf = hex(*state, LEAF);
+	const struct bytes leaf = hex(*state, X509_LEAF);
 	struct ec_certificate certificate;
 
 	for (size_t len = 0; len < leaf.len; len++)
 		assert_int_equal(ec_certificate_read(bytes_first(leaf, len), &certificate, NULL),
 				 ERR_MALFORMED);
-	assert_int_equal(ec_certificate_read(hex(*state, LEAF "00"), &certificate, NULL), ERR_MALFORMED);
+	assert_int_equal(ec_certificate_read(hex(*state, X509_LEAF "00"), &certificate, NULL), ERR_MALFORMED);
 }
 
 int main(void)
