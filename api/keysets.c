@@ -45,7 +45,7 @@ void keysets_list(struct http_request *request)
 /* ---- storing ---- */
 
 static enum err read_key(const struct http_request *request, const json_t *body, const char *name,
-			 struct secret *ret_key, struct fault *fault)
+			 struct key *ret_key, struct fault *fault)
 {
 	const char *hex;
 	struct bytes key;
@@ -56,7 +56,13 @@ static enum err read_key(const struct http_request *request, const json_t *body,
 	    (key.len != 16 && key.len != 24 && key.len != 32))
 		return fault_set(fault, ERR_MALFORMED, "%s: an AES key of 16, 24 or 32 bytes in hexadecimal",
 				 name);
-	return secret_from(key, ret_key);
+	struct secret secret;
+	err = secret_from(key, &secret);
+	if (err == ERR_NONE)
+		*ret_key = key_of(&secret);
+	secret_wipe(&secret);
+	wipe((void *)(uintptr_t)key.at, key.len);
+	return err;
 }
 
 static enum err read_keys(const struct http_request *request, const json_t *body,
@@ -67,7 +73,7 @@ static enum err read_keys(const struct http_request *request, const json_t *body
 		err = read_key(request, body, "macHex", &keyset->mac, fault);
 	if (err == ERR_NONE)
 		err = read_key(request, body, "dekHex", &keyset->dek, fault);
-	if (err == ERR_NONE && (keyset->enc.len != keyset->mac.len || keyset->enc.len != keyset->dek.len))
+	if (err == ERR_NONE && (keyset->enc.size != keyset->mac.size || keyset->enc.size != keyset->dek.size))
 		err = fault_set(fault, ERR_MALFORMED, "encHex, macHex, dekHex: must have the same length");
 	return err;
 }
@@ -102,12 +108,12 @@ static enum err read_kind(const char *kind, struct fault *fault)
 }
 
 /* GPCS B.6: the first three bytes of a block under the key: of 01 with AES, of zeros with DES. */
-static enum err check_value(bool is_des, const struct secret *key, struct builder *b)
+static enum err check_value(bool is_des, const struct key *key, struct builder *b)
 {
 	uint8_t block[AES_BLOCK], result[AES_BLOCK];
 	memset(block, is_des ? 0 : 1, sizeof block);
-	enum err err = is_des ? des3_ecb_encrypt(secret_bytes(key), bytes_of(block, DES_BLOCK), result)
-			      : aes_ecb_encrypt(secret_bytes(key), bytes_of(block, sizeof block), result);
+	enum err err = key_encrypt(key, is_des ? CIPHER_DES3_ECB : CIPHER_AES_ECB, NULL,
+				   bytes_of(block, is_des ? DES_BLOCK : AES_BLOCK), result);
 	if (err == ERR_NONE)
 		build_printf(b, "\"%02X%02X%02X\"", result[0], result[1], result[2]);
 	return err;
@@ -147,7 +153,7 @@ static enum err read_symmetric(struct http_request *request, const json_t *body,
 	enum err err = body_members(body, members, fault);
 	if (err == ERR_NONE)
 		err = read_keys(request, body, &keyset, fault);
-	if (err == ERR_NONE && is_des && keyset.enc.len != SCP02_KEY)
+	if (err == ERR_NONE && is_des && keyset.enc.size != SCP02_KEY)
 		err = fault_set(fault, ERR_MALFORMED, "encHex, macHex, dekHex: DES keys of 16 bytes");
 	if (err == ERR_NONE)
 		err = check_values(request->arena, is_des, &keyset, &row->check_values);

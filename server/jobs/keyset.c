@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <cardea/tlv.h>
+
 #include "store.h"
 #include "vault.h"
 
@@ -13,23 +15,54 @@ enum err keyset_context(const struct keyset_row *row, char ret_context[static KE
 	return length < KEYSET_CONTEXT_SIZE ? ERR_NONE : ERR_LIMIT;
 }
 
+/* Each key with its length before it, then the diversification, which older records lack. */
+static void build_record(struct builder *b, const struct cardea_keyset *keyset)
+{
+	const struct key *const keys[] = { &keyset->enc, &keyset->mac, &keyset->dek };
+
+	for (size_t i = 0; i < 3; i++)
+		build_lv(b, secret_bytes(&keys[i]->secret));
+	build_lv(b, bytes_of_text(keyset->diversification != NULL ? keyset->diversification : "none"));
+}
+
+static enum err read_record(struct arena *arena, struct bytes record, struct cardea_keyset *keyset)
+{
+	struct key *const keys[] = { &keyset->enc, &keyset->mac, &keyset->dek };
+	struct reader r = reader_of(record);
+	enum err err = ERR_NONE;
+
+	for (size_t i = 0; i < 3 && err == ERR_NONE; i++) {
+		struct secret secret = { .len = 0 };
+		err = secret_from(read_lv(&r), &secret);
+		*keys[i] = key_of(&secret);
+		secret_wipe(&secret);
+	}
+	struct bytes diversification = bytes_of_text("none");
+	if (reader_left(&r) > 0)
+		diversification = read_lv(&r);
+	if (err == ERR_NONE && !reader_done(&r))
+		err = ERR_MALFORMED;
+	if (err == ERR_NONE)
+		err = bytes_copy(arena, diversification, &diversification);
+	keyset->diversification = (const char *)diversification.at;
+	return err;
+}
+
 enum err keyset_seal(const struct vault *vault, struct arena *arena, const struct keyset_row *row,
 		     const struct cardea_keyset *keyset, struct bytes *ret_sealed)
 {
 	char context[KEYSET_CONTEXT_SIZE];
-	uint8_t record[3 * (1 + SECRET_MAX)];
-	const struct secret *const parts[] = { &keyset->enc, &keyset->mac, &keyset->dek };
-	size_t len = 0;
+	struct builder b = builder_in(arena);
+	struct bytes record;
 	enum err err = keyset_context(row, context);
 	if (err != ERR_NONE)
 		return err;
-	for (size_t i = 0; i < 3; i++) {
-		record[len] = (uint8_t)parts[i]->len;
-		memcpy(record + len + 1, parts[i]->at, parts[i]->len);
-		len += 1 + parts[i]->len;
-	}
-	err = vault_seal(vault, arena, context, bytes_of(record, len), ret_sealed);
-	wipe(record, sizeof record);
+	build_record(&b, keyset);
+	err = builder_bytes(&b, &record);
+	if (err != ERR_NONE)
+		return err;
+	err = vault_seal(vault, arena, context, record, ret_sealed);
+	wipe(b.at, record.len);
 	return err;
 }
 
@@ -39,17 +72,12 @@ enum err keyset_open(const struct vault *vault, struct arena *arena, const struc
 	char context[KEYSET_CONTEXT_SIZE];
 	struct bytes record;
 	struct cardea_keyset keyset = { .version = row->version };
-	struct secret *const parts[] = { &keyset.enc, &keyset.mac, &keyset.dek };
 	enum err err = keyset_context(row, context);
 	if (err == ERR_NONE)
 		err = vault_open_sealed(vault, arena, context, row->sealed, &record);
 	if (err != ERR_NONE)
 		return err;
-	struct reader r = reader_of(record);
-	for (size_t i = 0; i < 3 && err == ERR_NONE; i++)
-		err = secret_from(read_bytes(&r, read_u8(&r)), parts[i]);
-	if (err == ERR_NONE && !reader_done(&r))
-		err = ERR_MALFORMED;
+	err = read_record(arena, record, &keyset);
 	wipe((void *)(uintptr_t)record.at, record.len);
 	if (err == ERR_NONE)
 		*ret_keyset = keyset;
@@ -86,7 +114,7 @@ bool keyset_is_document(const char *kind)
 
 void keyset_wipe(struct cardea_keyset *keyset)
 {
-	secret_wipe(&keyset->enc);
-	secret_wipe(&keyset->mac);
-	secret_wipe(&keyset->dek);
+	key_wipe(&keyset->enc);
+	key_wipe(&keyset->mac);
+	key_wipe(&keyset->dek);
 }

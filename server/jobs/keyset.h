@@ -15,7 +15,7 @@ MUST_CHECK enum err keyset_context(const struct keyset_row *row, char ret_contex
 /* In the arena. */
 MUST_CHECK enum err keyset_seal(const struct vault *vault, struct arena *arena, const struct keyset_row *row,
                                 const struct cardea_keyset *keyset, struct bytes *ret_sealed);
-/* The caller wipes what it gets. */
+/* The caller wipes what it gets; the diversification is in the arena. */
 MUST_CHECK enum err keyset_open(const struct vault *vault, struct arena *arena, const struct keyset_row *row,
                                 struct cardea_keyset *ret_keyset);
 /* A key set that is a document (JSON): what is opened ends with a 0 that is not counted, and is the caller's to wipe. */

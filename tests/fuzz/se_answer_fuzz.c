@@ -1,10 +1,10 @@
 /* Answers of a card: to INITIALIZE UPDATE, and inside a secure channel. */
-#include "fuzz.h"
 #include "channel/scp03.h"
+#include "fuzz.h"
 
 static void fuzz_opening(struct bytes data, struct arena *arena)
 {
-	struct secret key = { .len = 16 };
+	const struct key key = key_of(&(struct secret){ .len = 16 });
 	struct scp03_opening opening;
 	struct session session;
 	const uint8_t challenge[SCP03_MAX_CHALLENGE] = { 0 };

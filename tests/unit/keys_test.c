@@ -17,22 +17,22 @@ static int close_arena(void **state)
 	return 0;
 }
 
-static struct secret secret(const char *text)
+static struct key key_from(const char *text)
 {
 	struct bytes bytes;
 	struct secret secret = { .len = 0 };
 
 	assert_int_equal(bytes_from_hex(arena, text, &bytes), ERR_NONE);
 	assert_int_equal(secret_from(bytes, &secret), ERR_NONE);
-	return secret;
+	return key_of(&secret);
 }
 
 static void put_key_carries_three_keys_and_their_check_values(void **state)
 {
-	const struct secret dek = secret("000102030405060708090A0B0C0D0E0F");
-	const struct key_set keys = { secret("404142434445464748494A4B4C4D4E4F"),
-				      secret("505152535455565758595A5B5C5D5E5F"),
-				      secret("606162636465666768696A6B6C6D6E6F") };
+	const struct key dek = key_from("000102030405060708090A0B0C0D0E0F");
+	const struct key_set keys = { key_from("404142434445464748494A4B4C4D4E4F"),
+				      key_from("505152535455565758595A5B5C5D5E5F"),
+				      key_from("606162636465666768696A6B6C6D6E6F") };
 	struct bytes data, answer;
 
 	assert_int_equal(put_key_data(arena, 0x31, KEY_TYPE_AES, &keys,
@@ -48,7 +48,7 @@ static void put_key_carries_three_keys_and_their_check_values(void **state)
 
 static void keys_of_24_bytes_are_filled_up(void **state)
 {
-	const struct secret key = secret("404142434445464748494A4B4C4D4E4F5051525354555657");
+	const struct key key = key_from("404142434445464748494A4B4C4D4E4F5051525354555657");
 	const struct key_set keys = { key, key, key };
 	struct bytes data, answer;
 
@@ -63,8 +63,8 @@ static void keys_of_24_bytes_are_filled_up(void **state)
 
 static void keys_of_odd_length_are_refused(void **state)
 {
-	const struct secret dek = secret("000102030405060708090A0B0C0D0E0F");
-	const struct key_set keys = { secret("4041"), secret("4041"), secret("4041") };
+	const struct key dek = key_from("000102030405060708090A0B0C0D0E0F");
+	const struct key_set keys = { key_from("4041"), key_from("4041"), key_from("4041") };
 	struct bytes data, answer;
 
 	assert_int_equal(put_key_data(arena, 1, KEY_TYPE_AES, &keys,
@@ -75,28 +75,28 @@ static void keys_of_odd_length_are_refused(void **state)
 static void diversification_checks_scheme_and_sizes(void **state)
 {
 	static const uint8_t kdd[10] = { 0 };
-	const struct secret master = secret("404142434445464748494A4B4C4D4E4F");
-	struct secret key;
+	const struct key master = key_from("404142434445464748494A4B4C4D4E4F");
+	struct key key;
 
 	assert_int_equal(key_diversify("emv2", &master, KEY_ENC, bytes_of(kdd, 10), &key), ERR_NOT_FOUND);
 	assert_int_equal(key_diversify("emv", &master, KEY_ENC, bytes_of(kdd, 9), &key), ERR_MALFORMED);
 	assert_int_equal(key_diversify("none", &master, KEY_ENC, bytes_of(kdd, 9), &key), ERR_NONE);
-	assert_memory_equal(key.at, master.at, 16);
+	assert_memory_equal(key.secret.at, master.secret.at, 16);
 }
 
 static void each_role_gets_another_key(void **state)
 {
 	static const char *const schemes[] = { "emv", "visa2", "visa", "kdf3" };
 	static const uint8_t kdd[10] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
-	const struct secret master = secret("404142434445464748494A4B4C4D4E4F");
+	const struct key master = key_from("404142434445464748494A4B4C4D4E4F");
 
 	for (size_t i = 0; i < 4; i++) {
-		struct secret enc, mac;
+		struct key enc, mac;
 		assert_int_equal(key_diversify(schemes[i], &master, KEY_ENC, bytes_of(kdd, 10), &enc),
 				 ERR_NONE);
 		assert_int_equal(key_diversify(schemes[i], &master, KEY_MAC, bytes_of(kdd, 10), &mac),
 				 ERR_NONE);
-		assert_memory_not_equal(enc.at, mac.at, 16);
+		assert_memory_not_equal(enc.secret.at, mac.secret.at, 16);
 	}
 }
 

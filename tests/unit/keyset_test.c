@@ -13,11 +13,11 @@
 
 #define KEK "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
-static struct secret key_of(uint8_t byte, size_t len)
+static struct key key_filled(uint8_t byte, size_t len)
 {
 	struct secret key = { .len = len };
 	memset(key.at, byte, len);
-	return key;
+	return key_of(&key);
 }
 
 static struct vault *open_vault(void)
@@ -33,14 +33,16 @@ static void opens_what_it_sealed(void **state)
 	struct vault *vault = open_vault();
 	struct arena *arena = arena_create(0);
 	struct keyset_row row = { .endpoint = "urn:dev:1", .kind = "scp03", .aid = "", .version = 48 };
-	const struct cardea_keyset keyset = { 48, key_of(1, 16), key_of(2, 24), key_of(3, 32) };
+	const struct cardea_keyset keyset = { 48, key_filled(1, 16), key_filled(2, 24), key_filled(3, 32),
+					      "kdf3" };
 	struct cardea_keyset opened;
 	assert_int_equal(keyset_seal(vault, arena, &row, &keyset, &row.sealed), ERR_NONE);
 	assert_int_equal(keyset_open(vault, arena, &row, &opened), ERR_NONE);
 	assert_int_equal(opened.version, 48);
-	assert_true(bytes_equal(secret_bytes(&opened.enc), secret_bytes(&keyset.enc)));
-	assert_true(bytes_equal(secret_bytes(&opened.mac), secret_bytes(&keyset.mac)));
-	assert_true(bytes_equal(secret_bytes(&opened.dek), secret_bytes(&keyset.dek)));
+	assert_string_equal(opened.diversification, "kdf3");
+	assert_true(bytes_equal(secret_bytes(&opened.enc.secret), secret_bytes(&keyset.enc.secret)));
+	assert_true(bytes_equal(secret_bytes(&opened.mac.secret), secret_bytes(&keyset.mac.secret)));
+	assert_true(bytes_equal(secret_bytes(&opened.dek.secret), secret_bytes(&keyset.dek.secret)));
 	arena_free(arena);
 	vault_close(vault);
 }
@@ -50,7 +52,8 @@ static void refuses_a_key_set_moved_to_another_row(void **state)
 	struct vault *vault = open_vault();
 	struct arena *arena = arena_create(0);
 	struct keyset_row row = { .endpoint = "urn:dev:1", .kind = "scp03", .aid = "", .version = 48 };
-	const struct cardea_keyset keyset = { 48, key_of(1, 16), key_of(2, 16), key_of(3, 16) };
+	const struct cardea_keyset keyset = { 48, key_filled(1, 16), key_filled(2, 16), key_filled(3, 16),
+					      NULL };
 	struct cardea_keyset opened;
 	assert_int_equal(keyset_seal(vault, arena, &row, &keyset, &row.sealed), ERR_NONE);
 	row.endpoint = "urn:dev:2";

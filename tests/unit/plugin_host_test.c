@@ -92,7 +92,7 @@ static void refuses_two_plugins_of_one_name(void **state)
 static void refuses_what_it_cannot_trust(void **state)
 {
 	assert_refused(BAD_PLUGINS "/bad_abi.so", ERR_UNSUPPORTED,
-		       "plugin 0.so: it is built for plugin ABI 99, this server has 3");
+		       "plugin 0.so: it is built for plugin ABI 99, this server has 4");
 	assert_refused(BAD_PLUGINS "/bad_schema.so", ERR_UNSUPPORTED,
 		       "plugin 0.so: operation bad.operation: schema : keyword oneOf is not supported");
 	assert_refused(BAD_PLUGINS "/bad_open.so", ERR_IO, "plugin 0.so: it does not open: io");

@@ -31,11 +31,10 @@ static const char challenge_hex[] = "EBAA9E53C696281B";
 
 static struct key_set known_keys(void)
 {
-	struct key_set keys;
+	struct secret secret = { .len = 0 };
 
-	assert_int_equal(secret_from(hex("404142434445464748494A4B4C4D4E4F"), &keys.enc), ERR_NONE);
-	keys.mac = keys.dek = keys.enc;
-	return keys;
+	assert_int_equal(secret_from(hex("404142434445464748494A4B4C4D4E4F"), &secret), ERR_NONE);
+	return (struct key_set){ key_of(&secret), key_of(&secret), key_of(&secret) };
 }
 
 static enum err open_with(struct bytes answer, const char *challenge, struct session *ret_session)
@@ -90,7 +89,7 @@ static void refuses_keys_that_are_not_of_two_parts(void **state)
 	struct session session;
 
 	(void)state;
-	keys.mac.len = 24;
+	keys.mac.size = 24;
 	assert_int_equal(scp02_opening_parse(hex(answer_hex), &opening, NULL), ERR_NONE);
 	assert_int_equal(scp02_session_open(&keys, hex(challenge_hex), &opening, &session, NULL),
 			 ERR_MALFORMED);

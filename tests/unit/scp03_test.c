@@ -4,7 +4,6 @@
 #include "se_test.h"
 
 static struct arena *arena;
-static struct secret key;
 
 static int open_arena(void **state)
 {
@@ -26,16 +25,24 @@ static struct bytes hex(const char *text)
 	return bytes;
 }
 
+static struct key key_from(const char *text)
+{
+	struct secret secret = { .len = 0 };
+
+	assert_int_equal(secret_from(hex(text), &secret), ERR_NONE);
+	return key_of(&secret);
+}
+
 /* Answer, keys and challenge of a real card, at level 33. */
 static const char answer_hex[] = "A1A012430585513120853003709CE033FA78E6B10DDC2DBE8974C8B0DE00082A";
 
 static void open_session(struct session *session, struct command *ret_authenticate)
 {
-	struct secret enc, mac;
+	struct key enc, mac;
 	struct scp03_opening opening;
 
-	assert_int_equal(secret_from(hex("1D72CD9283FD55162722C6BEAA4DC187"), &enc), ERR_NONE);
-	assert_int_equal(secret_from(hex("F4932BA02FFC3098D172790099D28382"), &mac), ERR_NONE);
+	enc = key_from("1D72CD9283FD55162722C6BEAA4DC187");
+	mac = key_from("F4932BA02FFC3098D172790099D28382");
 	assert_int_equal(scp03_opening_parse(hex(answer_hex), &opening, NULL), ERR_NONE);
 	assert_int_equal(scp03_session_open(&enc, &mac, hex("06F85B77251BF794"), &opening, session, NULL),
 			 ERR_NONE);
@@ -137,14 +144,14 @@ static void an_answer_to_another_command_is_denied(void **state)
 
 static void a_wrong_card_cryptogram_is_denied(void **state)
 {
-	struct secret enc, mac;
+	struct key enc, mac;
 	struct scp03_opening opening;
 	struct session session;
 	struct fault fault = { 0 };
 	const char *wrong = "A1A012430585513120853003709CE033FA78E6B10DDC2DBE8974C8B0DF00082A";
 
-	assert_int_equal(secret_from(hex("1D72CD9283FD55162722C6BEAA4DC187"), &enc), ERR_NONE);
-	assert_int_equal(secret_from(hex("F4932BA02FFC3098D172790099D28382"), &mac), ERR_NONE);
+	enc = key_from("1D72CD9283FD55162722C6BEAA4DC187");
+	mac = key_from("F4932BA02FFC3098D172790099D28382");
 	assert_int_equal(scp03_opening_parse(hex(wrong), &opening, NULL), ERR_NONE);
 	assert_int_equal(scp03_session_open(&enc, &mac, hex("06F85B77251BF794"), &opening, &session, &fault),
 			 ERR_DENIED);
@@ -230,9 +237,8 @@ static void derivation_of_odd_bits_is_refused(void **state)
 {
 	uint8_t output[32];
 
-	key.len = 16;
-	assert_int_equal(scp03_derive(secret_bytes(&key), 4, 129, bytes_of(NULL, 0), output),
-			 ERR_UNSUPPORTED);
+	const struct key key = key_of(&(struct secret){ .len = 16 });
+	assert_int_equal(scp03_derive(&key, 4, 129, bytes_of(NULL, 0), output), ERR_UNSUPPORTED);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
 
 #include "channel/certificate.h"
 #include "se_test.h"
+#include "x509_samples.h"
 
 static struct arena *arena;
 
@@ -38,14 +39,14 @@ static struct bytes flipped(struct bytes bytes, size_t bit)
 	return copy;
 }
 
-struct key {
+struct key_pair {
 	uint8_t private[EC_SIZE_MAX];
 	struct ec_point public;
 };
 
-static struct key make_key(enum ec_curve curve)
+static struct key_pair make_key(enum ec_curve curve)
 {
-	struct key key;
+	struct key_pair key;
 
 	assert_int_equal(ec_generate(curve, key.private, &key.public), ERR_NONE);
 	return key;
@@ -157,8 +158,8 @@ static const struct {
 	       { EC_BRAINPOOL_P512R1, 7 } };
 
 /* Of curves[number], in the format of GlobalPlatform. */
-static struct bytes make_certificate(size_t number, const struct key *subject, const struct key *issuer,
-				     const char *usage, const char *last_day)
+static struct bytes make_certificate(size_t number, const struct key_pair *subject,
+				     const struct key_pair *issuer, const char *usage, const char *last_day)
 {
 	const enum ec_curve curve = curves[number].curve;
 	struct builder data = builder_in(arena), whole = builder_in(arena);
@@ -187,7 +188,7 @@ static struct bytes make_certificate(size_t number, const struct key *subject, c
 
 #define NOON_OF_2030_06_01 1906545600
 
-static enum err verify(size_t number, struct bytes chain, const struct key *authority,
+static enum err verify(size_t number, struct bytes chain, const struct key_pair *authority,
 		       struct certificate *ret_last)
 {
 	struct fault fault = { 0 };
@@ -205,8 +206,8 @@ static void a_chain_leads_to_the_key_of_the_card(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
-		const struct key ca = make_key(curves[i].curve), ka = make_key(curves[i].curve),
-				 card = make_key(curves[i].curve);
+		const struct key_pair ca = make_key(curves[i].curve), ka = make_key(curves[i].curve),
+				      card = make_key(curves[i].curve);
 		struct builder chain = builder_in(arena);
 
 		build_bytes(&chain, make_certificate(i, &ka, &ca, "82", "20300601"));
@@ -219,7 +220,7 @@ static void a_chain_leads_to_the_key_of_the_card(void **state)
 
 static void refuses_a_certificate_with_any_bit_flipped(void **state)
 {
-	const struct key ca = make_key(EC_P256), card = make_key(EC_P256);
+	const struct key_pair ca = make_key(EC_P256), card = make_key(EC_P256);
 	const struct bytes certificate = make_certificate(0, &card, &ca, "0080", "20991231");
 	struct certificate last;
 
@@ -233,7 +234,7 @@ static void refuses_a_certificate_with_any_bit_flipped(void **state)
 
 static void refuses_certificates_that_ended_or_are_for_something_else(void **state)
 {
-	const struct key ca = make_key(EC_P256), card = make_key(EC_P256);
+	const struct key_pair ca = make_key(EC_P256), card = make_key(EC_P256);
 	struct certificate last;
 
 	(void)state;
@@ -249,7 +250,7 @@ static void refuses_certificates_that_ended_or_are_for_something_else(void **sta
 
 static void refuses_a_chain_whose_link_may_not_sign(void **state)
 {
-	const struct key ca = make_key(EC_P256), ka = make_key(EC_P256), card = make_key(EC_P256);
+	const struct key_pair ca = make_key(EC_P256), ka = make_key(EC_P256), card = make_key(EC_P256);
 	struct builder chain = builder_in(arena);
 	struct certificate last;
 
@@ -259,32 +260,17 @@ static void refuses_a_chain_whose_link_may_not_sign(void **state)
 	assert_int_equal(verify(0, bytes_of(chain.at, chain.len), &ca, &last), ERR_DENIED);
 }
 
-/* Made with openssl req and x509: a certificate, and the key of the root that signed it. */
-#define LEAF                                                                                                 \
-	"308201033081aa020101300a06082a8648ce3d040302300d310b300906035504030c0263613020170d3236313132343138" \
-	"303830345a180f32313236313033313138303830345a300d310b300906035504030c026c653059301306072a8648ce3d02" \
-	"0106082a8648ce3d03010703420004c30f53ef2468c49363aac4580b922b2d2f8fe9de999786fd76244ba1a8a3ba1467ff" \
-	"7fd45f6004d7225a175066481eed1b13f9c592ca808e260f25fc9025dcb5300a06082a8648ce3d04030203480030450220" \
-	"187a6b9c7df4dad2f5447896f16128f42861fa20320333fced10c3024b9da0e5022100a3d0de8fc3f124e0f0bda1a49ddd" \
-	"9b1eed87eae904c6595cf1b4951950596b92"
-#define ROOT_PUBLIC                                                                                          \
-	"0421de945188e4fcdd89f7cfe35f483f1a6e8cfb598d9d08277a10945ada8b1084540ca0eef30b12764e3618fa2362ce7f" \
-	"ca405e81f9fcfe038d1d94360be046b7"
-#define LEAF_PUBLIC                                                                                          \
-	"04c30f53ef2468c49363aac4580b922b2d2f8fe9de999786fd76244ba1a8a3ba1467ff7fd45f6004d7225a175066481eed" \
-	"1b13f9c592ca808e260f25fc9025dcb5"
-
 static void certificates_of_x509_lead_to_the_key_too(void **state)
 {
-	const struct bytes leaf = hex(LEAF), root = hex(ROOT_PUBLIC);
-	const struct key other = make_key(EC_P256);
+	const struct bytes leaf = hex(X509_LEAF), root = hex(X509_ROOT_PUBLIC);
+	const struct key_pair other = make_key(EC_P256);
 	struct certificate last;
 
 	(void)state;
 	assert_int_equal(certificate_chain_verify(leaf, EC_P256, root, NOON_OF_2030_06_01, &last, NULL),
 			 ERR_NONE);
 	assert_true(last.is_x509);
-	assert_true(bytes_equal(ec_point_bytes(&last.public), hex(LEAF_PUBLIC)));
+	assert_true(bytes_equal(ec_point_bytes(&last.public), hex(X509_LEAF_PUBLIC)));
 	assert_int_equal(certificate_chain_verify(leaf, EC_P256, root, INT64_MAX, &last, NULL), ERR_DENIED);
 	assert_int_equal(certificate_chain_verify(leaf, EC_P256, ec_point_bytes(&other.public),
 						  NOON_OF_2030_06_01, &last, NULL),

@@ -99,6 +99,14 @@ struct bytes lab_hex(struct lab *lab, const char *hex)
 	return bytes;
 }
 
+static struct key lab_key(struct lab *lab, const char *hex)
+{
+	struct secret secret = { .len = 0 };
+
+	assert_int_equal(secret_from(lab_hex(lab, hex), &secret), ERR_NONE);
+	return key_of(&secret);
+}
+
 void lab_add_keys(struct lab *lab, uint8_t version, const char *enc_hex, const char *mac_hex,
 		  const char *dek_hex)
 {
@@ -112,9 +120,9 @@ void lab_add_keys_of(struct lab *lab, const char *kind, uint8_t version, const c
 
 	lab->job.keysets[lab->job.keyset_count++].kind = kind;
 	keyset->version = version;
-	assert_int_equal(secret_from(lab_hex(lab, enc_hex), &keyset->enc), ERR_NONE);
-	assert_int_equal(secret_from(lab_hex(lab, mac_hex), &keyset->mac), ERR_NONE);
-	assert_int_equal(secret_from(lab_hex(lab, dek_hex), &keyset->dek), ERR_NONE);
+	keyset->enc = lab_key(lab, enc_hex);
+	keyset->mac = lab_key(lab, mac_hex);
+	keyset->dek = lab_key(lab, dek_hex);
 }
 
 bool lab_has(struct lab *lab, const char *aid_hex)

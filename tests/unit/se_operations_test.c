@@ -192,20 +192,35 @@ static void audit_works_with_longer_keys(void **state)
 	}
 }
 
+static struct secret diversified(const char *scheme, const struct secret *master, enum key_role role,
+				 struct bytes kdd)
+{
+	const struct key key = key_of(master);
+	struct key own;
+
+	assert_int_equal(key_diversify(scheme, &key, role, kdd, &own), ERR_NONE);
+	return own.secret;
+}
+
 static void audit_derives_the_keys_of_a_card(void **state)
 {
 	struct card_settings settings = card_settings_default();
-	struct secret master = settings.keys.enc;
+	const struct secret master = settings.keys.enc;
 	struct lab lab;
 	const struct bytes kdd = bytes_of(settings.diversification_data, 10);
 
-	assert_int_equal(key_diversify("kdf3", &master, KEY_ENC, kdd, &settings.keys.enc), ERR_NONE);
-	assert_int_equal(key_diversify("kdf3", &master, KEY_MAC, kdd, &settings.keys.mac), ERR_NONE);
-	assert_int_equal(key_diversify("kdf3", &master, KEY_DEK, kdd, &settings.keys.dek), ERR_NONE);
+	settings.keys.enc = diversified("kdf3", &master, KEY_ENC, kdd);
+	settings.keys.mac = diversified("kdf3", &master, KEY_MAC, kdd);
+	settings.keys.dek = diversified("kdf3", &master, KEY_DEK, kdd);
 	lab_open(&lab, &settings);
 	run(&lab, "se.audit", "{\"diversification\":\"kdf3\"}");
 	assert_done(&lab);
 	run(&lab, "se.audit", "{}");
+	assert_failed(&lab, ERR_DENIED, "cryptogram");
+	lab.job.keysets[0].keyset.diversification = "kdf3";
+	run(&lab, "se.audit", "{}");
+	assert_done(&lab);
+	run(&lab, "se.audit", "{\"diversification\":\"none\"}");
 	assert_failed(&lab, ERR_DENIED, "cryptogram");
 	lab_close(&lab);
 }

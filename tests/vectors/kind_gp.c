@@ -31,11 +31,15 @@ static bool input_hex(struct vector *v, const char *member, struct bytes *ret_by
 	return hex_of(v, input_member(v, member), ret_bytes);
 }
 
-static bool input_secret(struct vector *v, const char *member, struct secret *ret_secret)
+static bool input_key(struct vector *v, const char *member, struct key *ret_key)
 {
 	struct bytes bytes;
+	struct secret secret;
 
-	return input_hex(v, member, &bytes) && secret_from(bytes, ret_secret) == ERR_NONE;
+	if (!input_hex(v, member, &bytes) || secret_from(bytes, &secret) != ERR_NONE)
+		return false;
+	*ret_key = key_of(&secret);
+	return true;
 }
 
 /* Compares with a member of `expected`; one that is absent must be empty. */
@@ -288,13 +292,16 @@ static enum verdict check_confirmation(struct vector *v, struct bytes input, con
 static enum verdict check_kcv(struct vector *v, struct bytes input, const json_t *expected,
 			      enum key_type type)
 {
-	struct secret key;
+	struct secret secret;
 	struct bytes bytes;
 	uint8_t kcv[KEY_CHECK_SIZE];
 
 	if (!hex_of(v, expected, &bytes))
 		return vector_fail(v, "expected is not hexadecimal");
-	if (secret_from(input, &key) != ERR_NONE || key_check_value(type, &key, kcv) != ERR_NONE)
+	if (secret_from(input, &secret) != ERR_NONE)
+		return vector_fail(v, "the key is too long");
+	const struct key key = key_of(&secret);
+	if (key_check_value(type, &key, kcv) != ERR_NONE)
 		return vector_fail(v, "refused");
 	return vector_compare(v, "check value", bytes_of(kcv, sizeof(kcv)), bytes);
 }
@@ -311,7 +318,7 @@ static enum verdict check_des_kcv(struct vector *v, struct bytes input, const js
 
 /* A key by its check value or by itself, as far as the vector tells them. */
 static enum verdict compare_key(struct vector *v, const json_t *expected, const char *role,
-				enum key_type type, const struct secret *key)
+				enum key_type type, const struct key *key)
 {
 	char member[32];
 	uint8_t kcv[KEY_CHECK_SIZE];
@@ -324,7 +331,7 @@ static enum verdict compare_key(struct vector *v, const json_t *expected, const 
 		verdict = compare(v, expected, member, bytes_of(kcv, sizeof(kcv)));
 	snprintf(member, sizeof(member), "%s_key", role);
 	if (verdict == PASSED && json_object_get(expected, member) != NULL)
-		verdict = compare(v, expected, member, secret_bytes(key));
+		verdict = compare(v, expected, member, secret_bytes(&key->secret));
 	return verdict;
 }
 
@@ -335,10 +342,10 @@ static enum verdict check_diversification(struct vector *v, struct bytes input, 
 		const char *name;
 	} rows[] = { { KEY_ENC, "enc" }, { KEY_MAC, "mac" }, { KEY_DEK, "dek" } };
 	const char *scheme = json_string_value(input_member(v, "scheme"));
-	struct secret master, key;
+	struct key master, key;
 	struct bytes kdd;
 
-	if (scheme == NULL || !input_secret(v, "master", &master) || !input_hex(v, "kdd", &kdd))
+	if (scheme == NULL || !input_key(v, "master", &master) || !input_hex(v, "kdd", &kdd))
 		return vector_fail(v, "scheme, master or kdd is missing");
 	for (size_t i = 0; i < 3; i++) {
 		enum err err = key_diversify(scheme, &master, rows[i].role, kdd, &key);
@@ -361,16 +368,18 @@ static enum verdict check_scp02_keys(struct vector *v, struct bytes input, const
 	} rows[] = {
 		{ SCP02_ENC, "enc" }, { SCP02_C_MAC, "mac" }, { SCP02_R_MAC, "rmac" }, { SCP02_DEK, "dek" }
 	};
-	struct secret base, key = { .len = 0 };
+	struct secret secret = { .len = 0 };
+	struct key base, key = { .size = 0 };
 	struct bytes sequence;
 	uint8_t encrypted[SECRET_MAX];
 
-	if (!input_secret(v, "base", &base) || !input_hex(v, "sequence", &sequence) || sequence.len != 2)
+	if (!input_key(v, "base", &base) || !input_hex(v, "sequence", &sequence) || sequence.len != 2)
 		return vector_fail(v, "base or sequence is missing");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint16_t counter = (uint16_t)(sequence.at[0] << 8 | sequence.at[1]);
-		if (scp02_session_key(&base, rows[i].constant, counter, &key) != ERR_NONE)
+		if (scp02_session_key(&base, rows[i].constant, counter, &secret) != ERR_NONE)
 			return vector_fail(v, "%s cannot be computed", rows[i].name);
+		key = key_of(&secret);
 		enum verdict verdict = compare_key(v, expected, rows[i].name, KEY_TYPE_DES, &key);
 		if (verdict != PASSED)
 			return verdict;
@@ -378,9 +387,9 @@ static enum verdict check_scp02_keys(struct vector *v, struct bytes input, const
 	/* the last is the DEK, under which keys are sent */
 	if (json_object_get(expected, "encrypted_base_key") == NULL)
 		return PASSED;
-	if (des3_ecb_encrypt(secret_bytes(&key), secret_bytes(&base), encrypted) != ERR_NONE)
+	if (key_encrypt(&key, CIPHER_DES3_ECB, NULL, secret_bytes(&base.secret), encrypted) != ERR_NONE)
 		return vector_fail(v, "the base key cannot be encrypted");
-	return compare(v, expected, "encrypted_base_key", bytes_of(encrypted, base.len));
+	return compare(v, expected, "encrypted_base_key", bytes_of(encrypted, base.size));
 }
 
 static enum verdict check_scp03_keys(struct vector *v, struct bytes input, const json_t *expected)
@@ -389,16 +398,18 @@ static enum verdict check_scp03_keys(struct vector *v, struct bytes input, const
 		uint8_t constant;
 		const char *name;
 	} rows[] = { { SCP03_S_ENC, "enc" }, { SCP03_S_MAC, "mac" }, { SCP03_S_RMAC, "rmac" } };
-	struct secret base, key;
+	struct secret secret = { .len = 0 };
+	struct key base;
 	struct bytes context;
 
-	if (!input_secret(v, "base", &base) || !input_hex(v, "context", &context))
+	if (!input_key(v, "base", &base) || !input_hex(v, "context", &context))
 		return vector_fail(v, "base or context is missing");
-	key.len = base.len;
+	secret.len = base.size;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (scp03_derive(secret_bytes(&base), rows[i].constant, (uint16_t)(base.len * 8), context,
-				 key.at) != ERR_NONE)
+		if (scp03_derive(&base, rows[i].constant, (uint16_t)(base.size * 8), context, secret.at) !=
+		    ERR_NONE)
 			return vector_fail(v, "%s cannot be derived", rows[i].name);
+		const struct key key = key_of(&secret);
 		enum verdict verdict = compare_key(v, expected, rows[i].name, KEY_TYPE_AES, &key);
 		if (verdict != PASSED)
 			return verdict;
@@ -458,17 +469,19 @@ static enum verdict check_token_input(struct vector *v, struct bytes input, cons
 static enum verdict check_key_dgis(struct vector *v, struct bytes input, const json_t *expected)
 {
 	const json_t *rows = input_member(v, "keys");
-	struct secret *keys = arena_alloc_array(v->arena, json_array_size(rows) + 1, sizeof(*keys));
-	struct secret dek;
+	struct key *keys = arena_alloc_array(v->arena, json_array_size(rows) + 1, sizeof(*keys));
+	struct key dek;
+	struct secret secret;
 	struct bytes kvn, kids, access, bytes, built = { 0 };
 
-	if (keys == NULL || !input_secret(v, "dek", &dek) || !input_hex(v, "kvn", &kvn) || kvn.len != 1 ||
+	if (keys == NULL || !input_key(v, "dek", &dek) || !input_hex(v, "kvn", &kvn) || kvn.len != 1 ||
 	    !input_hex(v, "kids", &kids) || kids.len != json_array_size(rows) ||
 	    !input_hex(v, "access", &access) || access.len != 1)
 		return vector_fail(v, "keys, dek, kvn, kids or access is missing");
 	for (size_t i = 0; i < json_array_size(rows); i++) {
-		if (!hex_of(v, json_array_get(rows, i), &bytes) || secret_from(bytes, &keys[i]) != ERR_NONE)
+		if (!hex_of(v, json_array_get(rows, i), &bytes) || secret_from(bytes, &secret) != ERR_NONE)
 			return vector_fail(v, "key %zu is not hexadecimal", i);
+		keys[i] = key_of(&secret);
 	}
 	const struct dgi_key_order order = {
 		.keys = keys,

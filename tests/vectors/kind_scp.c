@@ -64,7 +64,7 @@ static enum verdict check_scp02_opening(struct vector *v, const struct scp02_ope
 		{ "session_cmac", secret_bytes(&session->mac) },
 		{ "session_rmac", secret_bytes(&session->rmac) },
 		{ "session_enc", secret_bytes(&session->enc) },
-		{ "session_dek", secret_bytes(&session->dek) },
+		{ "session_dek", secret_bytes(&session->dek.secret) },
 	};
 
 	return compare_members(v, members, sizeof(members) / sizeof(members[0]));
@@ -81,8 +81,8 @@ enum verdict check_scp02_session(struct vector *v)
 
 	if (!is_confirmed(v))
 		return vector_skip(v, "not verified");
-	if (!secret_member(v, "key_enc", &keys.enc) || !secret_member(v, "key_mac", &keys.mac) ||
-	    !secret_member(v, "key_dek", &keys.dek) || !vector_hex(v, "init_update_capdu", &update) ||
+	if (!key_member(v, "key_enc", &keys.enc) || !key_member(v, "key_mac", &keys.mac) ||
+	    !key_member(v, "key_dek", &keys.dek) || !vector_hex(v, "init_update_capdu", &update) ||
 	    !vector_hex(v, "init_update_rapdu", &answer) || !vector_hex(v, "security_level", &level) ||
 	    level.len != 1)
 		return vector_fail(v, "keys, level or INITIALIZE UPDATE are missing");

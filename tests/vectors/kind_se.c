@@ -21,6 +21,16 @@ bool secret_member(struct vector *v, const char *member, struct secret *ret_secr
 	return vector_hex(v, member, &bytes) && secret_from(bytes, ret_secret) == ERR_NONE;
 }
 
+bool key_member(struct vector *v, const char *member, struct key *ret_key)
+{
+	struct secret secret;
+
+	if (!secret_member(v, member, &secret))
+		return false;
+	*ret_key = key_of(&secret);
+	return true;
+}
+
 enum verdict compare_member(struct vector *v, const char *member, struct bytes actual)
 {
 	struct bytes expected;
@@ -58,7 +68,11 @@ enum verdict check_scp03_kdf(struct vector *v)
 	uint8_t *output = arena_alloc(v->arena, (size_t)bits / 8 + 1);
 	if (output == NULL)
 		return vector_fail(v, "no memory");
-	enum err err = scp03_derive(key, constant.at[0], (uint16_t)bits, context, output);
+	struct secret secret;
+	if (secret_from(key, &secret) != ERR_NONE)
+		return vector_fail(v, "the key is too long");
+	const struct key base = key_of(&secret);
+	enum err err = scp03_derive(&base, constant.at[0], (uint16_t)bits, context, output);
 	if (err != ERR_NONE)
 		return vector_fail(v, "refused: %s", err_name(err));
 	return vector_compare(v, "output", bytes_of(output, (size_t)bits / 8), expected);
@@ -99,7 +113,7 @@ static enum verdict check_opening(struct vector *v, const struct scp03_opening *
 	return PASSED;
 }
 
-static enum verdict check_pseudo_random(struct vector *v, const struct secret *enc,
+static enum verdict check_pseudo_random(struct vector *v, const struct key *enc,
 					const struct scp03_opening *opening)
 {
 	struct bytes aid;
@@ -192,7 +206,7 @@ static enum verdict check_commands(struct vector *v, struct session *session)
 
 enum verdict check_scp03_session(struct vector *v)
 {
-	struct secret enc, mac;
+	struct key enc, mac;
 	struct bytes challenge, answer;
 	struct scp03_opening opening;
 	struct session session;
@@ -200,7 +214,7 @@ enum verdict check_scp03_session(struct vector *v)
 
 	if (!is_confirmed(v))
 		return vector_skip(v, "not verified");
-	if (!secret_member(v, "key_enc", &enc) || !secret_member(v, "key_mac", &mac) ||
+	if (!key_member(v, "key_enc", &enc) || !key_member(v, "key_mac", &mac) ||
 	    !vector_hex(v, "host_challenge", &challenge) || !vector_hex(v, "init_update_rapdu", &answer))
 		return vector_fail(v, "keys, host_challenge or init_update_rapdu is missing");
 	if (answer.len == 31 || answer.len == 34 || answer.len == 47 || answer.len == 50)

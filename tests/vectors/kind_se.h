@@ -2,7 +2,7 @@
 #ifndef CARDEA_TESTS_VECTORS_KIND_SE_H
 #define CARDEA_TESTS_VECTORS_KIND_SE_H
 
-#include <cardea/crypto.h>
+#include <cardea/key.h>
 
 #include "gp/apdu.h"
 #include "kinds.h"
@@ -10,6 +10,7 @@
 /* A vector that its own author could not confirm is a hint and no judge. */
 bool is_confirmed(const struct vector *v);
 bool secret_member(struct vector *v, const char *member, struct secret *ret_secret);
+bool key_member(struct vector *v, const char *member, struct key *ret_key);
 /* Compares a member that may be absent. */
 enum verdict compare_member(struct vector *v, const char *member, struct bytes actual);
 /* Empty bytes when the command is too long. */

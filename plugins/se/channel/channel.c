@@ -51,9 +51,9 @@ enum err channel_keyset(struct task *task, const char *kind, uint8_t version,
 
 void keyset_wipe(struct cardea_keyset *keyset)
 {
-	secret_wipe(&keyset->enc);
-	secret_wipe(&keyset->mac);
-	secret_wipe(&keyset->dek);
+	key_wipe(&keyset->enc);
+	key_wipe(&keyset->mac);
+	key_wipe(&keyset->dek);
 }
 
 /* INITIALIZE UPDATE answers with them first; SCP11 has none. */
@@ -73,16 +73,38 @@ enum err channel_card_keys(struct task *task, const char *kind, uint8_t version,
 
 	if (err != ERR_NONE)
 		return err;
-	err = key_diversify(task->diversification, &keyset.enc, KEY_ENC, diversification, &keys.enc);
+	const char *scheme = task->diversification != NULL ? task->diversification : keyset.diversification;
+	if (scheme == NULL)
+		scheme = "none";
+	err = key_diversify(scheme, &keyset.enc, KEY_ENC, diversification, &keys.enc);
 	if (err == ERR_NONE)
-		err = key_diversify(task->diversification, &keyset.mac, KEY_MAC, diversification, &keys.mac);
+		err = key_diversify(scheme, &keyset.mac, KEY_MAC, diversification, &keys.mac);
 	if (err == ERR_NONE)
-		err = key_diversify(task->diversification, &keyset.dek, KEY_DEK, diversification, &keys.dek);
+		err = key_diversify(scheme, &keyset.dek, KEY_DEK, diversification, &keys.dek);
 	if (err == ERR_NONE)
 		*ret_keys = keys;
 	keyset_wipe(&keyset);
 	wipe(&keys, sizeof(keys));
 	return err;
+}
+
+enum err card_keys_fault(const struct protocol *protocol, uint8_t version, enum err err, struct fault *fault)
+{
+	static const struct {
+		enum err kind;
+		const char *text;
+	} rows[] = {
+		{ ERR_MALFORMED, "do not suit their protocol, or the diversification" },
+		{ ERR_NOT_FOUND, "are not stored for this device, or not in the token" },
+		{ ERR_DENIED, "cannot leave the token" },
+		{ ERR_UNAVAILABLE, "are in a token that does not answer" },
+		{ ERR_UNSUPPORTED, "are in a token that cannot compute with them" },
+	};
+	const char *text = "cannot be used";
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		text = rows[i].kind == err ? rows[i].text : text;
+	return fault_set(fault, err, "the keys of %s key set %02X %s", protocol->name, version, text);
 }
 
 bool key_set_refused(struct task *task, enum err kind)

@@ -30,6 +30,8 @@ void keyset_wipe(struct cardea_keyset *keyset);
 /* The keys of this card: the operator's, or derived from his with what the card tells. To be wiped. */
 MUST_CHECK enum err channel_card_keys(struct task *task, const char *kind, uint8_t version,
 				      struct key_set *ret_keys);
+/* Why they cannot be had, or cannot be used; answers `err`. */
+enum err card_keys_fault(const struct protocol *protocol, uint8_t version, enum err err, struct fault *fault);
 
 /* The operation's word on a key set that the card lacks (ERR_NOT_FOUND) or has with other values (ERR_DENIED). */
 bool key_set_refused(struct task *task, enum err kind);

@@ -40,13 +40,7 @@ static enum err card_keys(struct task *task, struct key_set *ret_keys, struct fa
 	const uint8_t version = task->kept.key_version;
 	enum err err = channel_card_keys(task, channel_protocol(task)->kind, version, ret_keys);
 
-	if (err == ERR_NOT_FOUND)
-		return fault_set(fault, err, "%s key set %02X is not stored for this device",
-				 channel_protocol(task)->name, version);
-	if (err != ERR_NONE)
-		return fault_set(fault, err, "the keys of set %02X do not suit diversification \"%s\"",
-				 version, task->diversification);
-	return ERR_NONE;
+	return err == ERR_NONE ? ERR_NONE : card_keys_fault(channel_protocol(task), version, err, fault);
 }
 
 static enum err open_scp03(struct task *task, uint8_t *ret_i, uint8_t *ret_version, struct fault *fault)

@@ -4,17 +4,17 @@
 
 #include <cardea/tlv.h>
 
-enum err key_check_value(enum key_type type, const struct secret *key, uint8_t ret_kcv[KEY_CHECK_SIZE])
+enum err key_check_value(enum key_type type, const struct key *key, uint8_t ret_kcv[KEY_CHECK_SIZE])
 {
 	uint8_t block[AES_BLOCK];
 	enum err err;
 
 	if (type == KEY_TYPE_AES) {
 		memset(block, 1, AES_BLOCK);
-		err = aes_ecb_encrypt(secret_bytes(key), bytes_of(block, AES_BLOCK), block);
+		err = key_encrypt(key, CIPHER_AES_ECB, NULL, bytes_of(block, AES_BLOCK), block);
 	} else {
 		memset(block, 0, DES_BLOCK);
-		err = des3_ecb_encrypt(secret_bytes(key), bytes_of(block, DES_BLOCK), block);
+		err = key_encrypt(key, CIPHER_DES3_ECB, NULL, bytes_of(block, DES_BLOCK), block);
 	}
 	if (err == ERR_NONE)
 		memcpy(ret_kcv, block, KEY_CHECK_SIZE);
@@ -37,8 +37,8 @@ static const struct des_scheme des_schemes[] = {
 	{ "visa", { 0, 1, 2, 3, 8, 9 } },
 };
 
-static enum err diversify_des(const struct des_scheme *scheme, const struct secret *master,
-			      enum key_role role, struct bytes kdd, struct secret *ret_key)
+static enum err diversify_des(const struct des_scheme *scheme, const struct key *master, enum key_role role,
+			      struct bytes kdd, struct key *ret_key)
 {
 	struct secret key = { .len = 2 * DES_BLOCK };
 
@@ -47,39 +47,39 @@ static enum err diversify_des(const struct des_scheme *scheme, const struct secr
 	key.at[HALF_SIZE] = 0xF0;
 	key.at[DES_BLOCK + HALF_SIZE] = 0x0F;
 	key.at[HALF_SIZE + 1] = key.at[DES_BLOCK + HALF_SIZE + 1] = (uint8_t)role;
-	enum err err = des3_ecb_encrypt(secret_bytes(master), secret_bytes(&key), key.at);
+	enum err err = key_encrypt(master, CIPHER_DES3_ECB, NULL, secret_bytes(&key), key.at);
 	if (err == ERR_NONE)
-		*ret_key = key;
+		*ret_key = key_of(&key);
 	secret_wipe(&key);
 	return err;
 }
 
 /* The counter leads the block and there is no length field: not the derivation of SCP03 sessions. */
-static enum err diversify_kdf3(const struct secret *master, enum key_role role, struct bytes kdd,
-			       struct secret *ret_key)
+static enum err diversify_kdf3(const struct key *master, enum key_role role, struct bytes kdd,
+			       struct key *ret_key)
 {
-	struct secret key = { .len = master->len };
+	struct secret key = { .len = master->size };
 	enum err err = ERR_NONE;
 
 	for (uint8_t i = 1; (i - 1u) * AES_BLOCK < key.len && err == ERR_NONE; i++) {
 		const uint8_t head[] = { i, 0, 0, 0, (uint8_t)role, 0 };
 		const struct bytes parts[] = { bytes_of(head, sizeof(head)), kdd };
-		err = aes_cmac(secret_bytes(master), parts, 2, &key.at[(i - 1u) * AES_BLOCK]);
+		err = key_cmac(master, parts, 2, &key.at[(i - 1u) * AES_BLOCK]);
 	}
 	if (err == ERR_NONE)
-		*ret_key = key;
+		*ret_key = key_of(&key);
 	secret_wipe(&key);
 	return err;
 }
 
-enum err key_diversify(const char *scheme, const struct secret *master, enum key_role role,
-		       struct bytes diversification, struct secret *ret_key)
+enum err key_diversify(const char *scheme, const struct key *master, enum key_role role,
+		       struct bytes diversification, struct key *ret_key)
 {
 	if (strcmp(scheme, "none") == 0) {
 		*ret_key = *master;
 		return ERR_NONE;
 	}
-	if (diversification.len != DIVERSIFICATION_SIZE || master->len > 2 * AES_BLOCK)
+	if (diversification.len != DIVERSIFICATION_SIZE || master->size > 2 * AES_BLOCK)
 		return ERR_MALFORMED;
 	if (strcmp(scheme, "kdf3") == 0)
 		return diversify_kdf3(master, role, diversification, ret_key);
@@ -94,22 +94,25 @@ enum err key_diversify(const char *scheme, const struct secret *master, enum key
 
 /* With AES in CBC and a zero ICV, a key of 24 bytes filled up with zeros; with triple DES block by block.
  * ret_at takes 32 bytes. */
-static enum err cipher_key(const struct key_cipher *cipher, const struct secret *key, uint8_t *ret_at,
+static enum err cipher_key(const struct key_cipher *cipher, const struct key *new_key, uint8_t *ret_at,
 			   size_t *ret_size)
 {
+	const struct secret *key = &new_key->secret;
 	static const uint8_t icv[AES_BLOCK] = { 0 };
 	const size_t block = cipher->type == KEY_TYPE_AES ? AES_BLOCK : DES_BLOCK;
 	uint8_t padded[2 * AES_BLOCK] = { 0 };
 	size_t size = (key->len + block - 1) / block * block;
 	enum err err;
 
+	if (!key_is_visible(new_key))
+		return ERR_DENIED;
 	if (key->len != 16 && key->len != 24 && key->len != 32)
 		return ERR_MALFORMED;
 	memcpy(padded, key->at, key->len);
 	if (cipher->type == KEY_TYPE_AES)
-		err = aes_cbc_encrypt(secret_bytes(cipher->dek), icv, bytes_of(padded, size), ret_at);
+		err = key_encrypt(cipher->dek, CIPHER_AES_CBC, icv, bytes_of(padded, size), ret_at);
 	else
-		err = des3_ecb_encrypt(secret_bytes(cipher->dek), bytes_of(padded, size), ret_at);
+		err = key_encrypt(cipher->dek, CIPHER_DES3_ECB, NULL, bytes_of(padded, size), ret_at);
 	wipe(padded, sizeof(padded));
 	if (err == ERR_NONE)
 		*ret_size = size;
@@ -117,12 +120,12 @@ static enum err cipher_key(const struct key_cipher *cipher, const struct secret 
 }
 
 /* A DES block has no length of its own (GPCS table 11-71): the cipher leaves it as long as it is. */
-static void build_ciphered_key(struct builder *b, enum key_type type, const struct secret *key,
+static void build_ciphered_key(struct builder *b, enum key_type type, const struct key *key,
 			       struct bytes block)
 {
 	if (type == KEY_TYPE_AES) {
 		build_u8(b, (uint8_t)(1 + block.len));
-		build_u8(b, (uint8_t)key->len);
+		build_u8(b, (uint8_t)key->size);
 	} else {
 		build_u8(b, (uint8_t)block.len);
 	}
@@ -133,7 +136,7 @@ enum err put_key_data(struct arena *arena, uint8_t new_version, enum key_type ty
 		      const struct key_set *keys, const struct key_cipher *cipher, struct bytes *ret_data,
 		      struct bytes *ret_answer)
 {
-	const struct secret *const set[] = { &keys->enc, &keys->mac, &keys->dek };
+	const struct key *const set[] = { &keys->enc, &keys->mac, &keys->dek };
 	struct builder data = builder_in(arena), answer = builder_in(arena);
 
 	build_u8(&data, new_version);
@@ -180,7 +183,7 @@ static enum err build_key_attributes(struct builder *b, const struct dgi_key_ord
 	size_t shared = build_open(b, TAG_SHARED_ATTRIBUTES);
 
 	build_tlv_u8(b, 0x80, KEY_TYPE_AES);
-	build_tlv_u8(b, 0x81, (uint8_t)order->keys[0].len);
+	build_tlv_u8(b, 0x81, (uint8_t)order->keys[0].size);
 	build_tlv_u8(b, 0x83, order->version);
 	build_tlv_u8(b, 0x96, order->access);
 	build_tlv(b, 0x97, bytes_of("\x00\x03", 2));

@@ -41,7 +41,7 @@ enum err scp02_opening_parse(struct bytes data, struct scp02_opening *ret_openin
 
 /* ---- opening ---- */
 
-enum err scp02_session_key(const struct secret *base, enum scp02_constant constant, uint16_t sequence,
+enum err scp02_session_key(const struct key *base, enum scp02_constant constant, uint16_t sequence,
 			   struct secret *ret_key)
 {
 	static const uint8_t icv[DES_BLOCK] = { 0 };
@@ -49,7 +49,7 @@ enum err scp02_session_key(const struct secret *base, enum scp02_constant consta
 						    (uint8_t)(sequence >> 8), (uint8_t)sequence };
 	struct secret key = { .len = 2 * DES_BLOCK };
 	enum err err =
-		des3_cbc_encrypt(secret_bytes(base), icv, bytes_of(derivation, sizeof(derivation)), key.at);
+		key_encrypt(base, CIPHER_DES3_CBC, icv, bytes_of(derivation, sizeof(derivation)), key.at);
 
 	if (err == ERR_NONE)
 		*ret_key = key;
@@ -81,25 +81,28 @@ static enum err derive_session(const struct key_set *keys, struct bytes host_cha
 	const uint8_t counter_at[] = { (uint8_t)(opening->sequence_counter >> 8),
 				       (uint8_t)opening->sequence_counter };
 	const struct bytes counter = bytes_of(counter_at, sizeof(counter_at));
+	struct secret dek = { .len = 0 };
 	const struct {
-		const struct secret *base;
+		const struct key *base;
 		enum scp02_constant constant;
 		struct secret *key;
 	} rows[] = {
 		{ &keys->enc, SCP02_ENC, &s->enc },
 		{ &keys->mac, SCP02_C_MAC, &s->mac },
 		{ &keys->mac, SCP02_R_MAC, &s->rmac },
-		{ &keys->dek, SCP02_DEK, &s->dek },
+		{ &keys->dek, SCP02_DEK, &dek },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		enum err err = ERR_MALFORMED;
-		if (rows[i].base->len == 2 * DES_BLOCK)
+		if (rows[i].base->size == 2 * DES_BLOCK)
 			err = scp02_session_key(rows[i].base, rows[i].constant, opening->sequence_counter,
 						rows[i].key);
 		if (err != ERR_NONE)
 			return err;
 	}
+	s->dek = key_of(&dek);
+	secret_wipe(&dek);
 	enum err err = make_cryptogram(&s->enc, host_challenge, counter, opening->card_challenge,
 				       s->card_cryptogram);
 	if (err == ERR_NONE)
@@ -116,7 +119,9 @@ enum err scp02_session_open(const struct key_set *keys, struct bytes host_challe
 	enum err err = host_challenge.len == DES_BLOCK ? derive_session(keys, host_challenge, opening, &s)
 						       : ERR_MALFORMED;
 
-	if (err != ERR_NONE)
+	if (err != ERR_NONE && err != ERR_MALFORMED)
+		err = fault_set(fault, err, "the token cannot derive session keys: %s", err_name(err));
+	else if (err != ERR_NONE)
 		err = fault_set(fault, err, "SCP02 takes keys of 16 bytes and a challenge of 8");
 	else if (!bytes_equal_constant_time(opening->card_cryptogram, bytes_of(s.card_cryptogram, MAC_SIZE)))
 		err = fault_set(

@@ -39,7 +39,7 @@ enum scp02_constant {
 	SCP02_DEK = 0x0181,
 	SCP02_ENC = 0x0182,
 };
-MUST_CHECK enum err scp02_session_key(const struct secret *base, enum scp02_constant constant, uint16_t sequence,
+MUST_CHECK enum err scp02_session_key(const struct key *base, enum scp02_constant constant, uint16_t sequence,
 				      struct secret *ret_key);
 
 /* ERR_DENIED when the card's cryptogram does not verify; ERR_MALFORMED when the keys are not of 16 bytes. */

@@ -4,7 +4,7 @@
 
 #define COUNTER_SIZE 3
 
-enum err scp03_derive(struct bytes key, uint8_t constant, uint16_t bits, struct bytes context,
+enum err scp03_derive(const struct key *key, uint8_t constant, uint16_t bits, struct bytes context,
 		      uint8_t *ret_at)
 {
 	const size_t size = bits / 8u;
@@ -33,7 +33,7 @@ enum err scp03_derive(struct bytes key, uint8_t constant, uint16_t bits, struct 
 					 (uint8_t)(i + 1) };
 		const struct bytes parts[] = { bytes_of(head, sizeof(head)), context };
 		const size_t left = size - i * AES_BLOCK;
-		err = aes_cmac(key, parts, 2, block);
+		err = key_cmac(key, parts, 2, block);
 		if (err == ERR_NONE)
 			memcpy(&ret_at[i * AES_BLOCK], block, left < AES_BLOCK ? left : AES_BLOCK);
 	}
@@ -108,7 +108,7 @@ uint8_t scp03_highest_level(uint8_t i)
 	return levels[n] == (LEVEL_C_MAC | LEVEL_R_MAC) ? LEVEL_C_MAC | LEVEL_C_DEC : levels[n];
 }
 
-enum err scp03_session_derive(const struct secret *key_enc, const struct secret *key_mac,
+enum err scp03_session_derive(const struct key *key_enc, const struct key *key_mac,
 			      struct bytes host_challenge, const struct scp03_opening *opening,
 			      struct session *ret_session)
 {
@@ -122,41 +122,46 @@ enum err scp03_session_derive(const struct secret *key_enc, const struct secret 
 	memcpy(context_at + size, opening->card_challenge.at, size);
 
 	const struct bytes context = bytes_of(context_at, 2 * size);
-	const uint16_t key_bits = (uint16_t)(key_enc->len * 8), cryptogram_bits = (uint16_t)(size * 8);
+	const uint16_t key_bits = (uint16_t)(key_enc->size * 8), cryptogram_bits = (uint16_t)(size * 8);
 	const struct {
-		const struct secret *key;
+		const struct key *key;
 		uint8_t constant;
-		uint16_t bits;
 		uint8_t *at;
-	} derivations[] = {
-		{ key_enc, SCP03_S_ENC, key_bits, s.enc.at },
-		{ key_mac, SCP03_S_MAC, key_bits, s.mac.at },
-		{ key_mac, SCP03_S_RMAC, key_bits, s.rmac.at },
-		{ &s.mac, SCP03_CARD_CRYPTOGRAM, cryptogram_bits, s.card_cryptogram },
-		{ &s.mac, SCP03_HOST_CRYPTOGRAM, cryptogram_bits, s.host_cryptogram },
+	} keys[] = {
+		{ key_enc, SCP03_S_ENC, s.enc.at },
+		{ key_mac, SCP03_S_MAC, s.mac.at },
+		{ key_mac, SCP03_S_RMAC, s.rmac.at },
 	};
 
-	s.enc.len = s.mac.len = s.rmac.len = key_enc->len;
-	enum err err = key_mac->len == key_enc->len ? ERR_NONE : ERR_MALFORMED;
-	for (size_t i = 0; i < sizeof(derivations) / sizeof(derivations[0]) && err == ERR_NONE; i++)
-		err = scp03_derive(secret_bytes(derivations[i].key), derivations[i].constant,
-				   derivations[i].bits, context, derivations[i].at);
+	s.enc.len = s.mac.len = s.rmac.len = key_enc->size;
+	enum err err = key_mac->size == key_enc->size ? ERR_NONE : ERR_MALFORMED;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]) && err == ERR_NONE; i++)
+		err = scp03_derive(keys[i].key, keys[i].constant, key_bits, context, keys[i].at);
+
+	struct key mac = key_of(&s.mac);
+	if (err == ERR_NONE)
+		err = scp03_derive(&mac, SCP03_CARD_CRYPTOGRAM, cryptogram_bits, context, s.card_cryptogram);
+	if (err == ERR_NONE)
+		err = scp03_derive(&mac, SCP03_HOST_CRYPTOGRAM, cryptogram_bits, context, s.host_cryptogram);
+	key_wipe(&mac);
 	if (err == ERR_NONE)
 		*ret_session = s;
 	session_wipe(&s);
 	return err;
 }
 
-enum err scp03_session_open(const struct secret *key_enc, const struct secret *key_mac,
-			    struct bytes host_challenge, const struct scp03_opening *opening,
-			    struct session *ret_session, struct fault *fault)
+enum err scp03_session_open(const struct key *key_enc, const struct key *key_mac, struct bytes host_challenge,
+			    const struct scp03_opening *opening, struct session *ret_session,
+			    struct fault *fault)
 {
 	struct session s;
 	enum err err = scp03_session_derive(key_enc, key_mac, host_challenge, opening, &s);
 
-	if (err != ERR_NONE)
+	if (err == ERR_MALFORMED)
 		return fault_set(fault, err,
 				 "session keys cannot be derived: key and challenge sizes do not fit");
+	if (err != ERR_NONE)
+		return fault_set(fault, err, "the token cannot derive session keys: %s", err_name(err));
 	if (!bytes_equal_constant_time(opening->card_cryptogram, bytes_of(s.card_cryptogram, s.mac_size)))
 		err = fault_set(
 			fault, ERR_DENIED,
@@ -168,7 +173,7 @@ enum err scp03_session_open(const struct secret *key_enc, const struct secret *k
 	return err;
 }
 
-enum err scp03_pseudo_random_challenge(const struct secret *key_enc, struct bytes sequence_counter,
+enum err scp03_pseudo_random_challenge(const struct key *key_enc, struct bytes sequence_counter,
 				       struct bytes aid, size_t size, uint8_t *ret_at)
 {
 	uint8_t context[COUNTER_SIZE + 16];
@@ -178,7 +183,7 @@ enum err scp03_pseudo_random_challenge(const struct secret *key_enc, struct byte
 	memcpy(context, sequence_counter.at, COUNTER_SIZE);
 	if (aid.len > 0)
 		memcpy(context + COUNTER_SIZE, aid.at, aid.len);
-	return scp03_derive(secret_bytes(key_enc), SCP03_CARD_CHALLENGE, (uint16_t)(size * 8),
+	return scp03_derive(key_enc, SCP03_CARD_CHALLENGE, (uint16_t)(size * 8),
 			    bytes_of(context, COUNTER_SIZE + aid.len), ret_at);
 }
 

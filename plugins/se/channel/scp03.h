@@ -35,9 +35,9 @@ struct scp03_opening {
 	struct bytes sequence_counter;                /* 3 bytes, or empty with a random challenge */
 };
 
-/* NIST SP 800-108 in counter mode with CMAC; `bits` is a multiple of 8 (ERR_UNSUPPORTED). Writes bits / 8
+/* NIST SP 800-108 in counter mode with CMAC: all that is done with a static key, so that it may stay in a token; `bits` is a multiple of 8 (ERR_UNSUPPORTED). Writes bits / 8
  * bytes. */
-MUST_CHECK enum err scp03_derive(struct bytes key, uint8_t constant, uint16_t bits, struct bytes context,
+MUST_CHECK enum err scp03_derive(const struct key *key, uint8_t constant, uint16_t bits, struct bytes context,
 				 uint8_t *ret_at);
 
 /* The data of the answer, without its status word. */
@@ -50,16 +50,16 @@ uint8_t scp03_highest_level(uint8_t i);
 bool scp03_level_is_possible(uint8_t level, uint8_t i);
 
 /* Derives session keys and cryptograms. Does not yet judge the card. */
-MUST_CHECK enum err scp03_session_derive(const struct secret *key_enc, const struct secret *key_mac,
+MUST_CHECK enum err scp03_session_derive(const struct key *key_enc, const struct key *key_mac,
 					 struct bytes host_challenge, const struct scp03_opening *opening,
 					 struct session *ret_session);
 /* As scp03_session_derive; ERR_DENIED when the card's cryptogram does not verify. */
-MUST_CHECK enum err scp03_session_open(const struct secret *key_enc, const struct secret *key_mac,
+MUST_CHECK enum err scp03_session_open(const struct key *key_enc, const struct key *key_mac,
 				       struct bytes host_challenge, const struct scp03_opening *opening,
 				       struct session *ret_session, struct fault *fault);
 
 /* The challenge that a card with the pseudo-random option gives for this counter to the application `aid`. */
-MUST_CHECK enum err scp03_pseudo_random_challenge(const struct secret *key_enc, struct bytes sequence_counter,
+MUST_CHECK enum err scp03_pseudo_random_challenge(const struct key *key_enc, struct bytes sequence_counter,
 						  struct bytes aid, size_t size, uint8_t *ret_at);
 
 /* EXTERNAL AUTHENTICATE, which starts the MAC chain and puts the session at `level`. */

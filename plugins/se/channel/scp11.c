@@ -210,7 +210,7 @@ static enum err make_session(const struct scp11_agreement *agreement, struct ses
 			.enc = keys.enc,
 			.mac = keys.mac,
 			.rmac = keys.rmac,
-			.dek = keys.dek,
+			.dek = key_of(&keys.dek),
 			.level = scp11_level_of(info[0]),
 			.mac_size = agreement->is_s16 ? 16 : 8,
 		};

@@ -1,9 +1,8 @@
-/* An open secure channel session, whatever protocol opened it. It is small and has no pointers: it can be rebuilt from
- * keys and challenges, and from the chaining value and counter that a mark holds. */
+/* An open secure channel session, whatever protocol opened it. It is small: it can be rebuilt from keys and challenges, and from the chaining value and counter that a mark holds. */
 #ifndef SE_SESSION_H
 #define SE_SESSION_H
 
-#include <cardea/crypto.h>
+#include <cardea/key.h>
 
 #include "gp/apdu.h"
 
@@ -16,7 +15,7 @@ struct session_mark {
 
 struct session {
 	struct secret enc, mac, rmac;
-	struct secret dek; /* what ciphers the keys that are put on the card */
+	struct key dek; /* what ciphers the keys that are put on the card */
 	uint8_t level;     /* 0 until the card authenticates us */
 	uint8_t mac_size;  /* 8 or 16 */
 	uint8_t card_cryptogram[AES_BLOCK], host_cryptogram[AES_BLOCK]; /* the first mac_size bytes */

@@ -295,7 +295,7 @@ static enum err read_parameters(struct task *task, struct fault *fault)
 	if (task->params == NULL)
 		return fault_set(fault, ERR_MALFORMED, "the parameters are not JSON");
 	task->instance = (uint16_t)task_number(task, "se", 0);
-	task->diversification = task_text(task, "diversification", "none");
+	task->diversification = task_text(task, "diversification", NULL);
 	task->wanted_level = security_level_of(task_text(task, "securityLevel", "auto"));
 	if (task->wanted_level == 0xFF)
 		return fault_set(fault, ERR_MALFORMED, "securityLevel is not one that exists");

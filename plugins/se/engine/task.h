@@ -79,7 +79,7 @@ struct task {
 	struct bytes domain_aid;
 	uint8_t wanted_level;     /* 0: the highest */
 	unsigned wanted_protocol; /* enum protocol_choice */
-	const char *diversification;
+	const char *diversification; /* in place of that of the key sets; NULL: theirs */
 	struct query queries[KEPT_MAX_QUERIES];
 	size_t query_count;
 	void *order; /* the operation's parameters */

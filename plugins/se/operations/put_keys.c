@@ -9,8 +9,8 @@
 #include "operations/operations.h"
 
 #include "channel/channel.h"
-#include "operations/look.h"
 #include "channel/scp11_keys.h"
+#include "operations/look.h"
 
 enum stage { STAGE_LOOK, STAGE_ACT, STAGE_PROVE };
 enum { ACT_PUT_KEY = 100 };
@@ -207,7 +207,8 @@ static void advance(struct task *task)
 
 /* ---- acting ---- */
 
-static enum err compose_put_key(struct task *task, struct command *ret_command, struct bytes *ret_answer)
+static enum err compose_put_key(struct task *task, struct command *ret_command, struct bytes *ret_answer,
+				struct fault *fault)
 {
 	const struct order *order = task->order;
 	const struct protocol *new_protocol = choice_protocol(order->new_choice);
@@ -217,31 +218,30 @@ static enum err compose_put_key(struct task *task, struct command *ret_command, 
 	enum err err = channel_card_keys(task, new_protocol->kind, order->new_version, &new_keys);
 
 	if (err != ERR_NONE)
-		return err;
+		return card_keys_fault(new_protocol, order->new_version, err, fault);
 	err = put_key_data(task->arena, order->new_version, new_protocol->key_type, &new_keys, &cipher, &data,
 			   ret_answer);
 	wipe(&new_keys, sizeof(new_keys));
-	if (err == ERR_NONE)
-		*ret_command = gp_put_key(order->replace_version, data);
-	return err;
+	if (err != ERR_NONE)
+		return card_keys_fault(new_protocol, order->new_version, err, fault);
+	*ret_command = gp_put_key(order->replace_version, data);
+	return ERR_NONE;
 }
 
 static void plan(struct task *task, struct batch *batch)
 {
 	struct command command;
 	struct bytes expected;
+	struct fault fault = { 0 };
 
 	if (task->kept.stage != STAGE_ACT) {
 		look_plan(task, batch);
 	} else {
-		enum err err = compose_put_key(task, &command, &expected);
+		enum err err = compose_put_key(task, &command, &expected, &fault);
 		if (err == ERR_NOMEM)
 			task_is_good(task, err);
 		else if (err != ERR_NONE)
-			task_break(task, err,
-				   "the keys of set %02X cannot be sent: they do not suit their protocol or "
-				   "diversification \"%s\"",
-				   ((const struct order *)task->order)->new_version, task->diversification);
+			task_break(task, err, "%s", fault.text);
 		else
 			batch_add_change(batch, &command, ACT_PUT_KEY);
 	}
@@ -253,7 +253,7 @@ static void check_answer(struct task *task, struct bytes answer)
 	struct command command;
 	struct bytes expected;
 
-	if (answer.len == 0 || !task_is_good(task, compose_put_key(task, &command, &expected)))
+	if (answer.len == 0 || !task_is_good(task, compose_put_key(task, &command, &expected, NULL)))
 		return;
 	if (!bytes_equal(answer, expected))
 		task_break(task, ERR_CONFLICT, "the card answers PUT KEY with %s, expected %s",

@@ -14,9 +14,10 @@
 #include "bytes.h"
 #include "crypto.h"
 #include "error.h"
+#include "key.h"
 #include "lwm2m.h"
 
-#define CARDEA_PLUGIN_ABI 3     /* bump with any change below, in the same commit as its CHANGELOG line */
+#define CARDEA_PLUGIN_ABI 4     /* bump with any change below, in the same commit as its CHANGELOG line */
 
 typedef struct cardea_host cardea_host;         /* the server, as this plugin sees it */
 typedef struct cardea_out cardea_out;           /* the answer of one step */
@@ -68,7 +69,8 @@ struct cardea_request {
 /* A key set of the device's secure component, as an operator gave it over REST. */
 struct cardea_keyset {
 	uint8_t version;                /* key version number */
-	struct secret enc, mac, dek;
+	struct key enc, mac, dek;
+	const char *diversification;    /* how the keys of one card come from these: "none", "kdf3", ...; NULL: "none" */
 };
 
 /* Layers of a job's trace that others understand: captures are made of them. A plugin may have more of its own. */

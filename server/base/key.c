@@ -1,0 +1,49 @@
+#include <cardea/key.h>
+
+static enum err cmac_in_memory(const struct key *key, const struct bytes *parts, size_t part_count,
+			       uint8_t ret_mac[AES_BLOCK])
+{
+	return aes_cmac(secret_bytes(&key->secret), parts, part_count, ret_mac);
+}
+
+static enum err encrypt_in_memory(const struct key *key, enum cipher cipher, const uint8_t *iv,
+				  struct bytes data, uint8_t *ret_at)
+{
+	const struct bytes value = secret_bytes(&key->secret);
+
+	switch (cipher) {
+	case CIPHER_AES_ECB:
+		return aes_ecb_encrypt(value, data, ret_at);
+	case CIPHER_AES_CBC:
+		return aes_cbc_encrypt(value, iv, data, ret_at);
+	case CIPHER_DES3_ECB:
+		return des3_ecb_encrypt(value, data, ret_at);
+	case CIPHER_DES3_CBC:
+		return des3_cbc_encrypt(value, iv, data, ret_at);
+	}
+	return ERR_UNSUPPORTED;
+}
+
+const struct key_provider key_in_memory = { cmac_in_memory, encrypt_in_memory };
+
+struct key key_of(const struct secret *secret)
+{
+	return (struct key){ .provider = &key_in_memory, .size = secret->len, .secret = *secret };
+}
+
+void key_wipe(struct key *key)
+{
+	wipe(key, sizeof(*key));
+}
+
+enum err key_cmac(const struct key *key, const struct bytes *parts, size_t part_count,
+		  uint8_t ret_mac[AES_BLOCK])
+{
+	return key->provider->cmac(key, parts, part_count, ret_mac);
+}
+
+enum err key_encrypt(const struct key *key, enum cipher cipher, const uint8_t *iv, struct bytes data,
+		     uint8_t *ret_at)
+{
+	return key->provider->encrypt(key, cipher, iv, data, ret_at);
+}
