@@ -9,6 +9,7 @@
 #include "config.h"
 #include "handlers.h"
 #include "log.h"
+#include "reply.h"
 #include "routes.h"
 #include "tokens.h"
 
@@ -84,6 +85,16 @@ static bool check_caller(struct http_request *request)
 	return false;
 }
 
+static bool check_query(struct http_request *request)
+{
+	struct fault fault = { .kind = ERR_NONE };
+	enum err err = http_check_query(request, request->route->queries, &fault);
+
+	if (err != ERR_NONE)
+		http_reply_fault_or(request, &fault, err);
+	return err == ERR_NONE;
+}
+
 static bool begin(struct http_request *request)
 {
 	unsigned allowed;
@@ -91,7 +102,7 @@ static bool begin(struct http_request *request)
 		refuse_path(request, allowed);
 		return false;
 	}
-	return check_caller(request);
+	return check_caller(request) && check_query(request);
 }
 
 static void handle(struct http_request *request)

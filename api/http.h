@@ -73,6 +73,8 @@ const char *http_query(const struct http_request *request, const char *name);   
 /* A number of the query, `fallback` when absent. ERR_MALFORMED and ERR_LIMIT name it. */
 MUST_CHECK enum err http_query_number(const struct http_request *request, const char *name, uint64_t fallback,
                                       uint64_t max, uint64_t *ret_number, struct fault *fault);
+/* ERR_MALFORMED when the query has a name that is not among those, which spaces part. */
+MUST_CHECK enum err http_check_query(const struct http_request *request, const char *names, struct fault *fault);
 /* Appends the query as it was sent, decoded: "pmin=10&pmax", without the names of a list that ends with NULL. */
 void http_build_query(const struct http_request *request, const char *const *without, struct builder *b);
 /* The body as a JSON object, to be released by the caller. ERR_MALFORMED with line and column, ERR_UNSUPPORTED for

@@ -39,6 +39,44 @@ enum err http_query_number(const struct http_request *request, const char *name,
 	return ERR_NONE;
 }
 
+struct query_check {
+	const char *names, *unknown;
+};
+
+static bool is_among(const char *names, const char *name)
+{
+	const size_t length = strlen(name);
+	const char *end;
+
+	for (; *names != 0; names = *end == 0 ? end : end + 1) {
+		end = strchrnul(names, ' ');
+		if ((size_t)(end - names) == length && strncmp(names, name, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum MHD_Result check_name(void *self, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct query_check *check = self;
+
+	if (is_among(check->names, name))
+		return MHD_YES;
+	check->unknown = name;
+	return MHD_NO;
+}
+
+enum err http_check_query(const struct http_request *request, const char *names, struct fault *fault)
+{
+	struct query_check check = { .names = names };
+
+	MHD_get_connection_values(request->exchange->connection, MHD_GET_ARGUMENT_KIND, check_name, &check);
+	if (check.unknown == NULL)
+		return ERR_NONE;
+	return fault_set(fault, ERR_MALFORMED, "%s: no parameter of this request; it takes %s", check.unknown,
+			 names[0] != 0 ? names : "none");
+}
+
 struct query_text {
 	const struct http_request *request;
 	const char *const *without;

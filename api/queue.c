@@ -84,8 +84,6 @@ enum err queue_start(struct http_request *request, const struct operation_reques
 		err = fault_set(fault, ERR_MALFORMED, "queue: for 1 to %u seconds", DEFERRED_MAX_WAIT_S);
 	if (err == ERR_NONE)
 		err = priority_of(request, &order.is_urgent, fault);
-	if (err == ERR_NONE && operation->operation == LWM2M_CANCEL_OBSERVE)
-		err = fault_set(fault, ERR_MALFORMED, "queue: the end of an observation waits for no device");
 	if (err != ERR_NONE)
 		return err;
 	order.wait_s = (uint32_t)wait_s;

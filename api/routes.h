@@ -13,7 +13,7 @@ struct route {
 	enum scope scope;
 	void (*handle)(struct http_request *request);
 	const char *operation_id, *summary;     /* the rest is for OpenAPI */
-	const char *queries;                    /* names, space-separated; "" for none */
+	const char *queries;                    /* names, space-separated, and no others; "" for none */
 	const char *body;                       /* schema name of the JSON body, or a media type; "" for none */
 	unsigned status;                        /* of success */
 	const char *result;                     /* as `body`, of the answer */

@@ -199,6 +199,14 @@ labTest('an unknown path, and a method that is not for it', {}, async (lab) => {
 	assert.ok(strange.status >= 400 && strange.status < 500 || strange.status === 501, String(strange.status));
 });
 
+labTest('a parameter that the request does not take', {}, async (lab) => {
+	await lab.device('d');
+	for (const [method, path, detail] of [['GET', '/devices?state=awake', /state.*limit cursor/], ['GET', '/devices/d?limit=1', /limit.*none/],
+		['PUT', '/devices/d/lwm2m/3/0/0/observe?pmni=5', /pmni/], ['GET', '/devices/d/lwm2m/3/0?formt=112', /formt.*format/]])
+		await lab.rest.refuse(method, path, {}, { status: 400, code: 'malformed', detail });
+	assert.deepEqual((await lab.rest.get('/devices/d/observations')).items, []);
+});
+
 labTest('a wrong cursor or limit', {}, async (lab) => {
 	for (const path of ['/jobs', '/packages', '/devices']) {
 		for (const limit of ['0', '-1', '1001', 'many', '', '99999999999999999999'])
