@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "card/scp11_factory.h"
+#include "card_profile.h"
 #include "misbehave.h"
 #include "state.h"
 
@@ -111,6 +112,11 @@ static enum err open_agent(struct device *device, uint16_t instance, struct faul
 	settings.card.cin = bytes_of(number, 10);
 	if (options->card.scp11.options != 0) {
 		err = add_scp11(options, &settings.card, fault);
+		if (err != ERR_NONE)
+			return err;
+	}
+	if (options->card_profile != NULL) {
+		err = card_profile_read(options->card_profile, device->paths, &settings.card, fault);
 		if (err != ERR_NONE)
 			return err;
 	}

@@ -408,6 +408,8 @@ static const struct option_row rows[] = {
 	  "[secp256r1] that everybody knows" },
 	{ "se-scp11-keyset", "FILE", TEXT, AT(scp11_keyset), 0, 0, NULL,
 	  "where to write the operator's key set for that, as REST takes it" },
+	{ "se-profile", "FILE", TEXT, AT(card_profile), 0, 0, NULL,
+	  "JSON with security domains and keys that a new card has (card_profile.h) [none]" },
 	{ "se-isd", "HEX", PARSED, 0, 0, 0, parse_isd,
 	  "AID of the issuer security domain [A000000151000000]" },
 	{ "smartcard-key", "HEX", PARSED, 0, 0, 0, parse_smartcard_key,

@@ -29,6 +29,7 @@ struct options {
 	const char *smartcard_pin; /* as the device's owner knows it; NULL: does not */
 	struct smartcard_keys smartcard_keys; /* of the secure channel to it; no length: none */
 	const char *scp11_keyset;  /* file for the operator's key set; NULL: nobody asks for it */
+	const char *card_profile;  /* file with more security domains and keys of the cards; NULL: none */
 	const char *smartcard;     /* folder with the files of the card; NULL: those that it has */
 	uint32_t lifetime_s;
 	uint8_t minor_version; /* of LwM2M 1.x */

@@ -250,8 +250,12 @@ static void load_file_structure_is_checked_from_the_first_block(void **state)
 		uint16_t sw;
 	} rows[] = {
 		{ "C5020000", 0x00, 0x6A80 },
-		{ "D403000000", 0x00, 0x6A80 },                 /* ciphered: not on this card */
-		{ "E20B4F05A000000151C3020000", 0x00, 0x6A80 }, /* DAP: neither */
+		{ "D403000000", 0x80, 0x6985 },                 /* ciphered, without the digest that belongs to it */
+		{ "D301", 0x00, 0x9000 },                       /* its ICV */
+		{ "D30100C4", 0x00, 0x6A80 },                   /* which nothing else has */
+		{ "E20B4F05A000000151C3020000", 0x00, 0x9000 }, /* a DAP block, and the rest may come */
+		{ "E20B4F05A000000151C3020000D30100E2", 0x00, 0x6A80 },
+		{ "E20B4F05A000000151C3020000", 0x80, 0x6A80 },
 		{ "C480", 0x00, 0x6A80 },
 		{ "C484", 0x00, 0x6A80 },
 		{ "C4830F0000", 0x00, 0x6A84 }, /* more than the card has */
@@ -350,10 +354,8 @@ static void install_for_install_is_strict(void **state)
 		{ 0x0C, "07" PACKAGE "08" MODULE "09" INSTANCE "010008C900EF04C8027FFF00", 0x9000 },
 		{ 0x0C, "07" PACKAGE "08" MODULE "09" INSTANCE "010002C90000", 0x6985 }, /* now it is there */
 		{ 0x0C, "07" MASK_FILE "08" MASK_MODULE "09" DOMAIN "010002C90000", 0x6A80 },
-		{ 0x0C, "07" MASK_FILE "08" MASK_MODULE "09" DOMAIN "01A002C90000",
-		  0x6A80 }, /* delegated management */
-		{ 0x0C, "07" MASK_FILE "08" MASK_MODULE "09" DOMAIN "01C002C90000",
-		  0x6A80 }, /* DAP verification */
+		{ 0x0C, "07" MASK_FILE "08" MASK_MODULE "09" DOMAIN "018102C90000",
+		  0x6A80 }, /* mandates what it cannot verify */
 		{ 0x0C, "07" MASK_FILE "08" MASK_MODULE "09" DOMAIN "018006C9048102155500",
 		  0x6A80 }, /* SCP 15? */
 		{ 0x0C, "07" MASK_FILE "08" MASK_MODULE "09" DOMAIN "018006C9048102021500",

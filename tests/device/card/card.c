@@ -4,6 +4,7 @@
 #include "chip.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 static const uint8_t default_key[16] = { 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47,
 					 0x48, 0x49, 0x4A, 0x4B, 0x4C, 0x4D, 0x4E, 0x4F };
@@ -104,6 +105,49 @@ static bool factory_keys(struct registry *registry, struct entry *isd, uint8_t t
 	return true;
 }
 
+static bool factory_extra_key(struct registry *registry, const struct card_extra_key *key)
+{
+	struct entry *entry = key->domain.len == 0 ? registry_isd(registry)
+						   : registry_find(registry, aid_bytes(&key->domain));
+	struct key_component *components = NULL;
+	for (size_t i = 0; i < CARD_KEY_COMPONENTS && key->components[i].type != 0; i++) {
+		struct key_component *component =
+			component_create(registry, key->components[i].type, key->components[i].value);
+		if (component == NULL)
+			return false;
+		LL_APPEND(components, component);
+	}
+	return entry != NULL && components != NULL &&
+	       entry_add_key(registry, entry, key->version, key->id, components);
+}
+
+static enum err factory_domains(struct registry *registry, const struct card_settings *s)
+{
+	for (size_t i = 0; i < s->domain_count; i++) {
+		const struct card_domain *domain = &s->domains[i];
+		struct entry entry = {
+			.kind = CARD_SECURITY_DOMAIN,
+			.aid = domain->aid,
+			.life_cycle = LIFE_PERSONALIZED,
+			.security_domain = s->isd_aid,
+			.load_file = mask_load_file,
+			.module = mask_module,
+		};
+		if (!registry_may_give(registry, domain->privileges, true, NULL))
+			return ERR_MALFORMED;
+		struct entry *added = registry_add(registry, &entry);
+		if (added == NULL || (domain->keys.version != 0 &&
+				      !factory_keys(registry, added, KEY_TYPE_AES, &domain->keys)))
+			return ERR_NOMEM;
+		registry_give(registry, added, domain->privileges);
+	}
+	for (size_t i = 0; i < s->extra_key_count; i++) {
+		if (!factory_extra_key(registry, &s->extra_keys[i]))
+			return ERR_MALFORMED;
+	}
+	return ERR_NONE;
+}
+
 /* A registry as nobody has changed it yet; made durable by the caller. */
 static enum err factory_registry(struct card *card)
 {
@@ -138,7 +182,7 @@ static enum err factory_registry(struct card *card)
 	if (!is_whole)
 		return ERR_NOMEM;
 	mask.modules->aid = mask_module;
-	return ERR_NONE;
+	return factory_domains(registry, s);
 }
 
 static enum err files_bring(struct card *card, struct fault *fault)
@@ -184,6 +228,8 @@ enum err card_open(const char *state_path, const struct card_settings *settings,
 	}
 	/* borrowed, and secret: the registry has its own copies */
 	card->settings.files = NULL;
+	card->settings.domains = NULL;
+	card->settings.extra_keys = NULL;
 	card->settings.iin = card->settings.cin = card->settings.cplc = card->settings.atr =
 		bytes_of(NULL, 0);
 	wipe(&card->settings.keys, sizeof(card->settings.keys));

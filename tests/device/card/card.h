@@ -70,6 +70,25 @@ struct card_scp11 {
 	struct ec_point authority; /* who signs the certificates of off-card entities */
 };
 
+/* A security domain that the card has from the factory on, PERSONALIZED, below the ISD. */
+struct card_domain {
+	struct card_aid aid;
+	uint32_t privileges;
+	struct card_key_set keys; /* version 0: none of its own */
+};
+
+#define CARD_KEY_COMPONENTS 2
+
+/* A further key of a security domain: types as in GPCS table 11-16. */
+struct card_extra_key {
+	struct card_aid domain; /* len 0: the ISD */
+	uint8_t version, id;
+	struct {
+		uint8_t type;
+		struct bytes value;
+	} components[CARD_KEY_COMPONENTS]; /* type 0: none */
+};
+
 /* What the card does wrong on request. All zero: nothing. */
 struct card_misbehaviour {
 	bool is_mute;            /* no answer to anything: card_transmit gives ERR_TIMEOUT */
@@ -81,6 +100,8 @@ struct card_misbehaviour {
 	bool has_wrong_cryptogram;  /* INITIALIZE UPDATE answers a card cryptogram with one bit flipped, and SCP11
 				       a receipt */
 	bool corrupts_response_mac; /* one bit of every R-MAC is flipped */
+	bool has_wrong_receipt;     /* one bit of every receipt is flipped ... */
+	bool repeats_receipts;      /* ... or their counter stands still */
 };
 
 /* How a card leaves the factory (kept in the state file from then on) and how it behaves (taken anew at each
@@ -93,6 +114,10 @@ struct card_settings {
 	uint8_t life_cycle;    /* of the card: 01 OP_READY, 07 INITIALIZED, 0F SECURED */
 	struct bytes iin, cin; /* values of the data objects 42 and 45; borrowed until card_open returns */
 	struct bytes cplc;     /* 42 bytes, or empty: no CPLC on this card */
+	const struct card_domain *domains; /* borrowed until card_open returns, as the keys */
+	size_t domain_count;
+	const struct card_extra_key *extra_keys;
+	size_t extra_key_count;
 
 	/* behaviour */
 	uint8_t scp03_options; /* CARD_I_... */

@@ -14,12 +14,16 @@
 #define ANSWER_MAX       65535
 #define STORE_DATA_MAX   65535 /* one data structure over all its blocks */
 
+#define TOKEN_IDENTIFIER_MAX 16
+
 /* An INSTALL [for load] and the LOAD commands after it. */
 struct load {
 	bool is_open;
 	struct card_aid load_file, security_domain;
-	bool has_hash;
-	uint8_t hash[SHA256_SIZE];
+	size_t hash_len; /* 0: none was announced */
+	uint8_t hash[DIGEST_SIZE_MAX];
+	size_t token_identifier_len; /* of the load token */
+	uint8_t token_identifier[TOKEN_IDENTIFIER_MAX];
 	uint32_t code_bytes_max; /* of the load parameters, 0: not told */
 	unsigned next_block;
 	struct gathering file;
@@ -134,11 +138,41 @@ command_function perform_security_operation, mutual_authenticate, internal_authe
 void build_scp11_keys(const struct call *call, struct builder *b);
 void peer_forget(struct peer *peer);
 
+/* delegation.c */
+struct token {
+	struct bytes fields; /* of the command, without the token */
+	struct bytes reference; /* the content of its B6 */
+	struct bytes signature; /* empty: there is none */
+};
+/* What a receipt signs after the confirmation data. */
+struct receipt_fields {
+	struct bytes token_identifier;
+	struct bytes at[4];
+	size_t count;
+	bool has_parameters;
+	struct bytes parameters;
+};
+/* Has Delegated Management, and not Authorized Management, with which it needs nobody's leave. */
+bool is_delegated(const struct entry *security_domain);
+/* Whether the selected security domain may make this change: it has the token that it needs, or none. */
+uint16_t token_check(struct call *call, const struct token *token);
+/* Of a load file data block that goes with a load token. */
+size_t token_digest_size(const struct registry *registry);
+/* The confirmation of a change that is in the registry; empty where none is due. Counts. */
+MUST_CHECK enum err confirmation_make(struct call *call, const struct receipt_fields *fields,
+				      struct bytes *ret_confirmation);
+/* Makes the change durable and answers with its confirmation. Nothing of it is left on failure. */
+uint16_t change_end(struct call *call, const struct receipt_fields *fields);
+
+/* content_dap.c */
+/* The load file data block of a whole load file, deciphered, that all who must agree to it have agreed to. */
+uint16_t load_file_open(struct call *call, const struct load *load, struct bytes *ret_block);
+
 /* content_install.c, content_load.c, content_delete.c */
 command_function install_content, load_block, delete_content;
 void load_end(struct load *load);
 bool card_has_room(const struct card *card, uint32_t nonvolatile_bytes, uint32_t volatile_bytes);
-/* Authorized Management, and for a supplementary security domain the state PERSONALIZED. */
+/* Authorized or Delegated Management, and for a supplementary security domain the state PERSONALIZED. */
 bool may_manage_content(const struct registry *registry, const struct entry *security_domain);
 bool is_selected_anywhere(const struct card *card, const struct entry *entry);
 

@@ -68,12 +68,24 @@ static void instances_remove(struct registry *registry, const struct entry *load
 	}
 }
 
-static uint16_t delete_object(struct call *call, struct bytes aid)
+/* What the data field asks for. */
+struct order {
+	struct bytes aid;
+	bool has_aid;
+	struct token token;
+	int key_id, key_version; /* -1: not given */
+};
+
+static uint16_t delete_object(struct call *call, const struct order *order)
 {
 	struct registry *registry = &call->card->registry;
-	struct entry *entry = registry_find(registry, aid);
+	struct entry *entry = registry_find(registry, order->aid);
+	struct bytes identifier;
 	if (!may_manage_content(registry, call->selected))
 		return SW_CONDITIONS_OF_USE;
+	uint16_t sw = token_check(call, &order->token);
+	if (sw != SW_SUCCESS)
+		return sw;
 	if (entry == NULL)
 		return SW_NOT_FOUND;
 	bool has_related = (call->command.p2 & WITH_RELATED) != 0;
@@ -84,21 +96,22 @@ static uint16_t delete_object(struct call *call, struct bytes aid)
 	if (entry->kind == CARD_LOAD_FILE)
 		instances_remove(registry, entry);
 	registry_remove(registry, entry);
-	return state_commit(call->card);
+	const bool has_identifier = tlv_find(order->token.reference, 0x93, &identifier) == ERR_NONE;
+	const struct receipt_fields receipt = { .token_identifier =
+							has_identifier ? identifier : bytes_of(NULL, 0),
+						.at = { order->aid },
+						.count = 1 };
+	return change_end(call, &receipt);
 }
-
-struct order {
-	struct bytes aid;
-	bool has_aid, has_token;
-	int key_id, key_version; /* -1: not given */
-};
 
 static bool order_read(struct bytes data, struct order *ret_order)
 {
 	struct reader r = reader_of(data);
 	struct bytes value;
 	uint32_t tag;
-	while (read_tlv(&r, &tag, &value)) {
+	size_t before = data.len;
+	ret_order->token.fields = data;
+	for (; read_tlv(&r, &tag, &value); before = reader_left(&r)) {
 		switch (tag) {
 		case 0x4F:
 			if (ret_order->has_aid || value.len < 5 || value.len > CARD_AID_MAX)
@@ -112,10 +125,14 @@ static bool order_read(struct bytes data, struct order *ret_order)
 				return false;
 			*(tag == 0xD0 ? &ret_order->key_id : &ret_order->key_version) = value.at[0];
 			break;
-		case 0x9E:
-			ret_order->has_token = true;
+		case 0x9E: /* the last one, table 11-23 */
+			if (reader_left(&r) > 0 || value.len == 0)
+				return false;
+			ret_order->token.signature = value;
+			ret_order->token.fields = bytes_first(data, data.len - before);
 			break;
 		case 0xB6:
+			ret_order->token.reference = value;
 			break;
 		default:
 			return false;
@@ -127,13 +144,14 @@ static bool order_read(struct bytes data, struct order *ret_order)
 uint16_t delete_content(struct call *call)
 {
 	struct order order = { .key_id = -1, .key_version = -1 };
-	if (!order_read(call->command.data, &order) || order.has_token)
+	if (!order_read(call->command.data, &order))
 		return SW_WRONG_DATA;
 	bool has_keys = order.key_id >= 0 || order.key_version >= 0;
-	if (order.has_aid == has_keys)
+	if (order.has_aid == has_keys || (has_keys && order.token.signature.len > 0))
 		return SW_WRONG_DATA;
-	uint16_t sw = order.has_aid ? delete_object(call, order.aid)
-				    : delete_keys(call, order.key_id, order.key_version);
+	if (order.has_aid)
+		return delete_object(call, &order);
+	uint16_t sw = delete_keys(call, order.key_id, order.key_version);
 	build_u8(call->answer, 0x00);
 	return sw;
 }

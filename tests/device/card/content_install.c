@@ -21,7 +21,8 @@ bool may_manage_content(const struct registry *registry, const struct entry *sec
 {
 	bool is_ready =
 		security_domain == registry_isd(registry) || security_domain->life_cycle == LIFE_PERSONALIZED;
-	return is_ready && (security_domain->privileges & PRIVILEGE_AUTHORIZED_MANAGEMENT) != 0;
+	return is_ready && (security_domain->privileges &
+			    (PRIVILEGE_AUTHORIZED_MANAGEMENT | PRIVILEGE_DELEGATED_MANAGEMENT)) != 0;
 }
 
 /* One byte, with the defaults of GPCS 2.3.1 table 6-2 for the others, or three. */
@@ -63,11 +64,29 @@ static uint16_t implicit_selection_add(struct registry *registry, struct entry *
 	return builder_bytes(&b, &entry->implicit_selection) == ERR_NONE ? SW_SUCCESS : SW_MEMORY_FAILURE;
 }
 
-static uint16_t done(struct call *call)
+/* Of the digests that the card capability information offers. */
+static bool is_hash_size(size_t len)
 {
-	uint16_t sw = state_commit(call->card);
-	build_u8(call->answer, 0x00); /* no confirmation */
-	return sw;
+	return len == digest_size(DIGEST_SHA1) || len == digest_size(DIGEST_SHA256) ||
+	       len == digest_size(DIGEST_SHA384) || len == digest_size(DIGEST_SHA512);
+}
+
+/* Tag 93 of B6 (table 11-23). */
+static struct bytes token_identifier(const struct install_fields *fields)
+{
+	struct bytes identifier;
+	return tlv_find(fields->parameters.token_reference, 0x93, &identifier) == ERR_NONE
+		       ? identifier
+		       : bytes_of(NULL, 0);
+}
+
+static uint16_t installation_end(struct call *call, const struct install_fields *fields,
+				 const struct card_aid *load_file)
+{
+	const struct receipt_fields receipt = { .token_identifier = token_identifier(fields),
+						.at = { aid_bytes(load_file), fields->lv[2] },
+						.count = 2 };
+	return change_end(call, &receipt);
 }
 
 /* ---- for load ---- */
@@ -100,17 +119,25 @@ static uint16_t install_for_load(struct call *call, const struct install_fields 
 		if (owner != registry_isd(registry) && owner->life_cycle != LIFE_PERSONALIZED)
 			return SW_CONDITIONS_OF_USE;
 	}
-	if (hash.len != 0 && hash.len != SHA256_SIZE)
-		return SW_WRONG_DATA; /* the card capability information offers SHA-256 */
+	if (hash.len != 0 && !is_hash_size(hash.len))
+		return SW_WRONG_DATA;
+	if (fields->token.len > 0 && hash.len < token_digest_size(registry))
+		return SW_WRONG_DATA; /* C.2, table C-3 */
+	struct bytes identifier = token_identifier(fields);
+	if (identifier.len > TOKEN_IDENTIFIER_MAX)
+		return SW_WRONG_DATA;
 	if (registry_find(registry, fields->lv[0]) != NULL || is_loading_elsewhere(call->card))
 		return SW_CONDITIONS_OF_USE;
 	uint64_t nonvolatile_bytes = (uint64_t)parameters->code_bytes + parameters->nonvolatile_bytes;
 	if (nonvolatile_bytes > UINT32_MAX ||
 	    !card_has_room(call->card, (uint32_t)nonvolatile_bytes, parameters->volatile_bytes))
 		return SW_NO_MEMORY;
-	load.has_hash = hash.len != 0;
-	if (load.has_hash)
-		memcpy(load.hash, hash.at, SHA256_SIZE);
+	load.hash_len = hash.len;
+	if (hash.len > 0)
+		memcpy(load.hash, hash.at, hash.len);
+	load.token_identifier_len = identifier.len;
+	if (identifier.len > 0)
+		memcpy(load.token_identifier, identifier.at, identifier.len);
 	call->channel->load = load;
 	build_u8(call->answer, 0x00);
 	return SW_SUCCESS;
@@ -166,7 +193,7 @@ static uint16_t instance_create(struct call *call, const struct install_fields *
 	if (added == NULL)
 		return SW_MEMORY_FAILURE;
 	registry_give(registry, added, privileges);
-	return done(call);
+	return installation_end(call, fields, &entry->load_file);
 }
 
 static uint16_t install_for_install(struct call *call, const struct install_fields *fields)
@@ -216,7 +243,8 @@ static uint16_t install_for_make_selectable(struct call *call, const struct inst
 		return sw;
 	registry_give(registry, entry, privileges);
 	entry->life_cycle = LIFE_SELECTABLE;
-	return done(call);
+	const struct card_aid load_file = entry->load_file;
+	return installation_end(call, fields, &load_file);
 }
 
 /* ---- for extradition, for registry update ---- */
@@ -244,8 +272,12 @@ static uint16_t install_for_extradition(struct call *call, const struct install_
 	struct entry *entry = registry_find(&call->card->registry, fields->lv[2]);
 	if (fields->lv[1].len != 0 || fields->lv[3].len != 0)
 		return SW_WRONG_DATA;
+	const struct card_aid old = entry == NULL ? (struct card_aid){ 0 } : entry->security_domain;
 	uint16_t sw = entry == NULL ? SW_NO_REFERENCED_DATA : extradite(call, entry, fields->lv[0]);
-	return sw == SW_SUCCESS ? done(call) : sw;
+	const struct receipt_fields receipt = { .token_identifier = token_identifier(fields),
+						.at = { aid_bytes(&old), fields->lv[2], fields->lv[0] },
+						.count = 3 };
+	return sw == SW_SUCCESS ? change_end(call, &receipt) : sw;
 }
 
 /* All or nothing: whatever is refused takes the registry back to what is durable. */
@@ -276,9 +308,18 @@ static uint16_t install_for_registry_update(struct call *call, const struct inst
 		return SW_NO_REFERENCED_DATA;
 	if (entry == registry_isd(registry) || !registry_is_above(registry, call->selected, entry))
 		return SW_CONDITIONS_OF_USE;
+	/* C.5.4: security domains are there when it extradites */
+	const struct card_aid old = fields->lv[0].len == 0 ? (struct card_aid){ 0 } : entry->security_domain;
+	const struct receipt_fields receipt = {
+		.token_identifier = token_identifier(fields),
+		.at = { aid_bytes(&old), fields->lv[2], fields->lv[0], fields->lv[3] },
+		.count = 4,
+		.has_parameters = true,
+		.parameters = fields->parameter_bytes,
+	};
 	uint16_t sw = registry_update(call, fields, entry);
 	if (sw == SW_SUCCESS)
-		return done(call);
+		return change_end(call, &receipt);
 	return state_restore(call->card, NULL) == ERR_NONE ? sw : SW_MEMORY_FAILURE;
 }
 
@@ -330,10 +371,14 @@ uint16_t install_content(struct call *call)
 	if (refused != 0)
 		return refused;
 	struct install_fields fields;
-	/* a token has no place where the security domain's provider manages its own content (11.5.2.3.1) */
-	if (!install_fields_read(call->command.data, variant->p1, &fields) || fields.token.len != 0)
+	if (!install_fields_read(call->command.data, variant->p1, &fields) ||
+	    (!variant->changes_content && fields.token.len != 0))
 		return SW_WRONG_DATA;
-	if (variant->changes_content && !may_manage_content(&call->card->registry, call->selected))
+	if (!variant->changes_content)
+		return variant->run(call, &fields);
+	if (!may_manage_content(&call->card->registry, call->selected))
 		return SW_CONDITIONS_OF_USE;
-	return variant->run(call, &fields);
+	const struct token token = { fields.unsigned_data, fields.parameters.token_reference, fields.token };
+	uint16_t sw = token_check(call, &token);
+	return sw == SW_SUCCESS ? variant->run(call, &fields) : sw;
 }

@@ -37,15 +37,17 @@ static uint16_t load_complete(struct call *call, const struct load *load)
 {
 	struct registry *registry = &call->card->registry;
 	struct load_file file;
+	struct bytes block;
 	uint8_t digest[SHA256_SIZE];
-	enum err err = load_file_read(gathering_bytes(&load->file), registry->arena, &file);
+	uint16_t sw = load_file_open(call, load, &block);
+	if (sw != SW_SUCCESS)
+		return sw;
+	enum err err = load_file_read(block, registry->arena, &file);
 	if (err == ERR_NONE)
 		err = sha256(file.block, digest);
 	if (err != ERR_NONE)
 		return err == ERR_MALFORMED ? SW_WRONG_DATA : SW_MEMORY_FAILURE;
 	if (!aid_equal(&file.package, &load->load_file))
-		return SW_WRONG_DATA;
-	if (load->has_hash && memcmp(load->hash, digest, SHA256_SIZE) != 0)
 		return SW_WRONG_DATA;
 	const struct entry *owner = registry_find(registry, aid_bytes(&load->security_domain));
 	if (owner == NULL || registry_find(registry, aid_bytes(&load->load_file)) != NULL ||
@@ -65,7 +67,12 @@ static uint16_t load_complete(struct call *call, const struct load *load)
 	memcpy(entry.block_sha256, digest, SHA256_SIZE);
 	if (registry_add(registry, &entry) == NULL)
 		return SW_MEMORY_FAILURE;
-	return state_commit(call->card);
+	const struct receipt_fields receipt = {
+		.token_identifier = bytes_of(load->token_identifier, load->token_identifier_len),
+		.at = { aid_bytes(&load->load_file), aid_bytes(&load->security_domain) },
+		.count = 2,
+	};
+	return change_end(call, &receipt);
 }
 
 static uint16_t block_take(struct call *call, struct load *load)
@@ -105,6 +112,7 @@ uint16_t load_block(struct call *call)
 	uint16_t sw = block_take(call, load);
 	if (sw != SW_SUCCESS || is_last)
 		load_end(load);
-	build_u8(call->answer, 0x00);
+	if (!is_last)
+		build_u8(call->answer, 0x00); /* with the last one goes the confirmation, or its absence */
 	return sw;
 }

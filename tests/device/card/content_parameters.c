@@ -28,7 +28,7 @@ static const struct parameter {
 	{ 0xC9, false, FOR_INSTALL,                               VALUE,       AT(application)                },
 	{ 0xEF, false, ANYWHERE & ~FOR_EXTRADITION,               SYSTEM,      0                              },
 	{ 0xEA, false, FOR_INSTALL,                               IGNORED,     0                              },
-	{ 0xB6, false, ANYWHERE,                                  IGNORED,     0                              },
+	{ 0xB6, false, ANYWHERE,                                  VALUE,       AT(token_reference)            },
 	{ 0xC6, true,  FOR_LOAD,                                  MEMORY,      AT(code_bytes)                 },
 	{ 0xC7, true,  FOR_LOAD | FOR_INSTALL,                    MEMORY,      AT(volatile_bytes)             },
 	{ 0xC8, true,  FOR_LOAD | FOR_INSTALL,                    MEMORY,      AT(nonvolatile_bytes)          },
@@ -126,9 +126,10 @@ bool install_fields_read(struct bytes data, uint8_t p1, struct install_fields *r
 	size_t lv_count = p1 == FOR_LOAD ? 3 : 4;
 	for (size_t i = 0; i < lv_count; i++)
 		fields.lv[i] = read_lv(&r);
-	struct bytes parameter_bytes = read_long_field(&r);
+	fields.parameter_bytes = read_long_field(&r);
+	fields.unsigned_data = bytes_first(data, data.len - reader_left(&r));
 	fields.token = read_long_field(&r);
-	if (!reader_done(&r) || !parameters_read(parameter_bytes, false, p1, &fields.parameters))
+	if (!reader_done(&r) || !parameters_read(fields.parameter_bytes, false, p1, &fields.parameters))
 		return false;
 	*ret_fields = fields;
 	return true;

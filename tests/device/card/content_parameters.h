@@ -18,6 +18,7 @@ struct content_parameters {
 	uint32_t seen;                       /* one bit per row of the table */
 	struct bytes application;            /* C9 */
 	struct bytes services;               /* CB */
+	struct bytes token_reference;        /* B6 */
 	uint32_t code_bytes;                 /* C6 */
 	uint32_t volatile_bytes;             /* C7 */
 	uint32_t nonvolatile_bytes;          /* C8 */
@@ -31,6 +32,8 @@ struct content_parameters {
 struct install_fields {
 	struct bytes lv[4]; /* load has three of them, all others four */
 	struct content_parameters parameters;
+	struct bytes parameter_bytes;
+	struct bytes unsigned_data; /* all before the token and its length */
 	struct bytes token;
 };
 

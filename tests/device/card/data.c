@@ -59,7 +59,7 @@ static uint16_t build_capability(const struct call *call, struct builder *b)
 	build_close(b, mark);
 	build_privileges(b, 0x81, SSD_PRIVILEGES);
 	build_privileges(b, 0x82, APP_PRIVILEGES);
-	build_tlv_u8(b, 0x83, 0x02); /* load file data block hash: SHA-256 */
+	build_tlv_u8(b, 0x83, 0x0F); /* load file data block hash: SHA-1, 256, 384, 512 */
 	return SW_SUCCESS;
 }
 

@@ -5,11 +5,14 @@
 #include <cardea/tlv.h>
 #include <utlist.h>
 
-#define TAG_BLOCK        0xC4
-#define CAP_MAGIC        0xDECAFFED
-#define COMPONENT_KINDS  13 /* 1 Header to 12 Debug, 13 Static Resources */
-#define COMPONENT_CUSTOM 128
-#define DIRECTORY_SIZES  11 /* Header to Descriptor, in the order of the tags */
+#define TAG_DAP            0xE2
+#define TAG_BLOCK          0xC4
+#define TAG_ICV            0xD3
+#define TAG_CIPHERED_BLOCK 0xD4
+#define CAP_MAGIC          0xDECAFFED
+#define COMPONENT_KINDS    13 /* 1 Header to 12 Debug, 13 Static Resources */
+#define COMPONENT_CUSTOM   128
+#define DIRECTORY_SIZES    11 /* Header to Descriptor, in the order of the tags */
 
 enum component { HEADER = 1, DIRECTORY = 2, APPLET = 3, IMPORT = 4, DESCRIPTOR = 11 };
 
@@ -18,21 +21,92 @@ struct cap {
 	struct bytes components[COMPONENT_KINDS + 1];
 };
 
+/* Of the next element of a load file, as far as it came. `before` is the tag before it, 0 at the beginning.
+ */
+enum element { ELEMENT_BROKEN, ELEMENT_CUT, ELEMENT_THERE };
+
+static bool may_follow(uint8_t before, uint8_t tag)
+{
+	switch (tag) {
+	case TAG_DAP:
+	case TAG_BLOCK:
+	case TAG_ICV:
+		return before == 0 || before == TAG_DAP;
+	case TAG_CIPHERED_BLOCK:
+		return before == 0 || before == TAG_DAP || before == TAG_ICV;
+	default:
+		return false;
+	}
+}
+
+static enum element element_begin(struct reader *r, uint8_t before, uint8_t *ret_tag, size_t *ret_length)
+{
+	if (reader_left(r) == 0)
+		return ELEMENT_CUT;
+	*ret_tag = read_u8(r);
+	if (!may_follow(before, *ret_tag))
+		return ELEMENT_BROKEN;
+	uint8_t first = peek_u8(r);
+	if (reader_left(r) > 0 && (first == 0x80 || first > 0x83))
+		return ELEMENT_BROKEN;
+	*ret_length = read_ber_length(r);
+	return r->bad ? ELEMENT_CUT : ELEMENT_THERE;
+}
+
 enum err load_file_length(struct bytes beginning, size_t *ret_length, size_t *ret_block_length)
 {
 	struct reader r = reader_of(beginning);
-	uint8_t tag = read_u8(&r);
-	if (tag == 0xE2 || tag == 0xD3 || tag == 0xD4)
-		return ERR_UNSUPPORTED;
-	if (tag != TAG_BLOCK && !r.bad)
+	uint8_t tag = 0;
+	size_t length = 0;
+	*ret_length = *ret_block_length = 0;
+	do {
+		enum element element = element_begin(&r, tag, &tag, &length);
+		if (element != ELEMENT_THERE)
+			return element == ELEMENT_BROKEN ? ERR_MALFORMED : ERR_NONE;
+		if (tag == TAG_BLOCK || tag == TAG_CIPHERED_BLOCK) {
+			*ret_block_length = length;
+			*ret_length = beginning.len - reader_left(&r) + length;
+			return ERR_NONE;
+		}
+		read_bytes(&r, length);
+	} while (!r.bad);
+	return ERR_NONE;
+}
+
+static bool dap_block_read(struct bytes content, struct load_file_parts *parts)
+{
+	struct reader r = reader_of(content);
+	struct dap_block block;
+	uint32_t first, second;
+	if (!read_tlv(&r, &first, &block.domain) || first != 0x4F ||
+	    !read_tlv(&r, &second, &block.signature) || second != 0xC3 || !reader_done(&r) ||
+	    parts->dap_block_count == DAP_BLOCKS_MAX)
+		return false;
+	parts->dap_blocks[parts->dap_block_count++] = block;
+	return true;
+}
+
+enum err load_file_split(struct bytes file, struct load_file_parts *ret_parts)
+{
+	struct load_file_parts parts = { 0 };
+	struct reader r = reader_of(file);
+	uint8_t tag = 0;
+	size_t length;
+	while (reader_left(&r) > 0) {
+		if (element_begin(&r, tag, &tag, &length) != ELEMENT_THERE)
+			return ERR_MALFORMED;
+		struct bytes value = read_bytes(&r, length);
+		if (tag == TAG_DAP && !dap_block_read(value, &parts))
+			return ERR_MALFORMED;
+		if (tag == TAG_ICV)
+			parts.icv = value;
+		if (tag == TAG_BLOCK || tag == TAG_CIPHERED_BLOCK)
+			parts.block = value;
+	}
+	if (!reader_done(&r) || (tag != TAG_BLOCK && tag != TAG_CIPHERED_BLOCK))
 		return ERR_MALFORMED;
-	uint8_t first = peek_u8(&r);
-	if (first == 0x80 || first > 0x83)
-		return ERR_MALFORMED;
-	size_t length = read_ber_length(&r);
-	bool is_known = !r.bad;
-	*ret_block_length = is_known ? length : 0;
-	*ret_length = is_known ? beginning.len - reader_left(&r) + length : 0;
+	parts.is_ciphered = tag == TAG_CIPHERED_BLOCK;
+	*ret_parts = parts;
 	return ERR_NONE;
 }
 
@@ -134,14 +208,10 @@ static enum err imports_read(struct bytes component, struct arena *arena, struct
 	return reader_done(&r) ? ERR_NONE : ERR_MALFORMED;
 }
 
-enum err load_file_read(struct bytes bytes, struct arena *arena, struct load_file *ret_file)
+enum err load_file_read(struct bytes block, struct arena *arena, struct load_file *ret_file)
 {
-	struct load_file file = { 0 };
+	struct load_file file = { .block = block };
 	struct cap cap = { 0 };
-	struct reader r = reader_of(bytes);
-	uint32_t tag;
-	if (!read_tlv(&r, &tag, &file.block) || tag != TAG_BLOCK || !reader_done(&r))
-		return ERR_MALFORMED;
 	if (!components_read(file.block, &cap) || !directory_agrees(&cap) ||
 	    !header_read(cap.components[HEADER], &file))
 		return ERR_MALFORMED;

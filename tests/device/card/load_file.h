@@ -5,6 +5,22 @@
 
 #include "registry.h"
 
+#define DAP_BLOCKS_MAX 8
+
+struct dap_block {
+	struct bytes domain, signature;
+};
+
+/* The whole, taken apart. */
+struct load_file_parts {
+	struct dap_block dap_blocks[DAP_BLOCKS_MAX];
+	size_t dap_block_count;
+	bool is_ciphered;
+	struct bytes icv; /* D3; empty: zero */
+	struct bytes block; /* as it came */
+};
+
+/* What a load file data block makes. */
 struct load_file {
 	struct bytes block; /* load file data block */
 	struct card_aid package;
@@ -13,10 +29,13 @@ struct load_file {
 };
 
 /* How long the whole will be, as soon as its beginning tells: 0 before. ERR_MALFORMED when it is no load
- * file, ERR_UNSUPPORTED for a ciphered one or one with DAP blocks. */
+ * file. */
 MUST_CHECK enum err load_file_length(struct bytes beginning, size_t *ret_length, size_t *ret_block_length);
 
-/* The whole; lists are in `arena`. ERR_MALFORMED, ERR_NOMEM. */
-MUST_CHECK enum err load_file_read(struct bytes file, struct arena *arena, struct load_file *ret_file);
+/* ERR_MALFORMED. */
+MUST_CHECK enum err load_file_split(struct bytes file, struct load_file_parts *ret_parts);
+
+/* A load file data block in the clear; lists are in `arena`. ERR_MALFORMED, ERR_NOMEM. */
+MUST_CHECK enum err load_file_read(struct bytes block, struct arena *arena, struct load_file *ret_file);
 
 #endif

@@ -8,8 +8,11 @@
 #define OBJECT_BYTES   8
 #define KEY_BYTES      16
 
-/* Only one on the card has these; the ISD until they are given away, and again after that one is gone. */
-#define SINGLE_PRIVILEGES (PRIVILEGE_CARD_RESET | PRIVILEGE_FINAL_APPLICATION)
+/* Only one on the card has these; the ISD until they are given away, and again after that one is gone. Tokens
+ * and receipts are a matter of one sub-hierarchy each (9.1.3); this card takes all of them for one. */
+#define SINGLE_PRIVILEGES                                                                                    \
+	(PRIVILEGE_CARD_RESET | PRIVILEGE_FINAL_APPLICATION | PRIVILEGE_TOKEN_VERIFICATION |                 \
+	 PRIVILEGE_RECEIPT_GENERATION)
 
 bool aid_read(struct bytes bytes, struct card_aid *ret_aid)
 {
@@ -84,6 +87,8 @@ bool registry_may_give(const struct registry *registry, uint32_t privileges, boo
 	if (((privileges & PRIVILEGE_SECURITY_DOMAIN) != 0) != is_security_domain)
 		return false;
 	if ((privileges & ~(uint32_t)(is_security_domain ? SSD_PRIVILEGES : APP_PRIVILEGES)) != 0)
+		return false;
+	if ((privileges & PRIVILEGE_MANDATED_DAP) != 0 && (privileges & PRIVILEGE_DAP_VERIFICATION) == 0)
 		return false;
 	uint32_t had = holder == NULL ? 0 : holder->privileges;
 	uint32_t wanted = privileges & SINGLE_PRIVILEGES & ~had;

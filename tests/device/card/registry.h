@@ -19,10 +19,13 @@
 
 /* GPCS 2.3.1 table 11-7 to 11-9, byte 1 on top */
 #define PRIVILEGE_SECURITY_DOMAIN       0x800000
+#define PRIVILEGE_DAP_VERIFICATION      0x400000
+#define PRIVILEGE_DELEGATED_MANAGEMENT  0x200000
 #define PRIVILEGE_CARD_LOCK             0x100000
 #define PRIVILEGE_CARD_TERMINATE        0x080000
 #define PRIVILEGE_CARD_RESET            0x040000
 #define PRIVILEGE_CVM_MANAGEMENT        0x020000
+#define PRIVILEGE_MANDATED_DAP          0x010000 /* together with DAP verification */
 #define PRIVILEGE_TRUSTED_PATH          0x008000
 #define PRIVILEGE_AUTHORIZED_MANAGEMENT 0x004000
 #define PRIVILEGE_TOKEN_VERIFICATION    0x002000
@@ -32,11 +35,11 @@
 #define PRIVILEGE_FINAL_APPLICATION     0x000200
 #define PRIVILEGE_GLOBAL_SERVICE        0x000100
 #define PRIVILEGE_RECEIPT_GENERATION    0x000080
+#define PRIVILEGE_CIPHERED_LOAD_FILE    0x000040
 
-/* What this card gives to whom; the card capability information says the same. Delegated management, DAP
- * verification and ciphered load files are options that it does not have. */
+/* What this card gives to whom; the card capability information says the same. */
 #define ISD_PRIVILEGES 0x9EFE80
-#define SSD_PRIVILEGES 0x9EDF00
+#define SSD_PRIVILEGES 0xFFFFC0
 #define APP_PRIVILEGES 0x1E0300
 
 /* GPCS 2.3.1 table 11-16 */
@@ -93,6 +96,7 @@ struct entry {
 	struct data_object *objects;
 	struct key_version *key_versions;
 	struct card_key *keys;
+	uint16_t confirmation_counter; /* of the last receipt */
 
 	/* load files */
 	uint16_t version;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#define IMAGE_VERSION   1
+#define IMAGE_VERSION   2 /* 1: without the counter of receipts */
 #define IMAGE_MAX_BYTES (16 << 20)
 
 /* ---- registry to image ---- */
@@ -90,6 +90,7 @@ static void build_entry(struct builder *b, const struct entry *entry)
 	build_bytes(b, bytes_of(entry->block_sha256, SHA256_SIZE));
 	build_aids(b, entry->modules);
 	build_aids(b, entry->imports);
+	build_u16(b, entry->confirmation_counter);
 }
 
 static enum err image_build(const struct registry *registry, struct arena *arena, struct bytes *ret_image)
@@ -118,6 +119,7 @@ static enum err image_build(const struct registry *registry, struct arena *arena
 struct image_reader {
 	struct reader r;
 	struct arena *arena;
+	uint8_t version;
 };
 
 static void *image_alloc(struct image_reader *image, size_t size)
@@ -223,6 +225,8 @@ static void read_entry(struct image_reader *image, struct entry *entry)
 		memcpy(entry->block_sha256, digest.at, SHA256_SIZE);
 	entry->modules = read_aids(image);
 	entry->imports = read_aids(image);
+	if (image->version > 1)
+		entry->confirmation_counter = read_u16(r);
 }
 
 /* Every association leads to the root of a hierarchy: what the walks through them rely on. */
@@ -261,8 +265,8 @@ static enum err image_read(struct bytes bytes, struct registry *ret_registry, st
 	struct registry registry = { .arena = arena_create(0) };
 	if (registry.arena == NULL)
 		return ERR_NOMEM;
-	struct image_reader image = { reader_of(content), registry.arena };
-	uint8_t version = read_u8(&image.r);
+	struct image_reader image = { reader_of(content), registry.arena, 0 };
+	image.version = read_u8(&image.r);
 	while (has_element(&image)) {
 		struct entry *entry = image_alloc(&image, sizeof(*entry));
 		if (entry == NULL)
@@ -270,7 +274,8 @@ static enum err image_read(struct bytes bytes, struct registry *ret_registry, st
 		read_entry(&image, entry);
 		LL_APPEND(registry.entries, entry);
 	}
-	if (version != IMAGE_VERSION || !reader_done(&image.r) || !hierarchy_is_sound(&registry)) {
+	if (image.version == 0 || image.version > IMAGE_VERSION || !reader_done(&image.r) ||
+	    !hierarchy_is_sound(&registry)) {
 		arena_free(registry.arena);
 		return fault_set(fault, ERR_MALFORMED, "card state: not of version %d, or damaged",
 				 IMAGE_VERSION);
