@@ -18,6 +18,7 @@
 
 struct task;
 struct batch;
+struct one_change;
 
 struct se_plugin {
 	const struct cardea_host_api *api;
@@ -51,6 +52,8 @@ struct operation {
 	const char *name;
 	/* Reads the parameters into task->order and lists the queries. Sees no card. */
 	enum err (*prepare)(struct task *task, struct fault *fault);
+	/* Of those that change one thing (operations/one_change.h); else NULL. */
+	const struct one_change *change;
 	/* Adds the commands that come next to the batch, as many as fit, as a function of task->kept alone.
 	 */
 	void (*plan)(struct task *task, struct batch *batch);

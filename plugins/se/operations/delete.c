@@ -3,10 +3,7 @@
 
 #include "channel/channel.h"
 #include "operations/look.h"
-
-enum stage { STAGE_LOOK, STAGE_ACT };
-enum { ACT_DELETE = 100 };
-enum { CHANGED = 1 << 0, CONFIRMED = 1 << 1, REFUSED = 1 << 2 /* kept.kind and reason say why */ };
+#include "operations/one_change.h"
 
 struct order {
 	struct bytes aid;
@@ -33,76 +30,25 @@ static enum err prepare(struct task *task, struct fault *fault)
 	return ERR_NONE;
 }
 
-static void go_look(struct task *task)
-{
-	task->kept.stage = STAGE_LOOK;
-	look_again(task);
-}
-
-static void still_there(struct task *task)
-{
-	const char *reason = arena_strdup(task->arena, task->kept.reason);
-
-	if ((task->kept.flags & REFUSED) != 0)
-		task_fail(task, task->kept.kind, "%s", reason != NULL ? reason : "");
-	else if ((task->kept.flags & CONFIRMED) != 0)
-		task_fail(task, ERR_CONFLICT,
-			  "the card confirmed the deletion, but its registry still shows it");
-	else {
-		task->kept.flags |= CHANGED;
-		task->kept.stage = STAGE_ACT;
-	}
-}
-
-static void advance(struct task *task)
+static enum verdict compare(struct task *task)
 {
 	const struct order *order = task->order;
 	struct registry files, applications;
 
-	if (task->kept.stage != STAGE_LOOK || !look_is_done(task) || task->kept.ending != ENDING_NONE)
-		return;
 	if (!look_registry(task, order->load_files, &files) ||
 	    !look_registry(task, order->applications, &applications))
-		return;
-	task->kept.is_unproven = false;
-	if (registry_entry_find(&files, order->aid) == NULL &&
-	    registry_entry_find(&applications, order->aid) == NULL)
-		task_succeed(task);
-	else
-		still_there(task);
+		return HAS_ENDED;
+	return registry_entry_find(&files, order->aid) == NULL &&
+			       registry_entry_find(&applications, order->aid) == NULL
+		       ? AS_WANTED
+		       : NOT_AS_WANTED;
 }
 
-static void plan(struct task *task, struct batch *batch)
+static enum err compose(struct task *task, struct command *ret_command)
 {
 	const struct order *order = task->order;
-	struct command command;
 
-	if (task->kept.stage == STAGE_LOOK)
-		look_plan(task, batch);
-	else if (task_is_good(task, gp_delete(task->arena, order->aid, order->related, &command)))
-		batch_add_change(batch, &command, ACT_DELETE);
-}
-
-static void take(struct task *task, const struct planned *planned, const struct card_answer *answer)
-{
-	const uint16_t sw = answer->response.sw;
-
-	if (planned->what < ACT_DELETE) {
-		look_take(task, planned, answer);
-		return;
-	}
-	if (answer->is_cut) {
-		task_reopen(task, task->kept.key_version);
-	} else if (sw_is_success(sw)) {
-		task->kept.flags |= CONFIRMED;
-	} else {
-		task->kept.flags |= REFUSED;
-		task_note_reason(task, sw_kind(sw), "%s: %04X %s%s",
-				 command_text(task->arena, &planned->plain), sw, sw_text(sw),
-				 sw == SW_CONDITIONS_NOT_SATISFIED ? " (something on the card still needs it)"
-								   : "");
-	}
-	go_look(task);
+	return gp_delete(task->arena, order->aid, order->related, ret_command);
 }
 
 static void finish(struct task *task)
@@ -110,16 +56,24 @@ static void finish(struct task *task)
 	const struct order *order = task->order;
 
 	task_report_hex(task, "aidHex", order->aid);
-	task_report(task, "alreadyAbsent", json_boolean((task->kept.flags & CHANGED) == 0));
+	task_report(task, "alreadyAbsent", json_boolean(!one_change_was_due(task)));
 	channel_report(task);
 }
+
+static const struct one_change deletion = {
+	.compare = compare,
+	.compose = compose,
+	.what = "the deletion",
+	.conditions = "something on the card still needs it",
+};
 
 const struct operation delete_operation = {
 	.name = "se.delete",
 	.prepare = prepare,
-	.plan = plan,
-	.take = take,
-	.advance = advance,
-	.lost = go_look,
+	.change = &deletion,
+	.plan = one_change_plan,
+	.take = one_change_take,
+	.advance = one_change_advance,
+	.lost = one_change_lost,
 	.finish = finish,
 };

@@ -10,10 +10,7 @@
 
 #include "channel/channel.h"
 #include "operations/look.h"
-
-enum stage { STAGE_LOOK, STAGE_ACT };
-enum { ACT_SET_STATUS = 100 };
-enum { CHANGED = 1 << 0, CONFIRMED = 1 << 1, REFUSED = 1 << 2 /* kept.kind and reason say why */ };
+#include "operations/one_change.h"
 
 #define LOCKED_BIT     0x80
 #define STATE_UNLOCKED 0x00
@@ -110,28 +107,6 @@ static enum err prepare(struct task *task, struct fault *fault)
 
 /* ---- looking ---- */
 
-static void go_look(struct task *task)
-{
-	task->kept.stage = STAGE_LOOK;
-	look_again(task);
-}
-
-/* What is seen is not what is wanted, and the way there is open. */
-static void set(struct task *task)
-{
-	const char *reason = arena_strdup(task->arena, task->kept.reason);
-
-	if ((task->kept.flags & REFUSED) != 0)
-		task_fail(task, task->kept.kind, "%s", reason != NULL ? reason : "");
-	else if ((task->kept.flags & CONFIRMED) != 0)
-		task_fail(task, ERR_CONFLICT,
-			  "the card confirmed the change of state, but its registry still shows the old one");
-	else {
-		task->kept.flags |= CHANGED;
-		task->kept.stage = STAGE_ACT;
-	}
-}
-
 static bool is_possible(uint8_t from, uint8_t to)
 {
 	for (size_t i = 0; i < sizeof(card_transitions) / sizeof(card_transitions[0]); i++) {
@@ -141,20 +116,22 @@ static bool is_possible(uint8_t from, uint8_t to)
 	return false;
 }
 
-static void compare_card(struct task *task, const struct registry *registry)
+static enum verdict compare_card(struct task *task, const struct registry *registry)
 {
 	const struct order *order = task->order;
 	const struct registry_entry *card = registry->entries;
 
-	if (registry->count != 1 || card->life_cycle.len == 0)
+	if (registry->count != 1 || card->life_cycle.len == 0) {
 		task_break(task, ERR_UNSUPPORTED, "the card does not tell its life cycle state");
-	else if (card->life_cycle.at[0] == order->wanted->value)
-		task_succeed(task);
-	else if (!is_possible(card->life_cycle.at[0], order->wanted->value))
-		task_fail(task, ERR_CONFLICT, "the card is %s: no way leads from there to %s",
-			  life_cycle_text(card, REGISTRY_CARD), order->wanted->name);
-	else
-		set(task);
+		return HAS_ENDED;
+	}
+	if (card->life_cycle.at[0] == order->wanted->value)
+		return AS_WANTED;
+	if (is_possible(card->life_cycle.at[0], order->wanted->value))
+		return NOT_AS_WANTED;
+	task_fail(task, ERR_CONFLICT, "the card is %s: no way leads from there to %s",
+		  life_cycle_text(card, REGISTRY_CARD), order->wanted->name);
+	return HAS_ENDED;
 }
 
 /* A card locks everything but the application that is left when all else is locked. */
@@ -200,7 +177,7 @@ static bool all_below_are_as_wanted(struct task *task, const struct registry *re
 	return true;
 }
 
-static void compare_application(struct task *task, const struct registry *registry)
+static enum verdict compare_application(struct task *task, const struct registry *registry)
 {
 	const struct order *order = task->order;
 	const struct registry_entry *entry = registry_entry_find(registry, order->aid);
@@ -209,56 +186,47 @@ static void compare_application(struct task *task, const struct registry *regist
 	if (entry == NULL || entry->life_cycle.len == 0) {
 		task_fail(task, ERR_NOT_FOUND, "the card has no application or security domain %s",
 			  bytes_to_hex(task->arena, order->aid));
-		return;
+		return HAS_ENDED;
 	}
 	if (order->related && (privileges_of(entry->privileges) & PRIVILEGE_SECURITY_DOMAIN) == 0) {
 		task_fail(task, ERR_CONFLICT, "related: %s is no security domain",
 			  bytes_to_hex(task->arena, order->aid));
-		return;
+		return HAS_ENDED;
 	}
 	if (order->related && !all_below_are_as_wanted(task, registry, &is_done))
-		return;
+		return HAS_ENDED;
 	if (is_done && is_as_wanted(task, entry))
-		task_succeed(task);
-	else if (is_exempt(entry))
-		task_fail(task, ERR_CONFLICT, "%s has the privilege final-application: it cannot be locked",
-			  bytes_to_hex(task->arena, order->aid));
-	else
-		set(task);
+		return AS_WANTED;
+	if (!is_exempt(entry))
+		return NOT_AS_WANTED;
+	task_fail(task, ERR_CONFLICT, "%s has the privilege final-application: it cannot be locked",
+		  bytes_to_hex(task->arena, order->aid));
+	return HAS_ENDED;
 }
 
-static void advance(struct task *task)
+static enum verdict compare(struct task *task)
 {
 	const struct order *order = task->order;
 	struct registry registry;
 
-	if (task->kept.stage != STAGE_LOOK || !look_is_done(task) || task->kept.ending != ENDING_NONE)
-		return;
 	if (!look_registry(task, order->query, &registry))
-		return;
-	task->kept.is_unproven = false;
-	if (order->wanted->is_of_card)
-		compare_card(task, &registry);
-	else
-		compare_application(task, &registry);
+		return HAS_ENDED;
+	return order->wanted->is_of_card ? compare_card(task, &registry)
+					 : compare_application(task, &registry);
 }
 
 /* ---- acting ---- */
 
-static void plan(struct task *task, struct batch *batch)
+static enum err compose(struct task *task, struct command *ret_command)
 {
 	const struct order *order = task->order;
-
-	if (task->kept.stage == STAGE_LOOK) {
-		look_plan(task, batch);
-		return;
-	}
 	enum status_target target = order->wanted->is_of_card ? TARGET_CARD
 				    : order->related          ? TARGET_HIERARCHY
 							      : TARGET_APPLICATION;
-	struct command command = gp_set_status(target, order->wanted->value,
-					       order->wanted->is_of_card ? task->domain_aid : order->aid);
-	batch_add_change(batch, &command, ACT_SET_STATUS);
+
+	*ret_command = gp_set_status(target, order->wanted->value,
+				     order->wanted->is_of_card ? task->domain_aid : order->aid);
+	return ERR_NONE;
 }
 
 /* The last word of a card. Without a proof the look comes, which it does not answer: unknown. */
@@ -270,30 +238,6 @@ static bool is_proven_end(const struct task *task, uint16_t sw)
 	       (task->kept.level & LEVEL_R_MAC) != 0;
 }
 
-static void take(struct task *task, const struct planned *planned, const struct card_answer *answer)
-{
-	const uint16_t sw = answer->response.sw;
-
-	if (planned->what < ACT_SET_STATUS) {
-		look_take(task, planned, answer);
-		return;
-	}
-	if (answer->is_cut) {
-		task_reopen(task, task->kept.key_version);
-	} else if (is_proven_end(task, sw)) {
-		task->kept.is_unproven = false;
-		task_succeed(task);
-		return;
-	} else if (sw_is_success(sw)) {
-		task->kept.flags |= CONFIRMED;
-	} else {
-		task->kept.flags |= REFUSED;
-		task_note_reason(task, sw_kind(sw), "%s: %04X %s", command_text(task->arena, &planned->plain),
-				 sw, sw_text(sw));
-	}
-	go_look(task);
-}
-
 static void finish(struct task *task)
 {
 	const struct order *order = task->order;
@@ -301,16 +245,24 @@ static void finish(struct task *task)
 	if (!order->wanted->is_of_card)
 		task_report_hex(task, "aidHex", order->aid);
 	task_report(task, "state", json_string(order->wanted->name));
-	task_report(task, "alreadySet", json_boolean((task->kept.flags & CHANGED) == 0));
+	task_report(task, "alreadySet", json_boolean(!one_change_was_due(task)));
 	channel_report(task);
 }
+
+static const struct one_change new_state = {
+	.compare = compare,
+	.compose = compose,
+	.is_last_word = is_proven_end,
+	.what = "the change of state",
+};
 
 const struct operation set_state_operation = {
 	.name = "se.set-state",
 	.prepare = prepare,
-	.plan = plan,
-	.take = take,
-	.advance = advance,
-	.lost = go_look,
+	.change = &new_state,
+	.plan = one_change_plan,
+	.take = one_change_take,
+	.advance = one_change_advance,
+	.lost = one_change_lost,
 	.finish = finish,
 };
