@@ -45,6 +45,8 @@ vector_check check_pkcs15_application, check_pkcs15_directories, check_pkcs15_ob
 	check_smartcard_trace;
 /* kind_scp.c, kind_admin.c */
 vector_check check_scp02_session, check_scp11_session, check_scp80_packet, check_admin_http, check_admin_parameters;
+/* kind_seram2.c */
+vector_check check_seram2;
 /* kind_gp.c, kind_se.c */
 vector_check check_aes_cmac, check_gp_data, check_scp03_kdf, check_scp03_session, check_expanded_script;
 

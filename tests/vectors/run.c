@@ -42,6 +42,7 @@ static const struct kind kinds[] = {
 	{ "scp80-packet",                       check_scp80_packet },
 	{ "amdb-http",                          check_admin_http },
 	{ "amdb-params-tlv",                    check_admin_parameters },
+	{ "seram2-json",                        check_seram2 },
 	{ "scp03-kdf",                          check_scp03_kdf },
 	{ "scp03-session",                      check_scp03_session },
 	{ "ts102226-expanded-script",           check_expanded_script },

@@ -96,6 +96,9 @@ const char *seram_se_type_text(int64_t type);
 /* [restated] RAM over HTTP recommends scripts of indefinite length. */
 #define SERAM_SCRIPT_IS_INDEFINITE true
 
+/* [ours] The wait of a SERAM 2.0.0 Order that tells none: its schema says 100 ms, its text 1 s. */
+#define SERAM2_DELAY_MS 1000
+
 /* [ours] Limits where the agent tells none, and what we send at most. */
 #define SERAM_DEFAULT_REQUEST_SIZE  1024
 #define SERAM_DEFAULT_RESPONSE_SIZE 1024
