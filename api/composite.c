@@ -26,6 +26,8 @@ static void start_with_names(struct http_request *request, enum lwm2m_operation 
 					       .accept = FORMAT_NONE };
 	enum err err = names_of(request, &operation, &fault);
 	if (err == ERR_NONE)
+		err = lwm2m_query(request, &operation.attributes);
+	if (err == ERR_NONE)
 		err = lwm2m_accept(request, &operation.accept, &fault);
 	request->own = "/";
 	lwm2m_start(request, &operation, err, &fault);

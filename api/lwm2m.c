@@ -184,23 +184,30 @@ void lwm2m_read(struct http_request *request)
 	start_plain(request, LWM2M_READ);
 }
 
-/* The query is what the device gets as its query, but for what is ours in it. */
-static void start_with_query(struct http_request *request, enum lwm2m_operation kind, const char *const *ours,
-			     bool needs_some)
+enum err lwm2m_query(const struct http_request *request, const char **ret_attributes)
+{
+	static const char *const ours[] = { "queue", "priority", "prefix", "format", NULL };
+	struct builder b = builder_in(request->arena);
+	struct bytes text;
+
+	http_build_query(request, ours, &b);
+	build_u8(&b, 0);
+	enum err err = builder_bytes(&b, &text);
+	if (err == ERR_NONE)
+		*ret_attributes = text.len > 1 ? (const char *)text.at : NULL;
+	return err;
+}
+
+static void start_with_query(struct http_request *request, enum lwm2m_operation kind, bool needs_some)
 {
 	struct fault fault = { .kind = ERR_NONE };
 	struct operation_request operation = nothing;
-	struct builder b = builder_in(request->arena);
-	struct bytes text;
 	operation.operation = kind;
 	enum err err = path_of(request, &operation.path, &fault);
-	http_build_query(request, ours, &b);
-	build_u8(&b, 0);
 	if (err == ERR_NONE)
-		err = builder_bytes(&b, &text);
-	if (err == ERR_NONE && needs_some && text.len == 1)
+		err = lwm2m_query(request, &operation.attributes);
+	if (err == ERR_NONE && needs_some && operation.attributes == NULL)
 		err = fault_set(&fault, ERR_MALFORMED, "query: no attribute, as in ?pmin=10");
-	operation.attributes = err == ERR_NONE && text.len > 1 ? (const char *)text.at : NULL;
 	if (err == ERR_NONE && kind == LWM2M_OBSERVE)
 		err = lwm2m_accept(request, &operation.accept, &fault);
 	lwm2m_start(request, &operation, err, &fault);
@@ -208,18 +215,17 @@ static void start_with_query(struct http_request *request, enum lwm2m_operation 
 
 void lwm2m_discover(struct http_request *request)
 {
-	start_with_query(request, LWM2M_DISCOVER, queue_names, false);
+	start_with_query(request, LWM2M_DISCOVER, false);
 }
 
 void lwm2m_observe(struct http_request *request)
 {
-	static const char *const ours[] = { "queue", "priority", "prefix", "format", NULL };
-	start_with_query(request, LWM2M_OBSERVE, ours, false);
+	start_with_query(request, LWM2M_OBSERVE, false);
 }
 
 void lwm2m_attributes(struct http_request *request)
 {
-	start_with_query(request, LWM2M_WRITE_ATTRIBUTES, queue_names, true);
+	start_with_query(request, LWM2M_WRITE_ATTRIBUTES, true);
 }
 
 void lwm2m_cancel_observation(struct http_request *request)

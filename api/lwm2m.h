@@ -11,6 +11,9 @@
 void lwm2m_start(struct http_request *request, struct operation_request *operation, enum err err,
 		 struct fault *fault);
 
+/* What of the query is not ours goes to the device as its query: attributes; NULL without. ERR_NOMEM. */
+MUST_CHECK enum err lwm2m_query(const struct http_request *request, const char **ret_attributes);
+
 /* Answers when the operation has failed; false: it has not. */
 bool lwm2m_reply_failure(struct http_request *request, const struct operation_answer *answer);
 

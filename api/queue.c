@@ -10,8 +10,6 @@
 #include "handlers.h"
 #include "reply.h"
 
-const char *const queue_names[] = { "queue", "priority", "prefix", NULL };
-
 static json_t *item_json(const struct deferred_row *row)
 {
 	return json_pack("{s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "id", json_id(row->id),

@@ -5,9 +5,6 @@
 #include "http.h"
 #include "operation.h"
 
-/* The names in a query that are not the operation's own; ends with NULL. */
-extern const char *const queue_names[];
-
 bool queue_is_wanted(const struct http_request *request);
 /* Answers 202 with the item, once that is durable. ERR_MALFORMED names the member of the query; else as
  * deferred_add. */

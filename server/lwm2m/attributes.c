@@ -14,21 +14,22 @@ enum attribute_values { ANY_VALUE, NUMBERS, BOOLEANS };
 struct attribute_row {
 	const char *name;
 	enum attribute_kind kind;
-	uint8_t min_depth; /* where it may stand: 1 from objects on, 3 only at resources and below */
+	uint8_t min_depth; /* where it may stand: 0 also at the root, for a composite observation; 3 only at
+			      resources and below */
 	enum attribute_values values;
 };
 
 /* clang-format off */
 static const struct attribute_row rows[ATTRIBUTE_COUNT] = {
-	[ATTRIBUTE_PMIN]  = { "pmin",  SECONDS,   1, ANY_VALUE },
-	[ATTRIBUTE_PMAX]  = { "pmax",  SECONDS,   1, ANY_VALUE },
+	[ATTRIBUTE_PMIN]  = { "pmin",  SECONDS,   0, ANY_VALUE },
+	[ATTRIBUTE_PMAX]  = { "pmax",  SECONDS,   0, ANY_VALUE },
 	[ATTRIBUTE_GT]    = { "gt",    THRESHOLD, 3, NUMBERS },
 	[ATTRIBUTE_LT]    = { "lt",    THRESHOLD, 3, NUMBERS },
 	[ATTRIBUTE_ST]    = { "st",    STEP,      3, NUMBERS },
-	[ATTRIBUTE_EPMIN] = { "epmin", SECONDS,   1, ANY_VALUE },
-	[ATTRIBUTE_EPMAX] = { "epmax", SECONDS,   1, ANY_VALUE },
+	[ATTRIBUTE_EPMIN] = { "epmin", SECONDS,   0, ANY_VALUE },
+	[ATTRIBUTE_EPMAX] = { "epmax", SECONDS,   0, ANY_VALUE },
 	[ATTRIBUTE_EDGE]  = { "edge",  FLAG,      3, BOOLEANS },
-	[ATTRIBUTE_CON]   = { "con",   FLAG,      1, ANY_VALUE },
+	[ATTRIBUTE_CON]   = { "con",   FLAG,      0, ANY_VALUE },
 	[ATTRIBUTE_HQMAX] = { "hqmax", COUNT,     1, ANY_VALUE },
 };
 

@@ -1,5 +1,6 @@
 // The composite operations, through /devices/{ep}/composite and against the reference device.
 import assert from 'node:assert/strict';
+import { CoapClient, methods, options } from './coap.mjs';
 import { labTest } from './lab.mjs';
 
 const composite = (what, endpoint = 'd') => `/devices/${endpoint}/composite/${what}`;
@@ -34,6 +35,23 @@ labTest('writes all or nothing', {}, async (lab) => {
 		{ json: { resources: [{ path: '/3/0/14', value: '+05:00' }, { path: '/3/0/0', value: 'Brand X' }] } },
 		{ status: 405, code: 'device-error', detail: /4\.05/ });
 	assert.deepEqual(await read(lab, ['/3/0/14']), { '/3/0/14': '+02:00' });
+});
+
+labTest('an observation of several paths has attributes of its own', {}, async (lab) => {
+	const device = await CoapClient.open(lab.server.coap), asked = [];
+	device.serve((request) => {
+		asked.push(request);
+		return { code: 0x45, format: 112, options: [[options.observe, Buffer.of(1)]], payload: Buffer.from([0x80]) };
+	});
+	const registered = await device.request(methods.POST, { path: 'rd', format: 40, payload: '</3/0>,</1/0>', query: ['ep=d', 'lt=60', 'lwm2m=1.2'] });
+	assert.equal(registered.codeText, '2.01');
+	const paths = ['/3/0/14', '/1/0/1'];
+	await lab.rest.post(`${composite('observe')}?pmin=0&pmax=9&con=1`, { paths });
+	assert.deepEqual(asked.at(-1).options.filter(([number]) => number === options.uriQuery).map(([, value]) => value.toString()), ['pmin=0', 'pmax=9', 'con=1']);
+	assert.equal((await lab.rest.get('/devices/d/observations')).items[0].attributes, 'pmin=0&pmax=9&con=1');
+	for (const [query, detail] of [['pmin=9&pmax=2', /pmin/], ['gt=5', /gt/], ['pmin', /pmin.*value/]])
+		await lab.rest.refuse('POST', `${composite('observe')}?${query}`, { json: { paths } }, { status: 400, code: 'malformed', detail });
+	device.close();
 });
 
 labTest('observes until it is told to stop, through a restart of the server', {}, async (lab) => {

@@ -115,7 +115,8 @@ static void thresholds_stand_at_resources_only(void **state)
 	refuses_together("gt=1", LWM2M_INSTANCE(3303, 0), "gt");
 	refuses_together("st=1", LWM2M_OBJECT(3303), "st");
 	refuses_together("edge=1", LWM2M_INSTANCE(3303, 0), "edge");
-	refuses_together("pmin=1", (struct lwm2m_path){ .depth = 0 }, "pmin");
+	refuses_together("hqmax=1", (struct lwm2m_path){ .depth = 0 }, "hqmax");
+	accepts_together("pmin=1&pmax=2&con=1", (struct lwm2m_path){ .depth = 0 });
 	accepts_together("pmin=1&pmax=2&con=1&hqmax=3", LWM2M_OBJECT(3303));
 }
 
