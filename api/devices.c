@@ -196,6 +196,11 @@ void secure_elements_get(struct http_request *request)
 	reply_section(request, "secure-elements");
 }
 
+void authentications_get(struct http_request *request)
+{
+	reply_section(request, "authentications");
+}
+
 void tees_get(struct http_request *request)
 {
 	reply_section(request, "tees");

@@ -7,7 +7,7 @@
 typedef void handler(struct http_request *request);
 
 /* devices.c */
-handler devices_list, device_get, device_patch, device_delete, secure_elements_get, tees_get, euiccs_get, security_services_get;
+handler devices_list, device_get, device_patch, device_delete, secure_elements_get, authentications_get, tees_get, euiccs_get, security_services_get;
 
 /* lwm2m.c */
 handler lwm2m_read, lwm2m_replace, lwm2m_update, lwm2m_post, lwm2m_delete, lwm2m_observe, lwm2m_cancel_observation,

@@ -73,6 +73,8 @@ static const struct route routes[] = {
 
 	{ HTTP_GET,    V1 "/devices/{ep}/secure-elements", SCOPE_READ, secure_elements_get,
 	  "getSecureElements", "Secure elements, as last learned", "", "", 200, "Inventory" },
+	{ HTTP_GET,    V1 "/devices/{ep}/authentications", SCOPE_READ, authentications_get,
+	  "getAuthentications", "Failed authentications to secure components, per key set: what could lock it", "", "", 200, "Inventory" },
 	{ HTTP_GET,    V1 "/devices/{ep}/tees", SCOPE_READ, tees_get,
 	  "getTees", "Trusted execution environments, as last learned", "", "", 200, "Inventory" },
 	{ HTTP_GET,    V1 "/devices/{ep}/euiccs", SCOPE_READ, euiccs_get,

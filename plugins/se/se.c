@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "channel/key_memory.h"
 #include "engine/engine.h"
 #include "explain/explain.h"
 #include "operations/operations.h"
@@ -48,14 +49,41 @@ static enum err inspect(void *self, struct bytes content, struct arena *arena, c
 
 /* ---- the plugin ---- */
 
+/* More failures in a row than any card allows are no limit. */
+#define MAX_FAILURES 255
+
+/* {"maxFailedAuthentications": 2} */
+static enum err read_config(const char *config, uint32_t *ret_max_failures)
+{
+	json_int_t max_failures = KEY_MEMORY_DEFAULT_LIMIT;
+	json_t *json = json_loads(config, 0, NULL);
+	const bool is_valid = json_unpack_ex(json, NULL, JSON_STRICT, "{s?I}", "maxFailedAuthentications",
+					     &max_failures) == 0 &&
+			      max_failures >= 1 && max_failures <= MAX_FAILURES;
+
+	json_decref(json);
+	if (!is_valid)
+		return ERR_MALFORMED;
+	*ret_max_failures = (uint32_t)max_failures;
+	return ERR_NONE;
+}
+
 static enum err se_open(const struct cardea_host_api *api, cardea_host *host, const char *config,
 			void **ret_self)
 {
-	struct se_plugin *plugin = malloc(sizeof(*plugin));
+	struct se_plugin *plugin;
+	uint32_t max_failures;
+	enum err err = read_config(config, &max_failures);
 
+	if (err != ERR_NONE) {
+		api->log(host, CARDEA_LOG_ERROR, "se.config",
+			 "maxFailedAuthentications, the only member, is a number from 1 to %d", MAX_FAILURES);
+		return err;
+	}
+	plugin = malloc(sizeof(*plugin));
 	if (plugin == NULL)
 		return ERR_NOMEM;
-	*plugin = (struct se_plugin){ api, host };
+	*plugin = (struct se_plugin){ api, host, max_failures };
 	*ret_self = plugin;
 	return ERR_NONE;
 }

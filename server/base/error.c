@@ -20,6 +20,7 @@ static const struct err_row rows[ERR_COUNT] = {
 	[ERR_CONFLICT]    = { "conflict",    COAP_CODE(4, 9),  409 },
 	[ERR_DENIED]      = { "denied",      COAP_CODE(4, 1),  403 },
 	[ERR_LIMIT]       = { "limit",       COAP_CODE(4, 13), 413 },
+	[ERR_LOCK_RISK]   = { "lock-risk",   COAP_CODE(4, 9),  409 },
 	[ERR_TIMEOUT]     = { "timeout",     COAP_CODE(5, 4),  504 },
 	[ERR_UNAVAILABLE] = { "unavailable", COAP_CODE(5, 3),  503 },
 	[ERR_NOMEM]       = { "no-memory",   COAP_CODE(5, 0),  500 },

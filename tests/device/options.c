@@ -410,6 +410,8 @@ static const struct option_row rows[] = {
 	  "where to write the operator's key set for that, as REST takes it" },
 	{ "se-profile", "FILE", TEXT, AT(card_profile), 0, 0, NULL,
 	  "JSON with security domains and keys that a new card has (card_profile.h) [none]" },
+	{ "se-tries", "N", NUMBER, AT(card.authentication_tries), 0, 255, NULL,
+	  "wrong authentications in a row after which the card locks a key set for good; 0: any number [10]" },
 	{ "se-isd", "HEX", PARSED, 0, 0, 0, parse_isd,
 	  "AID of the issuer security domain [A000000151000000]" },
 	{ "smartcard-key", "HEX", PARSED, 0, 0, 0, parse_smartcard_key,
@@ -456,6 +458,8 @@ static const struct option_row rows[] = {
 	  "instead of ending, start again with the same arguments and no further reboot" },
 	{ "card-refuse", "INS=SW", PARSED, 0, 0, 0, parse_refusal,
 	  "answer this instruction with this status word, as in E6=6A84; may be repeated" },
+	{ "card-refuse-host", NULL, FLAG, AT(card.misbehaviour.refuses_authentication), 0, 0, NULL,
+	  "the card finds every EXTERNAL AUTHENTICATE wrong, and counts it" },
 	{ "nonsense", NULL, FLAG, AT(answers_nonsense), 0, 0, NULL,
 	  "answer random bytes as payload" },
 };

@@ -307,7 +307,9 @@ enum cardea_result job_lab_run(struct job_lab *lab, const char *operation, const
 	lab->requests = lab->steps = 0;
 	lab->is_served = false;
 	lab->device.lose_observations(lab->device.self);
-	assert_int_equal(cardea_plugin.open(&api, NULL, "{}", &order.plugin), ERR_NONE);
+	assert_int_equal(
+		cardea_plugin.open(&api, NULL, lab->config != NULL ? lab->config : "{}", &order.plugin),
+		ERR_NONE);
 	lab->result = run_step(lab, &order, (struct cardea_step){ .event = CARDEA_START }, &out);
 	while (lab->result == CARDEA_NEXT)
 		lab->result = run_step(lab, &order, next_event(lab, &out), &out);

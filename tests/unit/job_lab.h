@@ -47,6 +47,7 @@ struct job_lab {
 	} packages[LAB_MAX_PACKAGES];
 	size_t package_count;
 	json_t *known; /* what all jobs learned: by section, then by key */
+	const char *config; /* of the plugin; NULL: {} */
 	const char *scp11; /* the document of the SCP11 key set; NULL: there is none */
 	/* breaks */
 	enum lab_break break_kind;

@@ -158,6 +158,8 @@ void agent_finish(struct agent *agent)
 	agent->executed = 0;
 	agent->response = bytes_of(NULL, 0);
 	agent->was_interrupted = false;
+	if (agent->unreachable_script > 0 && --agent->unreachable_script == 0)
+		agent->next_status = 6;
 	if (agent->next_status != 0) {
 		agent->script_status = agent->next_status;
 		agent->next_status = 0;

@@ -26,6 +26,7 @@ struct agent {
 	bool is_slow;                 /* a script runs until agent_finish */
 	unsigned cut_after;           /* commands of the next script, then the power goes; 0: never */
 	int64_t next_status;          /* of the next script, which does not run; 0: none */
+	unsigned unreachable_script;  /* the n-th from now on finds its application unavailable; 0: none */
 	unsigned refuse_answers_over; /* bytes of data; then 62F1 */
 	uint8_t lies_about;           /* answers this instruction with 6100, unasked; 0: none */
 	unsigned lies;                /* how often */

@@ -2,6 +2,7 @@
  * itself first; only then does anything of ours go out. */
 #include "channel/channel.h"
 
+#include "channel/key_memory.h"
 #include "channel/scp02.h"
 #include "channel/scp03.h"
 
@@ -139,6 +140,8 @@ static void prepare(struct task *task)
 	}
 	kept->key_version = keyset.version;
 	keyset_wipe(&keyset);
+	if (!authentication_is_safe(task))
+		return;
 	uint8_t *challenge = arena_alloc(task->arena, size);
 	if (task_is_good(task, challenge == NULL ? ERR_NOMEM : random_bytes(challenge, size)))
 		kept->host_challenge = bytes_of(challenge, size);
@@ -215,6 +218,8 @@ static void take_update(struct task *task, const struct response *response)
 	}
 	kept->opening = response->data;
 	enum err err = ways_of(task)->open(task, &i, &version, &fault);
+	if (err == ERR_DENIED)
+		authentication_ended(task, AUTHENTICATION_FAILED);
 	if (err != ERR_NONE) {
 		if (err != ERR_DENIED || !key_set_refused(task, err))
 			task_break(task, err, "%s", fault.text);
@@ -239,7 +244,9 @@ static void take(struct task *task, const struct planned *planned, const struct 
 	} else if (response->sw == SW_OK) {
 		task->kept.mark = planned->mark;
 		task->kept.channel = CHANNEL_OPEN;
+		authentication_ended(task, AUTHENTICATION_SUCCEEDED);
 	} else {
+		authentication_ended(task, AUTHENTICATION_FAILED);
 		task_break(task, ERR_DENIED, "EXTERNAL AUTHENTICATE with key version %02X: %04X %s",
 			   task->kept.key_version, response->sw, sw_text(response->sw));
 	}
@@ -272,6 +279,7 @@ const struct protocol scp02_protocol = {
 	.kind = "scp02",
 	.number = 0x02,
 	.key_type = KEY_TYPE_DES,
+	.locks_keys = true,
 	.prepare = prepare,
 	.restore = restore,
 	.plan = plan,
@@ -286,6 +294,7 @@ const struct protocol scp03_protocol = {
 	.kind = "scp03",
 	.number = 0x03,
 	.key_type = KEY_TYPE_AES,
+	.locks_keys = true,
 	.prepare = prepare,
 	.restore = restore,
 	.plan = plan,

@@ -10,6 +10,7 @@ struct protocol {
 	const char *kind; /* of the key sets that it needs */
 	uint8_t number;
 	enum key_type key_type; /* of the keys that PUT KEY brings under it */
+	bool locks_keys;        /* cards count failed authentications, and lock the key set after some */
 
 	/* Before the first script of a session: keys and challenges. Failures end the task. */
 	void (*prepare)(struct task *task);

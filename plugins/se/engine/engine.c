@@ -14,6 +14,7 @@
 #include <inttypes.h>
 
 #include "channel/channel.h"
+#include "channel/key_memory.h"
 #include "engine/exchange.h"
 
 #define MAX_REFUSALS 4
@@ -66,6 +67,10 @@ static void script_missing(struct task *task, const struct seram_instance *insta
 		kept->channel == CHANNEL_NONE ||
 		(instance->has_channel_state ? instance->is_channel_open : !kept->is_resuming);
 
+	const bool did_not_run = instance->request_id == kept->request_id
+					 ? instance->agent_state == SERAM_REQUEST_STORED
+					 : instance->response_id != kept->request_id && !kept->is_delivered;
+
 	kept->is_resuming = false;
 	if (has_channel && instance->request_id == kept->request_id &&
 	    instance->agent_state == SERAM_REQUEST_STORED) {
@@ -82,6 +87,8 @@ static void script_missing(struct task *task, const struct seram_instance *insta
 		return;
 	}
 	kept->script_in_flight = false;
+	if (did_not_run)
+		authentication_ended(task, AUTHENTICATION_NOT_TRIED);
 	lose_channel(task);
 	next_script(task);
 }
@@ -136,6 +143,7 @@ static void learn_limits(struct task *task, const struct seram_instance *instanc
 	kept->max_response_bytes = instance->max_response_bytes;
 	kept->can_go_on_after_error = instance->has_stop_on_error;
 	kept->has_body_format = instance->has_other_body_format;
+	kept->identifier = bytes_first(instance->identifier, UINT8_MAX);
 	if (kept->request_id < last_id)
 		kept->request_id = last_id;
 }
@@ -211,6 +219,7 @@ static void on_observe(struct task *task)
 static void on_write(struct task *task)
 {
 	if (succeeded(task)) {
+		task->kept.is_delivered = true;
 		ask_run(task);
 		return;
 	}

@@ -1,6 +1,7 @@
 #include "engine/exchange.h"
 
 #include "channel/channel.h"
+#include "channel/key_memory.h"
 #include "seram/script.h"
 
 /* ---- sending ---- */
@@ -25,6 +26,19 @@ static void compose_script(struct task *task, struct batch *batch)
 		batch_compose(batch, task);
 }
 
+/* Where the script authenticates us with a secret that the card locks after some failures; its length when it
+ * does not. */
+static size_t authentication_at(const struct task *task, const struct batch *batch)
+{
+	const struct protocol *protocol = channel_protocol(task);
+	size_t at = 0;
+
+	while (at < batch->count &&
+	       (batch->planned[at].opening != OPENING_AUTHENTICATE || !protocol->locks_keys))
+		at++;
+	return at;
+}
+
 void next_script(struct task *task)
 {
 	struct kept *kept = &task->kept;
@@ -38,6 +52,9 @@ void next_script(struct task *task)
 		return;
 	kept->request_id++;
 	kept->script_in_flight = kept->has_session = true;
+	kept->is_delivered = false;
+	if (authentication_at(task, &batch) < batch.count)
+		authentication_begins(task);
 	kept->was_unproven = kept->is_unproven;
 	kept->is_unproven = kept->is_unproven || batch.has_change;
 	kept->scripts++;
@@ -52,6 +69,7 @@ void write_again(struct task *task)
 {
 	struct batch batch;
 
+	task->kept.is_delivered = false;
 	compose_script(task, &batch);
 	if (task->kept.ending == ENDING_NONE && task->broken == ERR_NONE)
 		ask_write(task, &batch);
@@ -135,6 +153,13 @@ static void forget_what_did_not_run(struct task *task, const struct batch *batch
 		task->kept.is_unproven = task->kept.was_unproven;
 }
 
+/* The application could not be reached: no command of the script went to the card. */
+static bool did_not_begin(const struct seram_instance *instance, const struct script_response *script)
+{
+	return script->response_count == 0 && instance->agent_state == SERAM_RESPONSE_READY &&
+	       seram_status_row(instance->script_status)->is_worth_retrying;
+}
+
 /* Parses and takes what the agent holds. False when the response itself is not to be understood. */
 static bool take_response(struct task *task, const struct seram_instance *instance)
 {
@@ -153,6 +178,10 @@ static bool take_response(struct task *task, const struct seram_instance *instan
 		}
 	}
 	forget_what_did_not_run(task, &batch, script.response_count);
+	const size_t authentication = authentication_at(task, &batch);
+	if (authentication < batch.count &&
+	    (authentication > script.response_count || did_not_begin(instance, &script)))
+		authentication_ended(task, AUTHENTICATION_NOT_TRIED);
 	take_answers(task, &script, &batch);
 	if (script_refusal_text(&script) != NULL)
 		task_break(task, ERR_MALFORMED, "the script was refused: %s", script_refusal_text(&script));

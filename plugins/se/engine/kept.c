@@ -5,7 +5,7 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 2
+#define KEPT_VERSION 3
 #define CHOICE_LIMIT 6 /* values of enum protocol_choice */
 
 enum width { BOOL, BYTE, ENUM, LONG, MILLISECONDS };
@@ -24,6 +24,7 @@ struct field {
 static const struct field fields[] = {
 	FIELD(phase, ENUM, PHASE_COUNT),
 	FIELD(script_in_flight, BOOL, 2),
+	FIELD(is_delivered, BOOL, 2),
 	FIELD(is_observing, BOOL, 2),
 	FIELD(cannot_observe, BOOL, 2),
 	FIELD(is_resuming, BOOL, 2),
@@ -47,6 +48,8 @@ static const struct field fields[] = {
 	FIELD(level, BYTE, 0),
 	FIELD(is_s16, BOOL, 2),
 	FIELD(mark.counter, LONG, 0),
+	FIELD(is_authenticating, BOOL, 2),
+	FIELD(is_risk_accepted, BOOL, 2),
 	FIELD(stage, BYTE, 0),
 	FIELD(flags, LONG, 0),
 	FIELD(is_unproven, BOOL, 2),
@@ -110,6 +113,7 @@ enum err kept_build(const struct kept *kept, struct arena *arena, struct bytes *
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		build_uint(&b, field_get(kept, &fields[i]), widths[fields[i].width]);
 	build_bytes(&b, bytes_of(kept->mark.chaining, AES_BLOCK));
+	build_lv(&b, kept->identifier);
 	build_lv(&b, kept->host_challenge);
 	build_u16(&b, (uint16_t)kept->opening.len);
 	build_bytes(&b, kept->opening);
@@ -153,6 +157,7 @@ enum err kept_parse(struct bytes state, struct kept *ret_kept, struct fault *fau
 		field_set(&kept, &fields[i], value);
 	}
 	struct bytes chaining = read_bytes(&r, AES_BLOCK);
+	kept.identifier = read_lv(&r);
 	kept.host_challenge = read_lv(&r);
 	kept.opening = read_bytes(&r, read_u16(&r));
 	struct bytes reason = read_lv(&r);

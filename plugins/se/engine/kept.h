@@ -51,6 +51,7 @@ struct kept {
 	/* the script */
 	enum phase phase;
 	bool script_in_flight; /* written, perhaps run, its response not taken */
+	bool is_delivered;     /* the agent has acknowledged it, so that it may have been told to run */
 	bool is_observing, cannot_observe;
 	bool is_resuming; /* after a break: what the agent says about its channel is needed */
 	bool has_session; /* the agent may hold a channel: End Session is due */
@@ -61,6 +62,7 @@ struct kept {
 	uint8_t refusals;           /* requests that the agent refused, in a row */
 	uint8_t retries;            /* of an SE that was unavailable */
 	uint32_t sessions, scripts;
+	struct bytes identifier; /* of the card, as the agent says */
 	uint32_t executed; /* commands of the running script, as last seen */
 	uint32_t poll_ms;
 	int64_t deadline_ms; /* of the running script, or of the pause */
@@ -75,6 +77,8 @@ struct kept {
 	struct bytes host_challenge; /* with SCP11 our ephemeral key */
 	struct bytes opening;        /* what the card said of itself */
 	struct session_mark mark; /* before the script in flight */
+	bool is_authenticating;   /* the script in flight may count as a failed authentication */
+	bool is_risk_accepted;    /* the operator wants an authentication, whatever it may lock */
 
 	/* the operation */
 	uint8_t stage;

@@ -23,6 +23,7 @@ struct one_change;
 struct se_plugin {
 	const struct cardea_host_api *api;
 	cardea_host *host;
+	uint32_t max_failures; /* of authentications in a row */
 };
 
 /* Something to learn about the card: a data object, or a list of the registry. */

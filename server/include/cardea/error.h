@@ -18,6 +18,7 @@ enum err {
 	ERR_CONFLICT,           /* not now: the state of the thing forbids it */
 	ERR_DENIED,             /* who asks may not */
 	ERR_LIMIT,              /* larger or more than we take */
+	ERR_LOCK_RISK,          /* not tried: one more failure might lock what it is tried on for good */
 	/* the other side's */
 	ERR_TIMEOUT,
 	ERR_UNAVAILABLE,        /* not reachable, or a queue is full: try again later */

@@ -35,6 +35,7 @@ struct card_settings card_settings_default(void)
 		.nonvolatile_bytes = 92 << 10,
 		.volatile_bytes = 2 << 10,
 		.status_answer_bytes = 223,
+		.authentication_tries = 10,
 	};
 	struct secret *keys[] = { &settings.keys.enc, &settings.keys.mac, &settings.keys.dek };
 	for (size_t i = 0; i < 3; i++) {

@@ -102,6 +102,7 @@ struct card_misbehaviour {
 	bool corrupts_response_mac; /* one bit of every R-MAC is flipped */
 	bool has_wrong_receipt;     /* one bit of every receipt is flipped ... */
 	bool repeats_receipts;      /* ... or their counter stands still */
+	bool refuses_authentication; /* EXTERNAL AUTHENTICATE finds every host cryptogram wrong, and counts it */
 };
 
 /* How a card leaves the factory (kept in the state file from then on) and how it behaves (taken anew at each
@@ -127,7 +128,7 @@ struct card_settings {
 	unsigned channel_count;                     /* 1 to CARD_CHANNELS_MAX, the basic one included */
 	uint32_t nonvolatile_bytes, volatile_bytes; /* memory for content */
 	size_t status_answer_bytes;    /* plain bytes of one GET STATUS answer (more: 6310), 64 to 239 */
-	unsigned authentication_tries; /* wrong host cryptograms in a row that block a key set; 0: any number
+	unsigned authentication_tries; /* wrong EXTERNAL AUTHENTICATEs in a row that block a key set; 0: any number
 					*/
 	const struct card_file *files; /* of the PKCS #15 application, in place of those it has, which stay when there
 					  are none; borrowed until card_open returns */
@@ -144,7 +145,7 @@ struct card_settings {
 };
 
 /* ISD A000000151000000, key set 30 with 404142..4F three times, i = 70 (S8, pseudo-random, R-MAC and R-ENC),
- * SECURED, 4 channels, 92 KiB non-volatile and 2 KiB volatile memory, with ATR, IIN, CIN and CPLC. */
+ * SECURED, 4 channels, 92 KiB non-volatile and 2 KiB volatile memory, 10 tries per key set, with ATR, IIN, CIN and CPLC. */
 struct card_settings card_settings_default(void);
 
 /* `state_path` NULL: everything in memory, gone with card_close. ERR_MALFORMED for settings out of their

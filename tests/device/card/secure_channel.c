@@ -346,18 +346,20 @@ static uint16_t authenticate(struct call *call)
 	if (command->data.len != 2 * session->mac_len)
 		return SW_WRONG_LENGTH;
 	struct bytes expected = bytes_of(session->host_cryptogram, session->mac_len);
-	if (!bytes_equal_constant_time(bytes_first(command->data, session->mac_len), expected)) {
+	if (call->card->settings.misbehaviour.refuses_authentication ||
+	    !bytes_equal_constant_time(bytes_first(command->data, session->mac_len), expected)) {
 		uint16_t sw = failures_count(call, true);
 		return sw == SW_SUCCESS ? SW_AUTHENTICATION_FAILED : sw;
 	}
 	struct bytes cryptogram;
-	if (session->is_scp02)
-		return scp02_open(session, command, call->card->scratch, false, &cryptogram)
-			       ? scp02_session_count(call)
-			       : SW_SECURITY_STATUS;
-	if (!session_mac_verify(session, command, &cryptogram))
-		return SW_SECURITY_STATUS;
-	return failures_count(call, false);
+	bool is_right = session->is_scp02
+				? scp02_open(session, command, call->card->scratch, false, &cryptogram)
+				: session_mac_verify(session, command, &cryptogram);
+	if (!is_right) {
+		uint16_t sw = failures_count(call, true);
+		return sw == SW_SUCCESS ? SW_SECURITY_STATUS : sw;
+	}
+	return session->is_scp02 ? scp02_session_count(call) : failures_count(call, false);
 }
 
 uint16_t external_authenticate(struct call *call)
