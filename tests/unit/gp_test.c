@@ -208,6 +208,83 @@ static void memory_over_32767_bytes_takes_four(void **state)
 	assert_string_equal(bytes_to_hex(arena, built), "C900EF06C70400008000");
 }
 
+/* Each parameter where tables 11-48 to 11-52 have it. */
+static void parameters_stand_in_their_templates(void **state)
+{
+	const struct install_parameters parameters = {
+		.application = hex("8102037082"),
+		.volatile_bytes = 256,
+		.reserved_volatile_bytes = 16,
+		.reserved_non_volatile_bytes = 40000,
+		.global_services = hex("8211"),
+		.implicit_selection = hex("4180"),
+		.uicc_access = hex("0100"),
+		.uicc_template = hex("8000"),
+	};
+	struct bytes built;
+
+	assert_int_equal(install_parameters_build(arena, &parameters, &built), ERR_NONE);
+	assert_string_equal(bytes_to_hex(arena, built), "C9058102037082"
+							"EF1E"
+							"C7020100"
+							"D7020010"
+							"D80400009C40"
+							"CB028211"
+							"CF0141CF0180"
+							"CA020100"
+							"EA028000");
+}
+
+/* The fields are those of the worked token input of GPCS C.4, with the two lengths that it leaves out. */
+static void an_extradition_names_domain_and_object(void **state)
+{
+	struct command command;
+
+	assert_int_equal(gp_extradite(arena, hex("D4D4D4D4D4010101"), hex("D0D1D2D3D4D50101"), &command),
+			 ERR_NONE);
+	assert_int_equal(command.p1, 0x10);
+	assert_string_equal(data_of(&command), "08D4D4D4D4D4010101"
+					       "00"
+					       "08D0D1D2D3D4D50101"
+					       "00"
+					       "0000");
+}
+
+static void a_registry_update_says_only_what_changes(void **state)
+{
+	struct registry_update update = { .application = hex("D0D1D2D3D4D50101"),
+					  .parameters = { .implicit_selection = hex("41") } };
+	struct command command;
+
+	assert_int_equal(gp_update_registry(arena, &update, &command), ERR_NONE);
+	assert_int_equal(command.p1, 0x40);
+	assert_string_equal(data_of(&command), "000008D0D1D2D3D4D50101"
+					       "00"
+					       "05EF03CF0141"
+					       "00");
+	update = (struct registry_update){ .domain = hex("A000000151000000"),
+					   .application = hex("D0D1D2D3D4D50101"),
+					   .has_privileges = true,
+					   .privileges = 0x000300 };
+	assert_int_equal(gp_update_registry(arena, &update, &command), ERR_NONE);
+	assert_string_equal(data_of(&command), "08A0000001510000000008D0D1D2D3D4D50101"
+					       "03000300"
+					       "0000");
+	update = (struct registry_update){ .parameters = { .restrictions = 0x12 } };
+	assert_int_equal(gp_update_registry(arena, &update, &command), ERR_NONE);
+	assert_string_equal(data_of(&command), "0000000005EF03D9011200");
+}
+
+static void keys_are_deleted_by_version_or_identifier_or_both(void **state)
+{
+	struct command command;
+
+	assert_int_equal(gp_delete_keys(arena, -1, 0x31, &command), ERR_NONE);
+	assert_string_equal(data_of(&command), "D20131");
+	assert_int_equal(gp_delete_keys(arena, 0x02, 0x31, &command), ERR_NONE);
+	assert_string_equal(data_of(&command), "D00102D20131");
+}
+
 static void a_field_too_long_for_a_command_is_a_limit(void **state)
 {
 	static const uint8_t zeros[300];
@@ -251,6 +328,10 @@ int main(void)
 		cmocka_unit_test(get_status_asks_for_tags_and_pages),
 		cmocka_unit_test(the_commands_of_an_installation_are_those_of_a_real_one),
 		cmocka_unit_test(memory_over_32767_bytes_takes_four),
+		cmocka_unit_test(parameters_stand_in_their_templates),
+		cmocka_unit_test(an_extradition_names_domain_and_object),
+		cmocka_unit_test(a_registry_update_says_only_what_changes),
+		cmocka_unit_test(keys_are_deleted_by_version_or_identifier_or_both),
 		cmocka_unit_test(a_field_too_long_for_a_command_is_a_limit),
 		cmocka_unit_test(load_blocks_count_and_end),
 		cmocka_unit_test(store_data_says_format_encryption_and_end),

@@ -47,6 +47,8 @@ static enum err parse_entry(struct bytes template, struct arena *arena, struct r
 		{ 0xC4, &entry.load_file }, { 0xCE, &entry.version },      { 0xCC, &entry.security_domain },
 	};
 
+	struct builder selection = builder_in(arena);
+
 	if (modules == NULL)
 		return ERR_NOMEM;
 	while (read_tlv(&r, &tag, &value)) {
@@ -56,12 +58,17 @@ static enum err parse_entry(struct bytes template, struct arena *arena, struct r
 		}
 		if (tag == 0x84)
 			modules[entry.module_count++] = value;
+		if (tag == 0xCF)
+			build_bytes(&selection, value);
 	}
 	if (r.bad)
 		return fault_set(fault, ERR_MALFORMED, "an element of a registry entry runs past its end");
 	if (entry.aid.len == 0 || entry.aid.len > 16)
 		return fault_set(fault, ERR_MALFORMED, "a registry entry has an AID of %zu bytes",
 				 entry.aid.len);
+	enum err err = builder_bytes(&selection, &entry.implicit_selection);
+	if (err != ERR_NONE)
+		return err;
 	entry.modules = modules;
 	*ret_entry = entry;
 	return ERR_NONE;

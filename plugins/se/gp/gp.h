@@ -12,6 +12,7 @@ struct registry_entry {
 	struct bytes load_file, version, security_domain;
 	const struct bytes *modules;
 	size_t module_count;
+	struct bytes implicit_selection; /* one parameter (CF) a byte */
 };
 
 struct registry {

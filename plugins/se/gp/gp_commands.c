@@ -64,18 +64,39 @@ static void build_memory(struct builder *b, uint32_t tag, uint32_t bytes)
 	build_close(b, mark);
 }
 
-static void build_system_parameters(struct builder *b, const struct install_parameters *p)
+static void build_given(struct builder *b, uint32_t tag, struct bytes value)
 {
-	if (p->code_bytes == 0 && p->volatile_bytes == 0 && p->non_volatile_bytes == 0 &&
-	    p->uicc_access.len == 0)
-		return;
-	size_t mark = build_open(b, 0xEF);
+	if (value.len > 0)
+		build_tlv(b, tag, value);
+}
+
+static void build_system_content(struct builder *b, const struct install_parameters *p)
+{
 	build_memory(b, 0xC6, p->code_bytes);
 	build_memory(b, 0xC8, p->non_volatile_bytes);
 	build_memory(b, 0xC7, p->volatile_bytes);
-	if (p->uicc_access.len > 0)
-		build_tlv(b, 0xCA, p->uicc_access);
-	build_close(b, mark);
+	build_memory(b, 0xD7, p->reserved_volatile_bytes);
+	build_memory(b, 0xD8, p->reserved_non_volatile_bytes);
+	build_given(b, 0xCB, p->global_services);
+	for (size_t i = 0; i < p->implicit_selection.len; i++)
+		build_tlv_u8(b, 0xCF, p->implicit_selection.at[i]);
+	if (p->restrictions != 0)
+		build_tlv_u8(b, 0xD9, p->restrictions);
+	build_given(b, 0xCA, p->uicc_access);
+}
+
+/* Nothing at all where there is nothing to say. */
+static void build_system_parameters(struct builder *b, struct arena *arena,
+				    const struct install_parameters *parameters)
+{
+	struct builder content = builder_in(arena);
+	struct bytes bytes;
+
+	build_system_content(&content, parameters);
+	if (builder_bytes(&content, &bytes) == ERR_NONE)
+		build_given(b, 0xEF, bytes);
+	else
+		b->bad = true;
 }
 
 enum err install_parameters_build(struct arena *arena, const struct install_parameters *parameters,
@@ -84,7 +105,8 @@ enum err install_parameters_build(struct arena *arena, const struct install_para
 	struct builder b = builder_in(arena);
 
 	build_tlv(&b, 0xC9, parameters->application);
-	build_system_parameters(&b, parameters);
+	build_system_parameters(&b, arena, parameters);
+	build_given(&b, 0xEA, parameters->uicc_template);
 	return builder_bytes(&b, ret_parameters);
 }
 
@@ -97,6 +119,19 @@ static void build_long_lv(struct builder *b, struct bytes value)
 
 static const struct bytes nothing = { NULL, 0 };
 
+static void build_system_field(struct builder *b, struct arena *arena,
+			       const struct install_parameters *parameters)
+{
+	struct builder field = builder_in(arena);
+	struct bytes bytes;
+
+	build_system_parameters(&field, arena, parameters);
+	if (builder_bytes(&field, &bytes) == ERR_NONE)
+		build_long_lv(b, bytes);
+	else
+		b->bad = true;
+}
+
 static struct command install_command(uint8_t purpose)
 {
 	return (struct command){ .cla = CLA_GP, .ins = INS_INSTALL, .p1 = purpose, .has_le = true };
@@ -106,17 +141,12 @@ enum err gp_install_for_load(struct arena *arena, struct bytes load_file_aid, st
 			     struct bytes hash, const struct install_parameters *parameters,
 			     struct command *ret_command)
 {
-	struct builder b = builder_in(arena), system = builder_in(arena);
-	struct bytes field;
+	struct builder b = builder_in(arena);
 
-	build_system_parameters(&system, parameters);
-	enum err err = builder_bytes(&system, &field);
-	if (err != ERR_NONE)
-		return err;
 	build_lv(&b, load_file_aid);
 	build_lv(&b, domain_aid);
 	build_lv(&b, hash);
-	build_long_lv(&b, field);
+	build_system_field(&b, arena, parameters);
 	build_long_lv(&b, nothing);
 	return finish(&b, install_command(INSTALL_FOR_LOAD), ret_command);
 }
@@ -148,7 +178,7 @@ enum err gp_install_for_install(struct arena *arena, const struct install_order 
 }
 
 enum err gp_make_selectable(struct arena *arena, struct bytes instance, uint32_t privileges,
-			    struct command *ret_command)
+			    const struct install_parameters *parameters, struct command *ret_command)
 {
 	struct builder b = builder_in(arena);
 
@@ -156,7 +186,7 @@ enum err gp_make_selectable(struct arena *arena, struct bytes instance, uint32_t
 	build_lv(&b, nothing);
 	build_lv(&b, instance);
 	build_privileges(&b, privileges);
-	build_long_lv(&b, nothing);
+	build_system_field(&b, arena, parameters);
 	build_long_lv(&b, nothing);
 	return finish(&b, install_command(INSTALL_MAKE_SELECTABLE), ret_command);
 }
@@ -173,6 +203,37 @@ enum err gp_install_for_personalization(struct arena *arena, struct bytes applic
 	build_long_lv(&b, nothing);
 	build_long_lv(&b, nothing);
 	return finish(&b, install_command(INSTALL_PERSONALIZATION), ret_command);
+}
+
+enum err gp_extradite(struct arena *arena, struct bytes domain_aid, struct bytes object,
+		      struct command *ret_command)
+{
+	struct builder b = builder_in(arena);
+
+	build_lv(&b, domain_aid);
+	build_lv(&b, nothing);
+	build_lv(&b, object);
+	build_lv(&b, nothing);
+	build_long_lv(&b, nothing);
+	build_long_lv(&b, nothing);
+	return finish(&b, install_command(INSTALL_EXTRADITION), ret_command);
+}
+
+enum err gp_update_registry(struct arena *arena, const struct registry_update *update,
+			    struct command *ret_command)
+{
+	struct builder b = builder_in(arena);
+
+	build_lv(&b, update->domain);
+	build_lv(&b, nothing);
+	build_lv(&b, update->application);
+	if (update->has_privileges)
+		build_privileges(&b, update->privileges);
+	else
+		build_lv(&b, nothing);
+	build_system_field(&b, arena, &update->parameters);
+	build_long_lv(&b, nothing);
+	return finish(&b, install_command(INSTALL_REGISTRY_UPDATE), ret_command);
 }
 
 /* ---- LOAD, DELETE, PUT KEY, STORE DATA ---- */
@@ -196,6 +257,17 @@ enum err gp_delete(struct arena *arena, struct bytes aid, bool related, struct c
 		      (struct command){
 			      .cla = CLA_GP, .ins = INS_DELETE, .p2 = related ? 0x80 : 0x00, .has_le = true },
 		      ret_command);
+}
+
+enum err gp_delete_keys(struct arena *arena, int key_id, int key_version, struct command *ret_command)
+{
+	struct builder b = builder_in(arena);
+
+	if (key_id >= 0)
+		build_tlv_u8(&b, 0xD0, (uint8_t)key_id);
+	if (key_version >= 0)
+		build_tlv_u8(&b, 0xD2, (uint8_t)key_version);
+	return finish(&b, (struct command){ .cla = CLA_GP, .ins = INS_DELETE, .has_le = true }, ret_command);
 }
 
 struct command gp_set_status(enum status_target target, uint8_t state, struct bytes aid)

@@ -32,15 +32,21 @@ struct command gp_get_data(uint16_t tag);
 MUST_CHECK enum err gp_get_status(struct arena *arena, enum status_scope scope, bool is_next,
 				  struct bytes aid, struct bytes tags, struct command *ret_command);
 
-/* Code and memory figures in install parameters; 0 means not given. */
+/* The parameters of all variants of INSTALL; 0 and empty: not given. */
 struct install_parameters {
-	struct bytes application;    /* content of C9 */
-	uint32_t code_bytes;         /* C6 */
-	uint32_t volatile_bytes;     /* C7 */
-	uint32_t non_volatile_bytes; /* C8 */
-	struct bytes uicc_access;    /* CA: TS 102 226 access and toolkit parameters */
+	struct bytes application;             /* content of C9, of an installation */
+	uint32_t code_bytes;                  /* C6, of a load */
+	uint32_t volatile_bytes;              /* C7 */
+	uint32_t non_volatile_bytes;          /* C8 */
+	uint32_t reserved_volatile_bytes;     /* D7 */
+	uint32_t reserved_non_volatile_bytes; /* D8 */
+	struct bytes global_services;         /* CB: two bytes each */
+	struct bytes implicit_selection;      /* CF: one byte each, given when it becomes selectable */
+	uint8_t restrictions;                 /* D9, of a registry update */
+	struct bytes uicc_access;             /* CA: TS 102 226 access and toolkit parameters */
+	struct bytes uicc_template;           /* EA: TS 102 226, beside EF */
 };
-/* C9 always, EF when there is something for it. */
+/* C9 always, EF and EA when there is something for them. */
 MUST_CHECK enum err install_parameters_build(struct arena *arena, const struct install_parameters *parameters,
 					     struct bytes *ret_parameters);
 
@@ -58,14 +64,31 @@ struct install_order {
 MUST_CHECK enum err gp_install_for_install(struct arena *arena, const struct install_order *order,
 					   struct command *ret_command);
 MUST_CHECK enum err gp_make_selectable(struct arena *arena, struct bytes instance, uint32_t privileges,
+				       const struct install_parameters *parameters,
 				       struct command *ret_command);
 MUST_CHECK enum err gp_install_for_personalization(struct arena *arena, struct bytes application,
 						   struct command *ret_command);
+/* `object`, an application or a load file, comes under the security domain. */
+MUST_CHECK enum err gp_extradite(struct arena *arena, struct bytes domain_aid, struct bytes object,
+				 struct command *ret_command);
+
+struct registry_update {
+	struct bytes domain;      /* extradites too; empty: stays */
+	struct bytes application; /* empty: the restrictions are of the whole card */
+	bool has_privileges;
+	uint32_t privileges; /* all that it has from then on */
+	struct install_parameters parameters;
+};
+MUST_CHECK enum err gp_update_registry(struct arena *arena, const struct registry_update *update,
+				       struct command *ret_command);
 
 #define LOAD_MAX_BLOCKS 256 /* their number has one byte */
 struct command gp_load(struct bytes block, size_t number, bool is_last);
 MUST_CHECK enum err gp_delete(struct arena *arena, struct bytes aid, bool related,
 			      struct command *ret_command);
+/* All keys of an identifier, of a version, or the one of both; -1: not given. */
+MUST_CHECK enum err gp_delete_keys(struct arena *arena, int key_id, int key_version,
+				   struct command *ret_command);
 /* P1 of SET STATUS */
 enum status_target { TARGET_CARD = 0x80, TARGET_APPLICATION = 0x40, TARGET_HIERARCHY = 0x60 };
 struct command gp_set_status(enum status_target target, uint8_t state, struct bytes aid);

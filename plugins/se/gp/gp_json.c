@@ -48,6 +48,7 @@ json_t *registry_entry_json(struct arena *arena, const struct registry_entry *en
 		json_object_set_new(object, "version", version_json(arena, entry->version));
 	add_hex(object, arena, "loadFileAidHex", entry->load_file);
 	add_hex(object, arena, "securityDomainAidHex", entry->security_domain);
+	add_hex(object, arena, "implicitSelectionHex", entry->implicit_selection);
 	for (size_t i = 0; i < entry->module_count; i++)
 		json_array_append_new(modules, json_hex(arena, entry->modules[i]));
 	if (kind == REGISTRY_LOAD_FILE)

@@ -7,8 +7,8 @@
 #include "operations/operations.h"
 
 #include "channel/channel.h"
-#include "package/load_file.h"
 #include "operations/look.h"
+#include "package/load_file.h"
 
 enum stage { STAGE_LOOK, STAGE_ACT, STAGE_DELETE };
 
@@ -304,6 +304,7 @@ static void plan_act(struct task *task, struct batch *batch)
 {
 	const struct order *order = task->order;
 	const uint32_t flags = task->kept.flags;
+	const struct install_parameters none = { 0 };
 	struct command command;
 
 	if ((flags & NEEDS_LOAD) != 0 && task->kept.position < order->file.content.len)
@@ -314,7 +315,7 @@ static void plan_act(struct task *task, struct batch *batch)
 		batch_add_change(batch, &order->install, ACT_INSTALL);
 	} else if ((flags & NEEDS_SELECT) != 0 &&
 		   task_is_good(task, gp_make_selectable(task->arena, order->instance, order->privileges,
-							 &command))) {
+							 &none, &command))) {
 		batch_add_change(batch, &command, ACT_SELECT);
 	}
 }
