@@ -225,7 +225,7 @@ static void parameters_stand_in_their_templates(void **state)
 
 	assert_int_equal(install_parameters_build(arena, &parameters, &built), ERR_NONE);
 	assert_string_equal(bytes_to_hex(arena, built), "C9058102037082"
-							"EF1E"
+							"EF1C"
 							"C7020100"
 							"D7020010"
 							"D80400009C40"
