@@ -26,6 +26,8 @@ static const char *const steps[] = {
 	,
 #include "008_job_packages.inc"
 	,
+#include "009_counters.inc"
+	,
 };
 
 #define VERSION ((int64_t)(sizeof steps / sizeof *steps))
@@ -47,6 +49,7 @@ static const char *const checked_tables[] = {
 	"deferred",
 	"device_settings",
 	"oscore_numbers",
+	"counters",
 };
 
 static enum err check_table(struct connection *connection, const char *table, struct fault *fault)

@@ -138,6 +138,11 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 		"SELECT endpoint, section, key, json, learned_ms FROM inventory"
 		" WHERE endpoint = ?1 AND (?2 IS NULL OR section = ?2) ORDER BY section, key",
 
+	[RAISE_COUNTER] =
+		"INSERT INTO counters (endpoint, name, value) VALUES (?1, ?2, ?3)"
+		" ON CONFLICT (endpoint, name) DO UPDATE SET value = max(value, ?3)",
+	[READ_COUNTERS] = "SELECT endpoint, name, value FROM counters WHERE endpoint = ?1 ORDER BY name",
+
 	[PUT_BOOTSTRAP] =
 		"INSERT OR REPLACE INTO bootstraps (endpoint, document, sealed, updated_ms) VALUES (?1, ?2, ?3, ?4)",
 	[REMOVE_BOOTSTRAP] = "DELETE FROM bootstraps WHERE endpoint = ?1",

@@ -294,6 +294,18 @@ MUST_CHECK enum err store_put_inventory(struct store *store, const struct invent
 MUST_CHECK enum err store_read_inventory(struct store *store, struct arena *arena, const char *endpoint,
                                          const char *section, struct inventory_row **ret_rows, size_t *ret_count);
 
+/* ---- counters: numbers that only grow ---- */
+
+struct counter_row {                            /* one per endpoint and name */
+	const char *endpoint, *name;
+	uint64_t value;                         /* the last one that was given out */
+};
+
+/* A lower value than the stored one changes nothing. */
+MUST_CHECK enum err store_raise_counter(struct store *store, const struct counter_row *row, struct store_done done);
+MUST_CHECK enum err store_read_counters(struct store *store, struct arena *arena, const char *endpoint,
+                                        struct counter_row **ret_rows, size_t *ret_count);
+
 /* ---- API tokens: only the hash is stored ---- */
 
 struct token_row {

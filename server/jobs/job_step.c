@@ -102,13 +102,27 @@ static enum err put_learned(struct job *job)
 	return ERR_NONE;
 }
 
+/* Before the row of the job, so that nothing that was counted is sent without its number being durable. */
+static enum err put_counted(struct job *job)
+{
+	enum err err = ERR_NONE;
+	for (const struct counted *counted = job->out.counted; counted != NULL && err == ERR_NONE;
+	     counted = counted->next) {
+		const struct counter_row row = { job->endpoint, counted->name, counted->value };
+		err = store_raise_counter(job->orchestrator->parts.store, &row, (struct store_done){ 0 });
+	}
+	return err;
+}
+
 enum err job_put(struct job *job)
 {
 	struct orchestrator *orchestrator = job->orchestrator;
 	struct job_row row;
 	struct trace_row *trace;
 	job->updated_ms = loop_wall_ms(orchestrator->parts.loop);
-	enum err err = put_learned(job);
+	enum err err = put_counted(job);
+	if (err == ERR_NONE)
+		err = put_learned(job);
 	if (err == ERR_NONE)
 		err = trace_rows(job, orchestrator->scratch, &trace);
 	if (err == ERR_NONE)

@@ -8,8 +8,9 @@
 #include "package.h"
 #include "store.h"
 
-#define MAX_ROWS_BYTES  (1u << 20)
-#define MAX_KNOWN_BYTES (8u << 20)
+#define MAX_ROWS_BYTES   (1u << 20)
+#define MAX_KNOWN_BYTES  (8u << 20)
+#define MAX_COUNTER_NAME 128
 
 struct held_keyset {
 	const char *kind;
@@ -28,6 +29,12 @@ struct known_item {
 	const char *section, *key, *json; /* json NULL: nothing any more */
 };
 
+struct held_counter {
+	struct held_counter *next;
+	const char *name;
+	uint64_t value;
+};
+
 struct materials {
 	struct arena *rows; /* names of the key sets */
 	struct arena *content;
@@ -36,7 +43,8 @@ struct materials {
 	size_t package_count;
 	bool has_first;
 	struct known_item *known;
-	struct held_keyset *keysets; /* in rows; wiped */
+	struct held_counter *counters; /* in known_arena */
+	struct held_keyset *keysets;   /* in rows; wiped */
 	size_t keyset_count;
 };
 
@@ -181,6 +189,51 @@ enum err materials_learn(struct materials *materials, const char *section, const
 	return ERR_NONE;
 }
 
+/* ---- counters ---- */
+
+static enum err counter_add(struct materials *materials, const char *name, uint64_t value)
+{
+	struct held_counter *counter = arena_alloc(materials->known_arena, sizeof *counter);
+	if (counter == NULL)
+		return ERR_LIMIT;
+	*counter = (struct held_counter){ materials->counters, name, value };
+	materials->counters = counter;
+	return ERR_NONE;
+}
+
+static enum err read_counters(struct materials *materials, struct store *store, const char *endpoint)
+{
+	struct counter_row *rows;
+	size_t count;
+	enum err err = store_read_counters(store, materials->known_arena, endpoint, &rows, &count);
+	for (size_t i = 0; i < count && err == ERR_NONE; i++)
+		err = counter_add(materials, rows[i].name, rows[i].value);
+	return err;
+}
+
+enum err materials_next_counter(struct materials *materials, const char *name, uint64_t floor,
+				uint64_t *ret_value)
+{
+	struct held_counter *counter = materials->counters;
+	if (strlen(name) > MAX_COUNTER_NAME)
+		return ERR_LIMIT;
+	while (counter != NULL && strcmp(counter->name, name) != 0)
+		counter = counter->next;
+	const uint64_t last = counter != NULL && counter->value > floor ? counter->value : floor;
+	if (last >= INT64_MAX)
+		return ERR_LIMIT;
+	if (counter == NULL) {
+		const char *copy = arena_strdup(materials->known_arena, name);
+		enum err err = copy != NULL ? counter_add(materials, copy, last + 1) : ERR_LIMIT;
+		if (err != ERR_NONE)
+			return err;
+	} else {
+		counter->value = last + 1;
+	}
+	*ret_value = last + 1;
+	return ERR_NONE;
+}
+
 /* ---- all of it ---- */
 
 enum err materials_read(struct store *store, const struct vault *vault, struct packages *packages,
@@ -199,6 +252,8 @@ enum err materials_read(struct store *store, const struct vault *vault, struct p
 		err = read_packages(materials, store, packages, needs);
 	if (err == ERR_NONE)
 		err = read_known(materials, store, needs->endpoint);
+	if (err == ERR_NONE)
+		err = read_counters(materials, store, needs->endpoint);
 	if (err != ERR_NONE) {
 		materials_free(materials);
 		return err;

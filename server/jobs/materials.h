@@ -44,4 +44,8 @@ MUST_CHECK enum err materials_known(const struct materials *materials, const cha
 MUST_CHECK enum err materials_learn(struct materials *materials, const char *section, const char *key,
                                     const char *json);
 
+/* The next number of a counter, as the plugin contract says; the caller stores it. */
+MUST_CHECK enum err materials_next_counter(struct materials *materials, const char *name, uint64_t floor,
+                                           uint64_t *ret_value);
+
 #endif

@@ -36,6 +36,7 @@ void step_out_stored(struct cardea_out *out)
 	out->learned_end = &out->learned;
 	out->announced = NULL;
 	out->announced_end = &out->announced;
+	out->counted = NULL;
 }
 
 /* Remembers the first failure, so that a plugin that does not look at an answer still fails. */
@@ -171,6 +172,22 @@ static enum err find_known(struct cardea_out *out, const char *section, const ch
 	return materials_known(out->materials, section, key, ret_json);
 }
 
+static enum err next_counter(struct cardea_out *out, const char *name, uint64_t floor, uint64_t *ret_value)
+{
+	struct counted *counted = arena_alloc(out->arena, sizeof *counted);
+	const char *copy = copy_text(out, name);
+	uint64_t value;
+	if (counted == NULL || copy == NULL)
+		return noted(out, ERR_NOMEM);
+	enum err err = materials_next_counter(out->materials, name, floor, &value);
+	if (err != ERR_NONE)
+		return noted(out, err);
+	*counted = (struct counted){ out->counted, copy, value };
+	out->counted = counted;
+	*ret_value = value;
+	return ERR_NONE;
+}
+
 static enum err announce(struct cardea_out *out, const char *type, const char *json)
 {
 	json_t *value = json_loads(json, 0, NULL);
@@ -243,4 +260,5 @@ void step_out_calls(struct cardea_host_api *api)
 	api->package = find_package;
 	api->known = find_known;
 	api->announce = announce;
+	api->next_counter = next_counter;
 }

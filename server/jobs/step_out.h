@@ -27,6 +27,12 @@ struct announcement {
 	const char *type, *json;
 };
 
+struct counted {
+	struct counted *next;
+	const char *name;
+	uint64_t value;
+};
+
 struct cardea_out {
 	struct arena *arena;                    /* everything below lives here */
 	struct job *job;
@@ -47,6 +53,7 @@ struct cardea_out {
 	json_t *result;                         /* owned; members that this step reported */
 	struct learned *learned, **learned_end;
 	struct announcement *announced, **announced_end;
+	struct counted *counted;                /* numbers that were given out */
 	struct trace_line *trace, **trace_end;
 	size_t trace_count;
 	enum err broken;                        /* the first failure of a call: the step counts as failed with it */

@@ -26,7 +26,7 @@
 
 /* ---- the plugin: plays a list of steps and notes the events ---- */
 
-enum move { SEND, WAIT, DONE, FAIL, UNSURE, NOTHING, LEARN, RECALL, UNPACK };
+enum move { SEND, WAIT, DONE, FAIL, UNSURE, NOTHING, LEARN, RECALL, UNPACK, COUNT };
 
 static struct {
 	const enum move *moves;
@@ -35,6 +35,7 @@ static struct {
 	char states[16][16];
 	size_t count;
 	const struct cardea_host_api *host;
+	uint64_t counted, counted_other;
 } plugin;
 
 static enum cardea_result learn(cardea_out *out)
@@ -69,6 +70,21 @@ static enum cardea_result unpack(const struct cardea_step *step, cardea_out *out
 	return CARDEA_DONE;
 }
 
+/* Each call another number, also of another job after a restart. */
+static enum cardea_result count(cardea_out *out)
+{
+	uint64_t a = 0, b = 0, other = 0;
+	assert_int_equal(plugin.host->next_counter(out, "key 1", 100, &a), ERR_NONE);
+	assert_int_equal(plugin.host->next_counter(out, "key 1", 0, &b), ERR_NONE);
+	assert_int_equal(plugin.host->next_counter(out, "key 2", 0, &other), ERR_NONE);
+	assert_int_equal(a, plugin.counted == 0 ? 101 : plugin.counted + 1);
+	assert_int_equal(b, a + 1);
+	assert_true(other > plugin.counted_other);
+	plugin.counted = b;
+	plugin.counted_other = other;
+	return CARDEA_DONE;
+}
+
 static enum cardea_result play(void *self, const struct cardea_step *step, cardea_out *out)
 {
 	char state[16];
@@ -100,6 +116,8 @@ static enum cardea_result play(void *self, const struct cardea_step *step, carde
 		return recall(out);
 	case UNPACK:
 		return unpack(step, out);
+	case COUNT:
+		return count(out);
 	case NOTHING:
 		break;
 	}
@@ -516,6 +534,43 @@ static void what_a_job_learned_is_told_and_known_to_the_next(void **state)
 	events_unsubscribe(stage->events, subscription);
 }
 
+static void gives_each_number_of_a_counter_once(void **state)
+{
+	struct stage *stage = *state;
+	static const enum move moves[] = { COUNT, COUNT };
+	struct arena *arena = arena_create(0);
+	struct counter_row *rows;
+	size_t rows_count;
+	plugin.counted = plugin.counted_other = 0;
+	begin(stage, moves);
+	assert_job(stage, "succeeded", "");
+	orchestrator_free(stage->orchestrator);
+	start_orchestrator(stage);
+	assert_int_equal(order(stage, ENDPOINT, "{}", ""), ERR_NONE);
+	turn(stage);
+	assert_job(stage, "succeeded", "");
+	assert_int_equal(store_read_counters(stage->store, arena, ENDPOINT, &rows, &rows_count), ERR_NONE);
+	assert_int_equal(rows_count, 2);
+	assert_string_equal(rows[0].name, "key 1");
+	assert_int_equal(rows[0].value, 104);
+	arena_free(arena);
+}
+
+static void a_counter_never_runs_backwards(void **state)
+{
+	struct stage *stage = *state;
+	struct arena *arena = arena_create(0);
+	struct counter_row *rows, row = { ENDPOINT, "key 1", 50 };
+	size_t count;
+	assert_int_equal(store_raise_counter(stage->store, &row, (struct store_done){ 0 }), ERR_NONE);
+	row.value = 7;
+	assert_int_equal(store_raise_counter(stage->store, &row, (struct store_done){ 0 }), ERR_NONE);
+	assert_int_equal(store_read_counters(stage->store, arena, ENDPOINT, &rows, &count), ERR_NONE);
+	assert_int_equal(count, 1);
+	assert_int_equal(rows[0].value, 50);
+	arena_free(arena);
+}
+
 static void uploaded(void *self, uint64_t id, const struct fault *fault)
 {
 	uint64_t *ret_id = self;
@@ -590,6 +645,8 @@ int main(void)
 		CLAIM(an_idempotency_key_makes_one_job),
 		CLAIM(refuses_an_order_with_the_reason),
 		CLAIM(what_a_job_learned_is_told_and_known_to_the_next),
+		CLAIM(gives_each_number_of_a_counter_once),
+		CLAIM(a_counter_never_runs_backwards),
 		CLAIM(a_job_has_the_packages_that_its_lists_name),
 		CLAIM(retries_only_what_did_not_succeed),
 	};

@@ -140,6 +140,11 @@ struct cardea_host_api {
 	/* An event for /events, told once the step is stored: its type, and a JSON object, to which the server adds `endpoint`
 	 * and `jobId`. */
 	enum err (*announce)(cardea_out *, const char *type, const char *json);
+
+	/* A number of this job's device that was never given out under this name, by whatever job: one more than the last, and
+	 * more than `floor`. It is stored before anything of this step is sent, whatever breaks; each call gives another one.
+	 * ERR_LIMIT: names of more than 128 bytes, or the numbers are used up (2^63). */
+	enum err (*next_counter)(cardea_out *, const char *name, uint64_t floor, uint64_t *ret_value);
 };
 
 enum { CARDEA_LOG_ERROR, CARDEA_LOG_WARN, CARDEA_LOG_INFO, CARDEA_LOG_DEBUG };
