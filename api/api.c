@@ -9,6 +9,7 @@
 #include "config.h"
 #include "handlers.h"
 #include "log.h"
+#include "plugin_http.h"
 #include "reply.h"
 #include "routes.h"
 #include "tokens.h"
@@ -119,6 +120,7 @@ enum err api_create(const struct api_parts *parts, struct api **ret_api, struct 
 		return ERR_NOMEM;
 	api->parts = *parts;
 	const struct http_settings settings = {
+		.name = "http_listen",
 		.listen = parts->config->http_listen,
 		.tls_cert = parts->config->http_tls_cert,
 		.tls_key = parts->config->http_tls_key,
@@ -130,6 +132,8 @@ enum err api_create(const struct api_parts *parts, struct api **ret_api, struct 
 	if (err == ERR_NONE)
 		err = http_server_create(parts->loop, parts->workers, &settings, &callbacks, api, &api->http,
 					 fault);
+	if (err == ERR_NONE)
+		err = plugin_http_create(api, &api->plugin_http, fault);
 	if (err != ERR_NONE) {
 		api_free(api);
 		return err;
@@ -142,6 +146,7 @@ void api_free(struct api *api)
 {
 	if (api == NULL)
 		return;
+	plugin_http_free(api->plugin_http);
 	http_server_free(api->http);
 	tokens_free(api->tokens);
 	free(api);
@@ -150,4 +155,9 @@ void api_free(struct api *api)
 const char *api_listening(const struct api *api)
 {
 	return http_listening(api->http);
+}
+
+const char *api_plugin_listening(const struct api *api, size_t i)
+{
+	return plugin_http_listening(api->plugin_http, i);
 }

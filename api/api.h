@@ -43,5 +43,7 @@ struct api_parts {                              /* all borrowed */
 MUST_CHECK enum err api_create(const struct api_parts *parts, struct api **ret_api, struct fault *fault);
 void api_free(struct api *api);                         /* accepts NULL */
 const char *api_listening(const struct api *api);       /* "http://127.0.0.1:8080" as bound */
+/* The i-th that a plugin listens on, "se http://127.0.0.1:8081"; NULL after the last. */
+const char *api_plugin_listening(const struct api *api, size_t i);
 
 #endif

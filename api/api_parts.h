@@ -11,6 +11,7 @@ struct token_table;
 struct api {
 	struct api_parts parts;
 	struct http_server *http;
+	struct plugin_http *plugin_http;
 	struct token_table *tokens;
 	struct credential_change *credential_changes;   /* being written */
 };

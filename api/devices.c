@@ -27,11 +27,12 @@ static json_t *device_json(const struct device *device)
 	json_t *objects = json_array();
 	for (size_t i = 0; i < device->object_count; i++)
 		json_array_append_new(objects, device_object_json(&device->objects[i]));
+	json_t *at = device->is_presented ? json_null()
+					  : json_sprintf("%s://%s", coap_address_scheme(&device->address),
+							 coap_address_print(&device->address, address));
 	return json_pack(
 		"{s:s, s:o, s:s, s:I, s:s, s:s, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o}", "endpoint",
-		device->endpoint, "address",
-		json_sprintf("%s://%s", coap_address_scheme(&device->address),
-			     coap_address_print(&device->address, address)),
+		device->endpoint, "address", at,
 		"location", device->location, "lifetime", (json_int_t)device->lifetime_s, "version",
 		device->version, "binding", device->binding, "queueMode", device->is_queue_mode, "awake",
 		device->is_awake || !(device->is_queue_mode || device->address.is_stream), "awakeMs",

@@ -12,7 +12,6 @@
 
 #define MAX_CONNECTIONS 1024
 #define IDLE_TIMEOUT_S  120
-#define PEM_BYTES       (32u << 10)
 #define RUNS_A_TURN     64
 
 /* ---- the daemon on our loop ---- */
@@ -60,12 +59,12 @@ static size_t keep_escapes(void *self, struct MHD_Connection *connection, char *
 
 /* ---- begin and end ---- */
 
-static enum err parse_listen(const char *listen, struct sockaddr_storage *ret_address, struct fault *fault)
+static enum err parse_listen(const char *name, const char *listen, struct sockaddr_storage *ret_address, struct fault *fault)
 {
 	char host[64];
 	const char *colon = strrchr(listen, ':');
 	if (colon == NULL || (size_t)(colon - listen) >= sizeof host)
-		return fault_set(fault, ERR_MALFORMED, "http_listen: %s is not address:port", listen);
+		return fault_set(fault, ERR_MALFORMED, "%s: %s is not address:port", name, listen);
 	bool brackets = listen[0] == '[' && colon > listen && colon[-1] == ']';
 	snprintf(host, sizeof host, "%.*s", (int)(colon - listen) - (brackets ? 2 : 0),
 		 listen + (brackets ? 1 : 0));
@@ -73,33 +72,10 @@ static enum err parse_listen(const char *listen, struct sockaddr_storage *ret_ad
 					.ai_socktype = SOCK_STREAM };
 	struct addrinfo *found;
 	if (getaddrinfo(host[0] != 0 ? host : NULL, colon + 1, &hints, &found) != 0)
-		return fault_set(fault, ERR_MALFORMED, "http_listen: %s is not address:port", listen);
+		return fault_set(fault, ERR_MALFORMED, "%s: %s is not address:port", name, listen);
 	memcpy(ret_address, found->ai_addr, found->ai_addrlen);
 	freeaddrinfo(found);
 	return ERR_NONE;
-}
-
-static enum err read_file(const char *path, char **ret_text, struct fault *fault)
-{
-	FILE *file = fopen(path, "rb");
-	char *text = calloc(1, PEM_BYTES);
-	size_t len = file != NULL && text != NULL ? fread(text, 1, PEM_BYTES - 1, file) : 0;
-	if (file != NULL)
-		fclose(file);
-	if (len == 0) {
-		free(text);
-		return fault_set(fault, ERR_NOT_FOUND, "%s cannot be read", path);
-	}
-	*ret_text = text;
-	return ERR_NONE;
-}
-
-static enum err read_tls(struct http_server *server, struct fault *fault)
-{
-	if (server->settings.tls_cert[0] == 0)
-		return ERR_NONE;
-	enum err err = read_file(server->settings.tls_cert, &server->certificate, fault);
-	return err == ERR_NONE ? read_file(server->settings.tls_key, &server->key, fault) : err;
 }
 
 static void note_address(struct http_server *server)
@@ -113,7 +89,7 @@ static void note_address(struct http_server *server)
 			    NI_NUMERICHOST | NI_NUMERICSERV);
 	bool is_v6 = address.ss_family == AF_INET6;
 	snprintf(server->listening, sizeof server->listening, "%s://%s%s%s:%s",
-		 server->certificate != NULL ? "https" : "http", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+		 http_tls_is_on(server) ? "https" : "http", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
 		 port);
 }
 
@@ -129,26 +105,23 @@ pass_on_log(void *self, const char *format, va_list arguments)
 static enum err start_daemon(struct http_server *server, struct fault *fault)
 {
 	struct sockaddr_storage address = { 0 };
-	enum err err = parse_listen(server->settings.listen, &address, fault);
+	enum err err = parse_listen(server->settings.name, server->settings.listen, &address, fault);
 	if (err != ERR_NONE)
 		return err;
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
 			 (address.ss_family == AF_INET6 ? MHD_USE_DUAL_STACK : 0) |
-			 (server->certificate != NULL ? MHD_USE_TLS : 0);
-	const struct MHD_OptionItem tls[] = {
-		{ MHD_OPTION_HTTPS_MEM_CERT, 0, server->certificate },
-		{ MHD_OPTION_HTTPS_MEM_KEY, 0, server->key },
-		{ MHD_OPTION_END, 0, NULL },
-	};
+			 (http_tls_is_on(server) ? MHD_USE_TLS : 0);
+	struct MHD_OptionItem tls[HTTP_TLS_OPTIONS];
+	http_tls_options(server, tls);
 	server->daemon = MHD_start_daemon(
 		flags, 0, NULL, NULL, http_on_request, server, MHD_OPTION_EXTERNAL_LOGGER, pass_on_log, NULL,
 		MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_NOTIFY_COMPLETED, http_on_completed, server,
 		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, server, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-		MHD_OPTION_ARRAY, server->certificate != NULL ? tls : tls + 2, MHD_OPTION_END);
+		MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 	if (server->daemon == NULL)
-		return fault_set(fault, ERR_CONFLICT, "http_listen: %s cannot be bound",
-				 server->settings.listen);
+		return fault_set(fault, ERR_CONFLICT, "%s: %s cannot be bound",
+				 server->settings.name, server->settings.listen);
 	note_address(server);
 	const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	err = loop_watch(server->loop, info->epoll_fd, EPOLLIN, daemon_ready, server, &server->watch);
@@ -171,7 +144,7 @@ enum err http_server_create(struct loop *loop, struct work_pool *workers,
 	server->api = api;
 	server->run = timer_of(run_daemon, server);
 	server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	enum err err = server->wake_fd >= 0 ? read_tls(server, fault) : ERR_IO;
+	enum err err = server->wake_fd >= 0 ? http_tls_read(server, fault) : ERR_IO;
 	if (err == ERR_NONE)
 		err = start_daemon(server, fault);
 	if (err != ERR_NONE) {

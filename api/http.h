@@ -11,6 +11,8 @@
 #include <jansson.h>
 
 struct api;
+struct cardea_http_field;
+struct credentials;
 struct http_server;
 struct loop;
 struct route;
@@ -25,6 +27,7 @@ struct http_request {
 	uint64_t id;
 	struct arena *arena;                    /* until the request is answered */
 	enum http_method method;
+	const char *path;                       /* as sent */
 	const char *segments[HTTP_MAX_SEGMENTS];        /* of the path, decoded */
 	size_t segment_count;
 	const struct route *route;
@@ -51,10 +54,13 @@ struct http_callbacks {
 };
 
 struct http_settings {
+	const char *name;                       /* of the option, for faults */
 	const char *listen;                     /* address:port */
 	const char *tls_cert, *tls_key;         /* files; "" for plain HTTP */
 	uint32_t max_body_bytes;                /* of a route that does not stream */
 	uint64_t max_stream_bytes;              /* of one that does */
+	const struct credentials *keys;         /* borrowed: TLS with the pre-shared keys of devices, instead of a certificate */
+	const void *context;                    /* http_context */
 };
 
 MUST_CHECK enum err http_server_create(struct loop *loop, struct work_pool *workers, const struct http_settings *settings,
@@ -69,6 +75,11 @@ struct http_request *http_find(struct http_server *server, uint64_t id);
 /* ---- what a request says ---- */
 
 const char *http_header(const struct http_request *request, const char *name);         /* NULL when absent */
+/* All of them, in the order in which they were sent. False: there are more. */
+bool http_headers(const struct http_request *request, size_t max, struct cardea_http_field *ret_fields, size_t *ret_count);
+/* The endpoint name whose pre-shared key the client has proven; "" without such keys, NULL when the key is gone by now. */
+const char *http_psk_endpoint(const struct http_request *request);
+const void *http_context(const struct http_request *request);
 const char *http_query(const struct http_request *request, const char *name);          /* decoded; NULL when absent */
 /* A number of the query, `fallback` when absent. ERR_MALFORMED and ERR_LIMIT name it. */
 MUST_CHECK enum err http_query_number(const struct http_request *request, const char *name, uint64_t fallback,

@@ -44,8 +44,9 @@ static bool read_method(struct http_request *request, const char *name)
 static enum err read_path(struct http_request *request, const char *url)
 {
 	char *rest = arena_strdup(request->arena, url);
+	request->path = arena_strdup(request->arena, url);
 	char *segment;
-	if (rest == NULL)
+	if (rest == NULL || request->path == NULL)
 		return ERR_NOMEM;
 	while ((segment = strsep(&rest, "/")) != NULL) {
 		if (segment[0] == 0)

@@ -60,6 +60,14 @@ void http_resume(struct http_exchange *exchange);
 /* Lets libmicrohttpd run in the loop's next turn. */
 void http_wake(struct http_server *server);
 
+/* ---- http_tls.c ---- */
+
+#define HTTP_TLS_OPTIONS 4
+
+MUST_CHECK enum err http_tls_read(struct http_server *server, struct fault *fault);
+bool http_tls_is_on(const struct http_server *server);
+void http_tls_options(struct http_server *server, struct MHD_OptionItem options[static HTTP_TLS_OPTIONS]);
+
 /* libmicrohttpd's callbacks. */
 enum MHD_Result http_on_request(void *self, struct MHD_Connection *connection, const char *url,
 				const char *method, const char *version, const char *upload_data,

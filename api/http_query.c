@@ -5,9 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cardea/gateway.h>
+
 const char *http_header(const struct http_request *request, const char *name)
 {
 	return MHD_lookup_connection_value(request->exchange->connection, MHD_HEADER_KIND, name);
+}
+
+struct header_list {
+	struct cardea_http_field *fields;
+	size_t count, max;
+	bool is_cut;
+};
+
+static enum MHD_Result add_header(void *self, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct header_list *list = self;
+	list->is_cut = list->count == list->max;
+	if (list->is_cut)
+		return MHD_NO;
+	list->fields[list->count++] = (struct cardea_http_field){ name, value != NULL ? value : "" };
+	return MHD_YES;
+}
+
+bool http_headers(const struct http_request *request, size_t max, struct cardea_http_field *ret_fields,
+		  size_t *ret_count)
+{
+	struct header_list list = { .fields = ret_fields, .max = max };
+	MHD_get_connection_values(request->exchange->connection, MHD_HEADER_KIND, add_header, &list);
+	*ret_count = list.count;
+	return !list.is_cut;
+}
+
+const void *http_context(const struct http_request *request)
+{
+	return request->exchange->server->settings.context;
 }
 
 const char *http_query(const struct http_request *request, const char *name)

@@ -375,11 +375,18 @@ static enum err begin_orchestrator(struct server *server, struct fault *fault)
 		.job_timeout_s = server->config->job_timeout_s,
 	};
 
-	return orchestrator_create(&parts, &server->orchestrator);
+	enum err err = orchestrator_create(&parts, &server->orchestrator);
+
+	if (err == ERR_NONE)
+		plugin_gateway_connect(plugin_host_gateway_of(server->plugins), server->registry,
+				       server->orchestrator, server->credentials);
+	return err;
 }
 
 static void end_orchestrator(struct server *server)
 {
+	if (server->plugins != NULL)
+		plugin_gateway_connect(plugin_host_gateway_of(server->plugins), NULL, NULL, NULL);
 	orchestrator_free(server->orchestrator);
 }
 
@@ -496,6 +503,8 @@ void server_print_addresses(const struct server *server, FILE *to)
 	     i++)
 		fprintf(to, "bootstrap %s\n", address);
 	fprintf(to, "listening %s\n", api_listening(server->api));
+	for (size_t i = 0; (address = api_plugin_listening(server->api, i)) != NULL; i++)
+		fprintf(to, "plugin %s\n", address);
 }
 
 struct loop *server_loop(const struct server *server)

@@ -15,6 +15,7 @@ openssl/(ssl|bio|err|x509.*)\.h server/coap/.*|tests/.*
 openssl/.*                      server/base/crypto(_[a-z0-9]+)?\.[ch]|server/coap/.*|tests/.*
 sqlite3\.h                      db/.*|tests/(unit|bench)/store.*
 microhttpd\.h                   api/.*
+gnutls/.*                       api/http_tls\.c
 libxml/.*                       server/lwm2m/.*
 cbor\.h                         server/base/.*
 zip\.h                          plugins/.*|tests/.*

@@ -254,6 +254,7 @@ static void send_request(struct job *job)
 		.payload_format = FORMAT_NONE,
 		.accept = FORMAT_NONE,
 		.arguments = from->arguments,
+		.is_confidential = from->is_confidential,
 		.job_id = job->id,
 	};
 	struct fault fault = { .kind = ERR_NONE };

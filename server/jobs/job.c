@@ -130,6 +130,7 @@ void job_free(struct job *job)
 	loop_stop_timer(job->orchestrator->parts.loop, &job->deadline);
 	step_out_end(&job->out);
 	job_drop_notifications(job);
+	job_drop_notes(job);
 	serve_end(job);
 	materials_free(job->materials);
 	job_drop_kept(job);

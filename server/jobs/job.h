@@ -48,6 +48,15 @@ struct notification {                           /* heard while a step was under 
 	size_t payload_len;
 };
 
+struct note {                                   /* a line for the trace that came from elsewhere, for the next step */
+	struct note *next;
+	const char *layer, *direction;          /* constants */
+	struct bytes raw;                       /* behind the text in `bytes` */
+	char bytes[];
+};
+
+#define JOB_MAX_NOTES 64
+
 struct creation {                               /* somebody who waits for the first row to be durable */
 	struct creation *next;
 	job_created *call;
@@ -96,6 +105,8 @@ struct job {
 	struct cardea_out out;
 	enum cardea_result outcome;             /* of the step being stored */
 	struct notification *notifications;
+	struct note *notes, **notes_end;
+	size_t note_count;
 	struct timer timer;                     /* wait, rest or store again: by phase */
 	struct timer deadline;
 };
@@ -107,6 +118,8 @@ struct orchestrator {
 	struct arena *scratch;                  /* reset with each use */
 	uint64_t last_id;
 	size_t unfinished;
+	void (*idle)(void *self, const char *endpoint);
+	void *idle_self;
 	struct timer first_turns;               /* for the jobs of the last run, once the loop runs */
 };
 
@@ -136,6 +149,9 @@ struct answer;
 /* Begins the answer of a step; what the server itself has to say to the trace comes first. */
 void job_begin_step(struct job *job);
 void job_note(struct job *job, const char *direction, const char *text);
+/* For the trace of the next step; lost when there are too many or no memory. */
+void job_note_later(struct job *job, const char *layer, const char *direction, const char *text, struct bytes raw);
+void job_drop_notes(struct job *job);
 /* Runs the step and stores its answer: SIGNAL_STORED follows, or the job ends. */
 void job_run_step(struct job *job, enum cardea_event event, const struct answer *answer);
 /* Ends the job in one of the last four states: stores the last row. */

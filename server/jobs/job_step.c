@@ -3,6 +3,8 @@
 #include "job.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "log.h"
 #include "loop.h"
@@ -16,12 +18,48 @@
 
 /* ---- the trace ---- */
 
+void job_drop_notes(struct job *job)
+{
+	while (job->notes != NULL) {
+		struct note *note = job->notes;
+		job->notes = note->next;
+		free(note);
+	}
+	job->note_count = 0;
+}
+
+void job_note_later(struct job *job, const char *layer, const char *direction, const char *text,
+		    struct bytes raw)
+{
+	size_t text_size = strlen(text) + 1;
+	struct note *note = job->note_count < JOB_MAX_NOTES ? malloc(sizeof *note + text_size + raw.len)
+							    : NULL;
+	if (note == NULL) {
+		log_warn("job.trace_lost", "id=%llu", (unsigned long long)job->id);
+		return;
+	}
+	*note = (struct note){ .layer = layer, .direction = direction };
+	memcpy(note->bytes, text, text_size);
+	if (raw.len > 0)
+		memcpy(&note->bytes[text_size], raw.at, raw.len);
+	note->raw = bytes_of(&note->bytes[text_size], raw.len);
+	if (job->notes == NULL)
+		job->notes_end = &job->notes;
+	*job->notes_end = note;
+	job->notes_end = &note->next;
+	job->note_count++;
+}
+
 /* A step begins with an empty answer; what the server itself has to say to the trace comes first. */
 void job_begin_step(struct job *job)
 {
 	step_out_end(&job->out);
 	arena_reset(job->step_arena);
 	step_out_begin(&job->out, job, job->step_arena, job->materials);
+	for (const struct note *note = job->notes; note != NULL; note = note->next)
+		if (step_out_trace(&job->out, note->layer, note->direction, note->bytes, note->raw) != ERR_NONE)
+			log_warn("job.trace_lost", "id=%llu", (unsigned long long)job->id);
+	job_drop_notes(job);
 }
 
 void job_note(struct job *job, const char *direction, const char *text)

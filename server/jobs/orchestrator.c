@@ -34,7 +34,7 @@ struct job *orchestrator_by_ticket(struct orchestrator *orchestrator, uint64_t t
 
 /* ---- lanes ---- */
 
-static struct lane *lane_find(struct orchestrator *orchestrator, const char *endpoint)
+static struct lane *lane_find(const struct orchestrator *orchestrator, const char *endpoint)
 {
 	struct lane *lane;
 	HASH_FIND_STR(orchestrator->lanes, endpoint, lane);
@@ -91,9 +91,8 @@ static void lane_take_out(struct lane *lane, const struct job *job)
 		lane->last = previous;
 }
 
-static void lane_free(struct orchestrator *orchestrator, struct lane *lane)
+static void lane_free(struct lane *lane)
 {
-	HASH_DEL(orchestrator->lanes, lane);
 	free(lane->endpoint);
 	free(lane);
 }
@@ -114,10 +113,14 @@ void orchestrator_drop(struct job *job)
 	struct orchestrator *orchestrator = job->orchestrator;
 	struct lane *lane = job->lane;
 	job_remove(job);
-	if (lane->first == NULL)
-		lane_free(orchestrator, lane);
-	else
+	if (lane->first != NULL) {
 		job_advance(lane->first, SIGNAL_TURN, NULL);
+		return;
+	}
+	HASH_DEL(orchestrator->lanes, lane);
+	if (orchestrator->idle != NULL)
+		orchestrator->idle(orchestrator->idle_self, lane->endpoint);
+	lane_free(lane);
 }
 
 /* ---- cancelling ---- */
@@ -131,12 +134,34 @@ enum err job_cancel(struct orchestrator *orchestrator, uint64_t id)
 	return ERR_NONE;
 }
 
+/* ---- what others want to know ---- */
+
+bool orchestrator_has_job(const struct orchestrator *orchestrator, const char *endpoint)
+{
+	return lane_find(orchestrator, endpoint) != NULL;
+}
+
+void orchestrator_when_idle(struct orchestrator *orchestrator, void (*idle)(void *self, const char *endpoint),
+			    void *self)
+{
+	orchestrator->idle = idle;
+	orchestrator->idle_self = self;
+}
+
 /* ---- what the registry tells ---- */
 
 static struct job *active_job(struct orchestrator *orchestrator, const char *endpoint)
 {
 	struct lane *lane = lane_find(orchestrator, endpoint);
 	return lane != NULL ? lane->first : NULL;
+}
+
+void orchestrator_trace(struct orchestrator *orchestrator, const char *endpoint, const char *layer,
+			const char *direction, const char *text, struct bytes raw)
+{
+	struct job *job = active_job(orchestrator, endpoint);
+	if (job != NULL)
+		job_note_later(job, layer, direction, text, raw);
 }
 
 static void device_registered(void *self, const struct device *device)
@@ -253,7 +278,8 @@ void orchestrator_free(struct orchestrator *orchestrator)
 	HASH_ITER (hh, orchestrator->lanes, lane, next) {
 		while (lane->first != NULL)
 			job_remove(lane->first);
-		lane_free(orchestrator, lane);
+		HASH_DEL(orchestrator->lanes, lane);
+		lane_free(lane);
 	}
 	loop_stop_timer(orchestrator->parts.loop, &orchestrator->first_turns);
 	arena_free(orchestrator->scratch);

@@ -6,6 +6,7 @@
 #ifndef CARDEA_JOBS_ORCHESTRATOR_H
 #define CARDEA_JOBS_ORCHESTRATOR_H
 
+#include <cardea/bytes.h>
 #include <cardea/error.h>
 
 #include "store.h"
@@ -61,6 +62,13 @@ MUST_CHECK enum err job_cancel(struct orchestrator *orchestrator, uint64_t id);
 /* A new job with the order of one that failed, was cancelled or is unknown. ERR_NOT_FOUND and ERR_CONFLICT by `created`. */
 MUST_CHECK enum err job_retry(struct orchestrator *orchestrator, uint64_t id, uint64_t caller, job_created *created,
                               void *self, struct fault *fault);
+
+/* Whether the device has jobs that are not finished; `idle` is called when the last one has ended. One listener. */
+bool orchestrator_has_job(const struct orchestrator *orchestrator, const char *endpoint);
+void orchestrator_when_idle(struct orchestrator *orchestrator, void (*idle)(void *self, const char *endpoint), void *self);
+/* A line for the trace of the job that runs on the device; layer and direction are constants. Nothing without one. */
+void orchestrator_trace(struct orchestrator *orchestrator, const char *endpoint, const char *layer, const char *direction,
+                        const char *text, struct bytes raw);
 
 /* Gauge for metrics and limits. */
 size_t orchestrator_unfinished(const struct orchestrator *orchestrator);

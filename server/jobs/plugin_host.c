@@ -30,6 +30,7 @@ struct service {
 
 struct plugin_host {
 	struct cardea_host_api api;
+	struct plugin_gateway *gateway;
 	struct plugin plugins[MAX_PLUGINS + 1]; /* one more for that which is refused */
 	size_t plugin_count;
 	struct service services[MAX_SERVICES];
@@ -40,7 +41,22 @@ struct plugin_host {
 	size_t kind_count;
 };
 
-/* ---- services between plugins, and logs ---- */
+/* ---- services, and logs ---- */
+
+struct plugin_gateway *plugin_host_gateway_of(const struct plugin_host *host)
+{
+	return host->gateway;
+}
+
+struct plugin_gateway *plugin_host_gateway(const cardea_host *view)
+{
+	return view->host->gateway;
+}
+
+const char *plugin_host_view_name(const cardea_host *view)
+{
+	return view->plugin_name;
+}
 
 static enum err find_service(cardea_host *view, const char *name, const void **ret_table)
 {
@@ -214,8 +230,12 @@ enum err plugin_host_create(const char *plugin_dir, const char *config_text, str
 	host->api.offer = offer_service;
 	host->api.find = find_service;
 	host->api.log = log_line;
+	host->services[host->service_count++] =
+		(struct service){ CARDEA_GATEWAY_SERVICE, &plugin_gateway_calls };
 	struct loading loading = { host, config, model };
-	enum err err = plugin_module_open_all(plugin_dir, take_module, &loading, fault);
+	enum err err = plugin_gateway_create(&host->gateway);
+	if (err == ERR_NONE)
+		err = plugin_module_open_all(plugin_dir, take_module, &loading, fault);
 	json_decref(config);
 	if (err != ERR_NONE) {
 		plugin_host_free(host);
@@ -234,6 +254,7 @@ void plugin_host_free(struct plugin_host *host)
 		plugin->table->close(plugin->self);
 		plugin_module_close(&plugin->module);
 	}
+	plugin_gateway_free(host->gateway);
 	free(host->operations);
 	free(host->kinds);
 	free(host);

@@ -5,6 +5,7 @@
 #include <cardea/plugin.h>
 
 #include "model.h"
+#include "plugin_gateway.h"
 
 struct plugin_host;
 
@@ -28,6 +29,11 @@ MUST_CHECK enum err plugin_host_create(const char *plugin_dir, const char *confi
                                        const struct cardea_host_api *step_calls, struct plugin_host **ret_host,
                                        struct fault *fault);
 void plugin_host_free(struct plugin_host *host);        /* accepts NULL */
+
+/* What plugins want of the server beside steps: of the host, and as one plugin sees it, with that plugin's name. */
+struct plugin_gateway *plugin_host_gateway_of(const struct plugin_host *host);
+struct plugin_gateway *plugin_host_gateway(const cardea_host *view);
+const char *plugin_host_view_name(const cardea_host *view);
 
 /* NULL when there is none. */
 const struct loaded_operation *plugin_host_operation(const struct plugin_host *host, const char *name);

@@ -11,7 +11,7 @@ void awake_mark(struct device_entry *entry)
 	entry->device.seen_ms = loop_wall_ms(registry->parts.loop);
 	entry->device.is_awake = true;
 	entry->sleep_due_ms = TIME_NEVER;
-	if (entry->device.is_queue_mode) {
+	if (entry->device.is_queue_mode && entry->presenter.ask == NULL) {
 		entry->sleep_due_ms = loop_now_ms(registry->parts.loop) + entry->device.awake_ms;
 		registry_schedule(entry);
 	}

@@ -52,8 +52,8 @@ void change_apply(struct device_entry *entry, const struct change *take_change)
 	entry->device.location = entry->location;
 }
 
-enum err change_create(struct registry *registry, const struct change *take_change,
-		       struct device_entry **ret_entry)
+enum err change_create_presented(struct registry *registry, const struct change *take_change,
+				 const struct presenter *presenter, struct device_entry **ret_entry)
 {
 	struct device_entry *entry = calloc(1, sizeof(*entry));
 	enum err err;
@@ -63,6 +63,7 @@ enum err change_create(struct registry *registry, const struct change *take_chan
 		return ERR_NOMEM;
 	}
 	entry->registry = registry;
+	entry->presenter = *presenter;
 	entry->sleep_due_ms = TIME_NEVER;
 	entry->expiry_due_ms = TIME_NEVER;
 	entry->retry_due_ms = TIME_NEVER;
@@ -74,6 +75,12 @@ enum err change_create(struct registry *registry, const struct change *take_chan
 	else
 		*ret_entry = entry;
 	return err;
+}
+
+enum err change_create(struct registry *registry, const struct change *take_change,
+		       struct device_entry **ret_entry)
+{
+	return change_create_presented(registry, take_change, &(struct presenter){ .ask = NULL }, ret_entry);
 }
 
 void change_store_later(struct registry *registry, struct device_entry *entry)

@@ -28,5 +28,8 @@ void change_apply(struct device_entry *entry, const struct change *take_change);
 /* A new entry, in all indexes. ERR_NOMEM: the texts are freed. */
 MUST_CHECK enum err change_create(struct registry *registry, const struct change *take_change,
 				  struct device_entry **ret_entry);
+/* One that is presented: it is found by its name alone. */
+MUST_CHECK enum err change_create_presented(struct registry *registry, const struct change *take_change,
+					    const struct presenter *presenter, struct device_entry **ret_entry);
 
 #endif

@@ -7,6 +7,7 @@
 #include <uthash.h>
 
 #include "index.h"
+#include "presented.h"
 #include "register_request.h"
 #include "registry.h"
 #include "store.h"
@@ -44,6 +45,7 @@ struct device_entry {
 	struct observation *observations;
 	struct operation *operations; /* in order */
 	struct operation *under_way;  /* one of them, or NULL */
+	struct presenter presenter;   /* who answers for it; without `ask` it does so itself */
 	struct device_entry *next_removed;
 	uint16_t *tolerated; /* TOLERANCE_COUNT: how often each rule was applied; NULL: none */
 	uint16_t operation_count, observation_count;

@@ -22,6 +22,7 @@ struct operation_request {
 	const char *attributes;                 /* WRITE_ATTRIBUTES: "pmin=1&pmax"; since LwM2M 1.2 also OBSERVE: "pmin=1&pmax=9",
 	                                         * and DISCOVER: "depth=1" */
 	uint64_t job_id;                        /* OBSERVE for a job: ends with it; 0: an operator's */
+	bool is_confidential;                   /* its values are not to be shown */
 	bool may_wait;                          /* wait until a sleeping device wakes; else ERR_UNAVAILABLE at once */
 	uint32_t wait_ms;                       /* at most so long, then ERR_TIMEOUT; 0: as long as the device is registered */
 };

@@ -9,6 +9,7 @@
 #include "credentials.h"
 #include "observation.h"
 #include "operation_message.h"
+#include "presented_state.h"
 #include "registration.h"
 #include "tolerated.h"
 
@@ -255,6 +256,10 @@ static enum err send_first(struct registry *registry, struct operation *operatio
 	struct device_entry *entry = operation->entry;
 	enum err err;
 
+	if (entry->presenter.ask != NULL) {
+		end_soon(registry, operation, presented_answer(registry, operation));
+		return ERR_NONE;
+	}
 	if (lacks_credential(registry, entry))
 		return ERR_UNAVAILABLE;
 	operation->number = ++registry->last_number;

@@ -35,8 +35,7 @@ static void set_times(struct device *device, int64_t wall_ms)
 	device->expires_ms = device->lifetime_s == 0 ? 0 : wall_ms + (int64_t)device->lifetime_s * 1000;
 }
 
-/* The device was heard: its lifetime begins anew. */
-static void touch(struct device_entry *entry)
+void registration_touch(struct device_entry *entry)
 {
 	struct loop *loop = entry->registry->parts.loop;
 	int64_t lifetime_ms = (int64_t)entry->device.lifetime_s * 1000;
@@ -157,6 +156,19 @@ static enum err choose_location(char ret_location[static LOCATION_SIZE])
 	return ERR_NONE;
 }
 
+void registration_announce(struct registry *registry, struct device_entry *entry)
+{
+	awake_mark(entry);
+	observation_drop_jobs(registry, entry);
+	registry_publish(registry, &entry->device, "device.registered");
+	for (size_t i = 0; i < registry->listener_count; i++) {
+		if (registry->listeners[i].registered != NULL)
+			registry->listeners[i].registered(registry->listeners[i].self, &entry->device);
+	}
+	observation_renew(registry, entry);
+	awake_tell(registry, entry);
+}
+
 static void registered(struct registry *registry, const struct acknowledgement *acknowledgement,
 		       enum err result)
 {
@@ -173,17 +185,9 @@ static void registered(struct registry *registry, const struct acknowledgement *
 	if (entry == NULL) /* registered once more, or removed, before this was durable */
 		return;
 	entry->is_acknowledged = true;
-	awake_mark(entry);
 	log_info("registration.accepted", "endpoint=%s location=%s lifetime_s=%" PRIu32 " version=%s",
 		 entry->device.endpoint, entry->location, entry->device.lifetime_s, entry->device.version);
-	observation_drop_jobs(registry, entry);
-	registry_publish(registry, &entry->device, "device.registered");
-	for (size_t i = 0; i < registry->listener_count; i++) {
-		if (registry->listeners[i].registered != NULL)
-			registry->listeners[i].registered(registry->listeners[i].self, &entry->device);
-	}
-	observation_renew(registry, entry);
-	awake_tell(registry, entry);
+	registration_announce(registry, entry);
 }
 
 /* Memory follows the store. ERR_NOMEM: then the device is not in memory. */
@@ -210,7 +214,7 @@ static enum err follow_register(struct registry *registry, struct device_entry *
 	}
 	entry->is_acknowledged = false;
 	entry->needs_row = false;
-	touch(entry);
+	registration_touch(entry);
 	return ERR_NONE;
 }
 
@@ -227,6 +231,11 @@ void registration_register(struct registry *registry, const struct coap_request 
 
 	if (err == ERR_NONE)
 		entry = registry_entry(registry, (const char *)description.endpoint.at);
+	/* Who presented it has done so until it could speak for itself. */
+	if (err == ERR_NONE && entry != NULL && entry->presenter.ask != NULL) {
+		registry_drop(registry, entry, "device.deregistered");
+		entry = NULL;
+	}
 	/* Its certificate may be all that says who it is. */
 	if (err == ERR_NONE && entry != NULL && entry->device.identity[0] != 0 && request->identity[0] == 0 &&
 	    credentials_accepts_issued(registry->parts.credentials))
@@ -313,7 +322,7 @@ static void refresh(struct registry *registry, struct device_entry *entry, const
 {
 	enum err err;
 
-	touch(entry);
+	registration_touch(entry);
 	err = store_touch_registration(registry->parts.store, entry->device.endpoint,
 				       entry->device.updated_ms, entry->device.expires_ms);
 	if (err != ERR_NONE) {
@@ -414,7 +423,7 @@ static enum err update_change(struct registry *registry, struct device_entry *en
 	}
 	change_apply(entry, &change);
 	entry->needs_row = false;
-	touch(entry);
+	registration_touch(entry);
 	follow_sender(registry, entry, request);
 	acknowledgement_arm(registry, acknowledgement);
 	return ERR_NONE;
@@ -482,7 +491,7 @@ void registration_update(struct registry *registry, const struct coap_request *r
 void registration_set_lifetime(struct registry *registry, struct device_entry *entry, uint32_t lifetime_s)
 {
 	entry->device.lifetime_s = lifetime_s;
-	touch(entry);
+	registration_touch(entry);
 	change_store_later(registry, entry);
 	registry_publish(registry, &entry->device, "device.updated");
 }

@@ -8,6 +8,10 @@ void registration_register(struct registry *registry, const struct coap_request 
 void registration_update(struct registry *registry, const struct coap_request *request);
 void registration_deregister(struct registry *registry, const struct coap_request *request);
 
+/* It was heard: its lifetime begins anew. */
+void registration_touch(struct device_entry *entry);
+/* It is registered, and may be spoken to: the listeners are told, its observations asked for again. */
+void registration_announce(struct registry *registry, struct device_entry *entry);
 void registration_expire(struct registry *registry, struct device_entry *entry);
 /* The device is reached at another address from now on. */
 void registration_move(struct registry *registry, struct device_entry *entry, const struct coap_address *to);

@@ -181,6 +181,8 @@ enum err registry_add(struct registry *registry, struct device_entry *entry)
 	if (tsearch(&entry->device, &registry->by_name, compare_names) == NULL)
 		return ERR_NOMEM;
 	registry->count++;
+	if (entry->presenter.ask != NULL)
+		return ERR_NONE;
 	if (registry_index_location(registry, entry) != ERR_NONE ||
 	    registry_index_address(registry, entry) != ERR_NONE) {
 		unindex(registry, entry);
@@ -229,6 +231,8 @@ void registry_drop(struct registry *registry, struct device_entry *entry, const 
 		if (registry->listeners[i].gone != NULL)
 			registry->listeners[i].gone(registry->listeners[i].self, entry->device.endpoint);
 	}
+	if (entry->presenter.gone != NULL)
+		entry->presenter.gone(entry->presenter.self, entry->device.endpoint);
 	registry_publish(registry, &entry->device, event);
 }
 

@@ -30,6 +30,7 @@ struct device {
 	uint32_t lifetime_s;
 	const char *version, *binding, *root, *links;           /* links as registered */
 	bool is_queue_mode, is_awake;
+	bool is_presented;                      /* answered for by somebody in this process; it has no address */
 	uint32_t awake_ms;                      /* how long it listens after it was heard, in queue mode */
 	int64_t registered_ms, updated_ms, seen_ms, expires_ms; /* since 1970; expires 0: never */
 	const struct device_object *objects;
