@@ -75,24 +75,11 @@ struct query_check {
 	const char *names, *unknown;
 };
 
-static bool is_among(const char *names, const char *name)
-{
-	const size_t length = strlen(name);
-	const char *end;
-
-	for (; *names != 0; names = *end == 0 ? end : end + 1) {
-		end = strchrnul(names, ' ');
-		if ((size_t)(end - names) == length && strncmp(names, name, length) == 0)
-			return true;
-	}
-	return false;
-}
-
 static enum MHD_Result check_name(void *self, enum MHD_ValueKind kind, const char *name, const char *value)
 {
 	struct query_check *check = self;
 
-	if (is_among(check->names, name))
+	if (text_has_word(check->names, name))
 		return MHD_YES;
 	check->unknown = name;
 	return MHD_NO;

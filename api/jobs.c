@@ -169,12 +169,42 @@ void job_get(struct http_request *request)
 
 /* ---- the trace ---- */
 
-static json_t *trace_json(const struct http_request *request, const struct trace_row *line)
+/* Line by line in the words of the plugin; as far as they go when the bytes are no whole ones. */
+static json_t *explained_json(const struct http_request *request, const struct trace_row *line)
+{
+	const struct cardea_explainer *explainer =
+		plugin_host_trace_explainer(request->api->parts.plugins, line->layer, line->direction);
+	struct builder b = builder_in(request->arena);
+	struct fault fault = { .kind = ERR_NONE };
+	struct bytes text;
+	if (explainer == NULL || line->raw.len == 0)
+		return json_null();
+	enum err err = explainer->explain(line->raw, &b, &fault);
+	if (err != ERR_NONE)
+		build_printf(&b, "%s\n", fault.text);
+	if (builder_bytes(&b, &text) != ERR_NONE)
+		return json_null();
+	return json_stringn((const char *)text.at, text.len);
+}
+
+static json_t *trace_json(const struct http_request *request, const struct trace_row *line, bool is_explained)
 {
 	const char *hex = bytes_to_hex(request->arena, line->raw);
-	return json_pack("{s:I, s:i, s:o, s:s, s:s, s:s, s:s}", "number", (json_int_t)line->number, "step",
+	json_t *json = json_pack("{s:I, s:i, s:o, s:s, s:s, s:s, s:s}", "number", (json_int_t)line->number, "step",
 			 (int)line->step, "at", json_time(line->at_ms), "layer", line->layer, "direction",
 			 line->direction, "text", line->text, "rawHex", hex != NULL ? hex : "");
+	if (is_explained)
+		json_object_set_new(json, "explained", explained_json(request, line));
+	return json;
+}
+
+static enum err read_explain(const struct http_request *request, bool *ret_explain, struct fault *fault)
+{
+	const char *text = http_query(request, "explain");
+	if (text != NULL && strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+		return fault_set(fault, ERR_MALFORMED, "explain: true or false, not %.32s", text);
+	*ret_explain = text != NULL && strcmp(text, "true") == 0;
+	return ERR_NONE;
 }
 
 static enum err read_trace(struct http_request *request, struct fault *fault)
@@ -183,7 +213,10 @@ static enum err read_trace(struct http_request *request, struct fault *fault)
 	struct job_row job;
 	struct trace_row *rows;
 	size_t count;
+	bool is_explained = false;
 	enum err err = page_of(request, &page, fault);
+	if (err == ERR_NONE)
+		err = read_explain(request, &is_explained, fault);
 	if (err == ERR_NONE)
 		err = read_job(request, &job, fault);
 	if (err == ERR_NONE)
@@ -193,7 +226,7 @@ static enum err read_trace(struct http_request *request, struct fault *fault)
 		return err;
 	json_t *items = json_array();
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(items, trace_json(request, &rows[i]));
+		json_array_append_new(items, trace_json(request, &rows[i], is_explained));
 	http_reply_list(request, items,
 			page_next(request, &page, count, count > 0 ? rows[count - 1].number : 0));
 	return ERR_NONE;

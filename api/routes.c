@@ -102,7 +102,8 @@ static const struct route routes[] = {
 	{ HTTP_POST,   V1 "/jobs/{id}/retry", SCOPE_WRITE, job_retry_post,
 	  "retryJob", "A new job with the order of one that did not succeed", "", "", 202, "Job" },
 	{ HTTP_GET,    V1 "/jobs/{id}/trace", SCOPE_READ, job_trace,
-	  "getTrace", "Each command and answer of a job, decoded; ?format=pcapng: all of it as a capture", "format limit cursor", "", 200, "Trace" },
+	  "getTrace", "Each command and answer of a job, decoded; ?explain=true: field by field; ?format=pcapng: all of it as a capture",
+	  "explain format limit cursor", "", 200, "Trace" },
 
 	{ HTTP_GET,    V1 "/packages", SCOPE_READ, packages_list,
 	  "listPackages", "Packages, the newest first", "kind limit cursor", "", 200, "PackageList" },

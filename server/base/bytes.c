@@ -13,6 +13,19 @@ bool bytes_equal_text(struct bytes a, const char *text)
 	return bytes_equal(a, bytes_of_text(text));
 }
 
+bool text_has_word(const char *words, const char *word)
+{
+	const size_t length = strlen(word);
+	const char *end;
+
+	for (; *words != 0; words = *end == 0 ? end : end + 1) {
+		end = words + strcspn(words, " ");
+		if ((size_t)(end - words) == length && strncmp(words, word, length) == 0)
+			return true;
+	}
+	return false;
+}
+
 struct bytes bytes_first(struct bytes whole, size_t count)
 {
 	return bytes_of(whole.at, count < whole.len ? count : whole.len);

@@ -278,6 +278,30 @@ const struct loaded_package_kind *plugin_host_package_kind(const struct plugin_h
 	return NULL;
 }
 
+static const struct cardea_explainer *explainer_of(const struct cardea_plugin *table, const char *line)
+{
+	const struct cardea_explainer *row = table->explainers;
+
+	for (; row != NULL && row->name != NULL; row++) {
+		if (row->trace_lines != NULL && text_has_word(row->trace_lines, line))
+			return row;
+	}
+	return NULL;
+}
+
+const struct cardea_explainer *plugin_host_trace_explainer(const struct plugin_host *host, const char *layer,
+							   const char *direction)
+{
+	const struct cardea_explainer *explainer = NULL;
+	char line[64];
+
+	if (snprintf(line, sizeof line, "%s/%s", layer, direction) >= (int)sizeof line)
+		return NULL;
+	for (size_t i = 0; i < host->plugin_count && explainer == NULL; i++)
+		explainer = explainer_of(host->plugins[i].table, line);
+	return explainer;
+}
+
 const struct loaded_operation *plugin_host_operation_at(const struct plugin_host *host, size_t i)
 {
 	return i < host->operation_count ? &host->operations[i] : NULL;

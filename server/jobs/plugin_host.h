@@ -38,6 +38,9 @@ const char *plugin_host_view_name(const cardea_host *view);
 /* NULL when there is none. */
 const struct loaded_operation *plugin_host_operation(const struct plugin_host *host, const char *name);
 const struct loaded_package_kind *plugin_host_package_kind(const struct plugin_host *host, const char *name);
+/* Of the bytes in such a line of a trace; NULL when nobody explains them. */
+const struct cardea_explainer *plugin_host_trace_explainer(const struct plugin_host *host, const char *layer,
+                                                           const char *direction);
 /* Row by row; NULL after the last. */
 const struct loaded_operation *plugin_host_operation_at(const struct plugin_host *host, size_t i);
 const struct loaded_package_kind *plugin_host_package_kind_at(const struct plugin_host *host, size_t i);

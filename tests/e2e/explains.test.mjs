@@ -5,7 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { program } from './lab.mjs';
+import { labTest, program } from './lab.mjs';
+import { putKeys } from './secure_element.mjs';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cardea-explains-'));
 for (const plugin of program('CARDEA_PLUGINS').split(':'))
@@ -32,6 +33,21 @@ test('explains hexadecimal of an argument, a dump from standard input, a file', 
 	assert.equal(status, 0);
 	assert.match(stdout, /load file \(cap\).*\n +AID {2}[0-9A-F]+ /);
 	assert.match(stdout, /components\n +1 Header/);
+});
+
+labTest('a trace is explained by the same words', {}, async (lab) => {
+	await lab.device('d');
+	await putKeys(lab, 'd');
+	const job = await lab.run('d', 'se.audit');
+	const { items } = await lab.rest.get(`/jobs/${job.id}/trace?explain=true&limit=1000`);
+	const clear = items.find((line) => line.layer === 'gp' && line.text.startsWith('GET STATUS'));
+	assert.equal(clear.explained, explain(['c-apdu', clear.rawHex]).stdout);
+	assert.match(clear.explained, /^GET STATUS.*\n( +.*\n)+$/);
+	const answer = items.find((line) => line.layer === 'gp' && line.direction === 'answer');
+	assert.equal(answer.explained, explain(['r-apdu', answer.rawHex]).stdout);
+	assert.match(answer.explained, /^SW {2}9000/);
+	assert.equal('explained' in (await lab.rest.get(`/jobs/${job.id}/trace`)).items[0], false);
+	await lab.rest.refuse('GET', `/jobs/${job.id}/trace?explain=yes`, {}, { status: 400, code: 'malformed', detail: /explain/ });
 });
 
 test('says what is wrong, after what could be read, and fails', () => {

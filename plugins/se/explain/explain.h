@@ -31,6 +31,8 @@ MUST_CHECK enum err explain_install(struct explanation *e, const struct command 
 
 /* As cardea_explainer wants them. */
 MUST_CHECK enum err explain_apdu(struct bytes content, struct builder *text, struct fault *fault);
+MUST_CHECK enum err explain_command_apdu(struct bytes content, struct builder *text, struct fault *fault);
+MUST_CHECK enum err explain_response_apdu(struct bytes content, struct builder *text, struct fault *fault);
 MUST_CHECK enum err explain_tlv(struct bytes content, struct builder *text, struct fault *fault);
 MUST_CHECK enum err explain_script(struct bytes content, struct builder *text, struct fault *fault);
 MUST_CHECK enum err explain_cap(struct bytes content, struct builder *text, struct fault *fault);

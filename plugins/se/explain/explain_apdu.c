@@ -217,9 +217,18 @@ static bool is_response(struct bytes content)
 	       (response.sw >> 12 == 0x6 || response.sw >> 12 == 0x9);
 }
 
+enum err explain_command_apdu(struct bytes content, struct builder *text, struct fault *fault)
+{
+	return explain_command(&(struct explanation){ .text = text, .fault = fault }, content);
+}
+
+enum err explain_response_apdu(struct bytes content, struct builder *text, struct fault *fault)
+{
+	return explain_response(&(struct explanation){ .text = text, .fault = fault }, content);
+}
+
 enum err explain_apdu(struct bytes content, struct builder *text, struct fault *fault)
 {
-	struct explanation e = { .text = text, .fault = fault };
-
-	return is_response(content) ? explain_response(&e, content) : explain_command(&e, content);
+	return is_response(content) ? explain_response_apdu(content, text, fault)
+				    : explain_command_apdu(content, text, fault);
 }

@@ -28,6 +28,9 @@ static inline struct bytes bytes_of_text(const char *text)
 bool bytes_equal(struct bytes a, struct bytes b);
 bool bytes_equal_text(struct bytes a, const char *text);
 
+/* Whether the word is among those, which single spaces part. */
+bool text_has_word(const char *words, const char *word);
+
 /* The first or the rest of `whole`; `from` past the end gives empty bytes. */
 struct bytes bytes_first(struct bytes whole, size_t count);
 struct bytes bytes_from(struct bytes whole, size_t from);

@@ -176,6 +176,8 @@ struct cardea_explainer {
 	/* Appends lines of UTF-8 to `text`, each with its line feed, as far as the content can be read; pure and quick. On
 	 * ERR_MALFORMED what could be read is there, and `fault` says what is wrong after it. */
 	enum err (*explain)(struct bytes content, struct builder *text, struct fault *fault);
+	/* The lines of a job's trace whose bytes these are, "apdu/command gp/command"; NULL: none. */
+	const char *trace_lines;
 };
 
 struct cardea_plugin {
