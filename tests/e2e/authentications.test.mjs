@@ -79,3 +79,18 @@ labTest('a server that dies in the middle of an authentication counts it once', 
 	succeeded(await lab.end(job.id));
 	await counted(lab, { failures: 0, possibleFailures: 0, isHeldBack: false });
 });
+
+// What the card will say next is known from the session before, also after a restart.
+for (const [what, options, kind] of [['SCP03', { 'se-scp03': '70' }, 'scp03'], ['SCP02', { 'se-scp02': '55' }, 'scp02']])
+	labTest(`${what} with a pseudo-random challenge opens and works in one script`, {}, async (lab) => {
+		const device = await lab.device('d', { ...options, 'se-tries': 3, 'se-max-request': 8192, 'se-max-response': 8192 });
+		await lab.rest.put('/devices/d/keysets', { kind, version: 0x30, encHex: factoryKey, macHex: factoryKey, dekHex: factoryKey });
+		assert.equal(succeeded(await lab.run('d', 'se.audit')).result.scripts, 2);
+		await lab.server.restart();
+		assert.equal(succeeded(await lab.run('d', 'se.audit')).result.scripts, 1);
+		const pack = await uploadCap(lab);
+		succeeded(await lab.run('d', 'se.install', { package: pack.id }));
+		const card = await readCard(device, [packageAid, appletAid]);
+		assert.equal(card.objects[appletAid].kind, 'application');
+		await counted(lab, { failures: 0, possibleFailures: 0, isHeldBack: false });
+	});

@@ -3,6 +3,7 @@
  *   GET DATA (card data, certificates) -> verify them -> PERFORM SECURITY OPERATION, MUTUAL AUTHENTICATE ->
  * receipt
  *
+ * The certificates are remembered from job to job, and verified again; then the first script is the second.
  * In 11c nothing of the card's answer is needed to go on, so that the operation's commands follow in the same
  * script; the receipt is checked before any of their answers is believed. What is kept of a session is the
  * card's public key and its answer (`opening`), and our ephemeral private key (`host_challenge`), which lives
@@ -12,9 +13,10 @@
 #include <cardea/tlv.h>
 
 #include "channel/certificate.h"
-#include "gp/gp.h"
+#include "channel/key_memory.h"
 #include "channel/scp03.h"
 #include "channel/scp11_keys.h"
+#include "gp/gp.h"
 
 #define PERFORM_MORE_COMMANDS     0x80 /* P1 */
 #define PERFORM_MORE_CERTIFICATES 0x80 /* P2 */
@@ -30,20 +32,6 @@ static enum scp11_variant variant_of(const struct task *task)
 static void fail_with(struct task *task, enum err err, const struct fault *fault)
 {
 	task_break(task, err, "%s", fault->text[0] != '\0' ? fault->text : err_name(err));
-}
-
-static void prepare(struct task *task)
-{
-	struct scp11_keyset keyset;
-	struct fault fault = { 0 };
-	enum err err = scp11_keyset_read(task, channel_wanted_version(task), &keyset, &fault);
-
-	if (err != ERR_NONE) {
-		fail_with(task, err, &fault);
-		return;
-	}
-	task->kept.key_version = keyset.version;
-	scp11_keyset_wipe(&keyset);
 }
 
 /* ---- the certificate of the card ---- */
@@ -105,25 +93,20 @@ static void choose_level(struct task *task)
 			   scp11_variant_name(variant_of(task)), security_level_text(level));
 }
 
-static void take_certificates(struct task *task, const struct response *response)
+/* With a card whose certificates are good: our ephemeral key, and the next script is the agreement. */
+static enum err use_certificates(struct task *task, struct bytes certificates, struct fault *fault)
 {
 	struct kept *kept = &task->kept;
 	struct scp11_keyset keyset;
 	struct certificate certificate;
 	struct ec_point public;
-	struct fault fault = { 0 };
 	uint8_t private[EC_SIZE_MAX];
 	struct builder opening = builder_in(task->arena);
+	enum err err = scp11_keyset_read(task, kept->key_version, &keyset, fault);
 
-	if (response->sw != SW_OK) {
-		task_break(task, sw_kind(response->sw), "the certificate of key %02X %02X: %04X %s",
-			   scp11_key_id(variant_of(task)), kept->key_version, response->sw,
-			   sw_text(response->sw));
-		return;
-	}
-	enum err err = scp11_keyset_read(task, kept->key_version, &keyset, &fault);
-	if (err == ERR_NONE)
-		err = verify_card(task, &keyset, response->data, &certificate, &fault);
+	if (err != ERR_NONE)
+		return err;
+	err = verify_card(task, &keyset, certificates, &certificate, fault);
 	if (err == ERR_NONE)
 		err = ec_generate(keyset.curve, private, &public);
 	if (err == ERR_NONE)
@@ -135,13 +118,68 @@ static void take_certificates(struct task *task, const struct response *response
 	}
 	scp11_keyset_wipe(&keyset);
 	wipe(private, sizeof(private));
+	if (err != ERR_NONE)
+		return err;
+	choose_level(task);
+	kept->mark = (struct session_mark){ 0 };
+	kept->channel = CHANNEL_VERIFIED;
+	return ERR_NONE;
+}
+
+static void take_certificates(struct task *task, const struct response *response)
+{
+	struct kept *kept = &task->kept;
+	struct key_memory memory = key_memory_read(task);
+	struct fault fault = { 0 };
+
+	if (response->sw != SW_OK) {
+		task_break(task, sw_kind(response->sw), "the certificate of key %02X %02X: %04X %s",
+			   scp11_key_id(variant_of(task)), kept->key_version, response->sw,
+			   sw_text(response->sw));
+		return;
+	}
+	enum err err = use_certificates(task, response->data, &fault);
 	if (err != ERR_NONE) {
 		fail_with(task, err, &fault);
 		return;
 	}
-	choose_level(task);
-	kept->mark = (struct session_mark){ 0 };
-	kept->channel = CHANNEL_VERIFIED;
+	memory.certificates = response->data;
+	memory.certified_key_id = scp11_key_id(variant_of(task));
+	memory.is_s16 = kept->is_s16;
+	key_memory_write(task, &memory);
+}
+
+/* What was remembered is only an attempt: the card may have other keys by now. */
+static void forget_certificates(struct task *task)
+{
+	struct key_memory memory = key_memory_read(task);
+
+	memory.certificates = bytes_of(NULL, 0);
+	key_memory_write(task, &memory);
+	task->kept.is_remembered = false;
+	task->kept.is_unproven = task->kept.was_unproven;
+	task_reopen(task, task->kept.key_version);
+}
+
+static void prepare(struct task *task)
+{
+	struct kept *kept = &task->kept;
+	struct scp11_keyset keyset;
+	struct fault fault = { 0 };
+	enum err err = scp11_keyset_read(task, channel_wanted_version(task), &keyset, &fault);
+
+	if (err != ERR_NONE) {
+		fail_with(task, err, &fault);
+		return;
+	}
+	kept->key_version = keyset.version;
+	scp11_keyset_wipe(&keyset);
+	const struct key_memory memory = key_memory_read(task);
+	kept->is_remembered = false;
+	if (memory.certificates.len == 0 || memory.certified_key_id != scp11_key_id(variant_of(task)))
+		return;
+	kept->is_s16 = memory.is_s16;
+	kept->is_remembered = use_certificates(task, memory.certificates, NULL) == ERR_NONE;
 }
 
 /* ---- key agreement ---- */
@@ -271,6 +309,10 @@ static void take_agreement(struct task *task, const struct response *response)
 	struct builder opening = builder_in(task->arena);
 	struct fault fault = { 0 };
 
+	if (response->sw != SW_OK && kept->is_remembered) {
+		forget_certificates(task);
+		return;
+	}
 	if (response->sw != SW_OK) {
 		task_break(task, ERR_DENIED, "the key agreement with key %02X %02X: %04X %s",
 			   scp11_key_id(variant_of(task)), kept->key_version, response->sw,
@@ -285,6 +327,10 @@ static void take_agreement(struct task *task, const struct response *response)
 	enum err err = response->data.len == 0
 			       ? fault_set(&fault, ERR_MALFORMED, "the key agreement has no answer")
 			       : restore(task, &fault);
+	if (err == ERR_DENIED && kept->is_remembered) {
+		forget_certificates(task);
+		return;
+	}
 	if (err != ERR_NONE) {
 		fail_with(task, err, &fault);
 		return;

@@ -26,6 +26,16 @@ static uint32_t count_of(const json_t *record, const char *name)
 	return value < 0 || value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
+static struct bytes hex_of(struct task *task, const json_t *record, const char *name)
+{
+	const char *hex = json_string_value(json_object_get(record, name));
+	struct bytes bytes = { 0 };
+
+	if (hex != NULL)
+		task_is_good(task, bytes_from_hex(task->arena, hex, &bytes));
+	return bytes;
+}
+
 struct key_memory key_memory_read(struct task *task)
 {
 	const struct cardea_host_api *api = task->plugin->api;
@@ -39,6 +49,13 @@ struct key_memory key_memory_read(struct task *task)
 	json_t *record = json_loads(text, 0, NULL);
 	memory.failures = count_of(record, "failures");
 	memory.possible_failures = count_of(record, "possibleFailures");
+	memory.has_counter = json_object_get(record, "nextSequenceCounter") != NULL;
+	memory.next_counter = count_of(record, "nextSequenceCounter");
+	memory.i = (uint8_t)count_of(record, "option");
+	memory.diversification = hex_of(task, record, "diversificationHex");
+	memory.certificates = hex_of(task, record, "certificatesHex");
+	memory.certified_key_id = (uint8_t)count_of(record, "certifiedKeyId");
+	memory.is_s16 = json_is_true(json_object_get(record, "hasLongMacs"));
 	json_decref(record);
 	return memory;
 }
@@ -48,20 +65,49 @@ static bool is_too_many(const struct task *task, const struct key_memory *memory
 	return (uint64_t)memory->failures + memory->possible_failures >= task->plugin->max_failures;
 }
 
-void key_memory_write(struct task *task, const struct key_memory *memory)
+static json_t *record_of(struct task *task, const struct key_memory *memory)
 {
-	const char *key = memory_key(task);
 	json_t *record = json_pack(
 		"{s:i, s:s, s:i, s:I, s:I, s:b}", "secureElement", task->instance, "securityDomainAidHex",
 		bytes_to_hex(task->arena, task->domain_aid), "keyVersion", task->kept.key_version, "failures",
 		(json_int_t)memory->failures, "possibleFailures", (json_int_t)memory->possible_failures,
 		"isHeldBack", is_too_many(task, memory));
+
+	if (memory->has_counter) {
+		json_object_set_new(record, "nextSequenceCounter", json_integer(memory->next_counter));
+		json_object_set_new(record, "option", json_integer(memory->i));
+		json_object_set_new(record, "diversificationHex",
+				    json_string(bytes_to_hex(task->arena, memory->diversification)));
+	}
+	if (memory->certificates.len > 0) {
+		json_object_set_new(record, "certificatesHex",
+				    json_string(bytes_to_hex(task->arena, memory->certificates)));
+		json_object_set_new(record, "certifiedKeyId", json_integer(memory->certified_key_id));
+		json_object_set_new(record, "hasLongMacs", json_boolean(memory->is_s16));
+	}
+	return record;
+}
+
+void key_memory_write(struct task *task, const struct key_memory *memory)
+{
+	const char *key = memory_key(task);
+	json_t *record = record_of(task, memory);
 	char *text = record == NULL ? NULL : json_dumps(record, JSON_COMPACT);
 
 	json_decref(record);
 	if (task_is_good(task, key == NULL || text == NULL ? ERR_NOMEM : ERR_NONE))
 		task_is_good(task, task->plugin->api->learn(task->out, SECTION, key, text));
 	free(text);
+}
+
+void key_memory_forget_counter(struct task *task)
+{
+	struct key_memory memory = key_memory_read(task);
+
+	if (!memory.has_counter)
+		return;
+	memory.has_counter = false;
+	key_memory_write(task, &memory);
 }
 
 /* ---- authentications ---- */
@@ -85,11 +131,20 @@ bool authentication_is_safe(struct task *task)
 	return false;
 }
 
+bool authentication_may_fail(const struct task *task, const struct key_memory *memory)
+{
+	struct key_memory worse = *memory;
+
+	worse.failures++;
+	return !is_too_many(task, &worse);
+}
+
 void authentication_begins(struct task *task)
 {
 	struct key_memory memory = key_memory_read(task);
 
 	memory.possible_failures++;
+	memory.has_counter = false;
 	key_memory_write(task, &memory);
 	task->kept.is_authenticating = true;
 }

@@ -1,5 +1,5 @@
-/* What is remembered of a key set of a card from job to job, through restarts: how authentications went. The operator sees it
- * in the inventory.
+/* What is remembered of a key set of a card from job to job, through restarts: how authentications went, and what the next session
+ * begins with. The operator sees it in the inventory.
  *
  * A card counts failed authentications and locks a key set after some. So we count them too, before the card does: an
  * authentication that is sent counts as possibly failed, durably, until its answer says how it went. A job that would be one
@@ -14,11 +14,25 @@
 struct key_memory {
 	uint32_t failures;          /* since the last success */
 	uint32_t possible_failures; /* whose outcome is not known */
+
+	/* The answer to the next INITIALIZE UPDATE, where a card makes its challenges of a counter. Forgotten before one is sent,
+	 * known again when its session is open: a counter that may have moved is not known. */
+	bool has_counter;
+	uint32_t next_counter;
+	uint8_t i;
+	struct bytes diversification;
+	/* SCP11: what the card gave as its certificates, and whether its MACs are long. */
+	struct bytes certificates;
+	uint8_t certified_key_id;
+	bool is_s16;
 };
 
 /* Of the key version that is kept. All zero when there is none. */
 struct key_memory key_memory_read(struct task *task);
 void key_memory_write(struct task *task, const struct key_memory *memory);
+
+/* An INITIALIZE UPDATE will be sent. */
+void key_memory_forget_counter(struct task *task);
 
 /* ---- authentications ---- */
 
@@ -26,6 +40,8 @@ void key_memory_write(struct task *task, const struct key_memory *memory);
 bool authentication_is_safe(struct task *task);
 /* With the script that has one. */
 void authentication_begins(struct task *task);
+/* One may fail without stopping the next. */
+bool authentication_may_fail(const struct task *task, const struct key_memory *memory);
 
 enum authentication_end {
 	AUTHENTICATION_SUCCEEDED,

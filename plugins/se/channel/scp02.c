@@ -161,6 +161,30 @@ enum err scp02_pseudo_random_challenge(const struct session *session, struct byt
 	return err;
 }
 
+enum err scp02_opening_expect(const struct key_set *keys, struct bytes host_challenge, uint16_t counter,
+			      struct bytes aid, uint8_t ret_challenge[SCP02_CHALLENGE_SIZE],
+			      uint8_t ret_cryptogram[DES_BLOCK])
+{
+	uint8_t challenge[SCP02_CHALLENGE_SIZE] = { 0 };
+	const struct scp02_opening opening = { .sequence_counter = counter,
+					       .card_challenge = bytes_of(challenge, sizeof(challenge)) };
+	struct session s = { .mac_size = MAC_SIZE };
+	/* first the keys, which need the counter only; then the cryptogram, which needs the challenge */
+	enum err err = host_challenge.len == DES_BLOCK ? derive_session(keys, host_challenge, &opening, &s)
+						       : ERR_MALFORMED;
+
+	if (err == ERR_NONE)
+		err = scp02_pseudo_random_challenge(&s, aid, challenge);
+	if (err == ERR_NONE)
+		err = derive_session(keys, host_challenge, &opening, &s);
+	if (err == ERR_NONE) {
+		memcpy(ret_challenge, challenge, sizeof(challenge));
+		memcpy(ret_cryptogram, s.card_cryptogram, DES_BLOCK);
+	}
+	session_wipe(&s);
+	return err;
+}
+
 bool scp02_level_is_possible(uint8_t level)
 {
 	return level == 0 || level == LEVEL_C_MAC || level == (LEVEL_C_MAC | LEVEL_C_DEC);

@@ -47,6 +47,11 @@ MUST_CHECK enum err scp02_session_open(const struct key_set *keys, struct bytes 
 				       const struct scp02_opening *opening, struct session *ret_session,
 				       struct fault *fault);
 
+/* What a card with the option 40 answers to INITIALIZE UPDATE when this is its counter; `aid`: of the application. */
+MUST_CHECK enum err scp02_opening_expect(const struct key_set *keys, struct bytes host_challenge, uint16_t counter,
+					 struct bytes aid, uint8_t ret_challenge[SCP02_CHALLENGE_SIZE],
+					 uint8_t ret_cryptogram[DES_BLOCK]);
+
 /* The challenge of a card with the option 40: of its session and the application's name (GPCS E.3.1). */
 MUST_CHECK enum err scp02_pseudo_random_challenge(const struct session *session, struct bytes aid,
 						  uint8_t ret_at[SCP02_CHALLENGE_SIZE]);

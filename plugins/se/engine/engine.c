@@ -64,7 +64,7 @@ static void script_missing(struct task *task, const struct seram_instance *insta
 {
 	struct kept *kept = &task->kept;
 	const bool has_channel =
-		kept->channel == CHANNEL_NONE ||
+		kept->channel == CHANNEL_NONE || kept->channel == CHANNEL_EXPECTED || /* it opens one itself */
 		(instance->has_channel_state ? instance->is_channel_open : !kept->is_resuming);
 
 	const bool did_not_run = instance->request_id == kept->request_id

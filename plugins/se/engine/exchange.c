@@ -183,6 +183,8 @@ static bool take_response(struct task *task, const struct seram_instance *instan
 	    (authentication > script.response_count || did_not_begin(instance, &script)))
 		authentication_ended(task, AUTHENTICATION_NOT_TRIED);
 	take_answers(task, &script, &batch);
+	if (task->kept.channel == CHANNEL_EXPECTED && task->kept.ending == ENDING_NONE)
+		lose_channel(task); /* whether it opened is not known */
 	if (script_refusal_text(&script) != NULL)
 		task_break(task, ERR_MALFORMED, "the script was refused: %s", script_refusal_text(&script));
 	if (script.response_count == 0 && instance->script_status == SERAM_STATUS_OK &&

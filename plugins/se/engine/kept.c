@@ -5,7 +5,7 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 3
+#define KEPT_VERSION 4
 #define CHOICE_LIMIT 6 /* values of enum protocol_choice */
 
 enum width { BOOL, BYTE, ENUM, LONG, MILLISECONDS };
@@ -49,6 +49,7 @@ static const struct field fields[] = {
 	FIELD(is_s16, BOOL, 2),
 	FIELD(mark.counter, LONG, 0),
 	FIELD(is_authenticating, BOOL, 2),
+	FIELD(is_remembered, BOOL, 2),
 	FIELD(is_risk_accepted, BOOL, 2),
 	FIELD(stage, BYTE, 0),
 	FIELD(flags, LONG, 0),

@@ -25,6 +25,7 @@ enum phase {
 
 enum channel {
 	CHANNEL_NONE,     /* the next script asks the card to show itself, and nothing else */
+	CHANNEL_EXPECTED, /* what it will show is known: the next script opens the channel and goes on */
 	CHANNEL_VERIFIED, /* what it showed was good: the next script begins with our authentication */
 	CHANNEL_OPEN,
 	CHANNEL_COUNT
@@ -78,6 +79,7 @@ struct kept {
 	struct bytes opening;        /* what the card said of itself */
 	struct session_mark mark; /* before the script in flight */
 	bool is_authenticating;   /* the script in flight may count as a failed authentication */
+	bool is_remembered;       /* its certificate is from an earlier job */
 	bool is_risk_accepted;    /* the operator wants an authentication, whatever it may lock */
 
 	/* the operation */

@@ -91,6 +91,7 @@ struct task {
 	struct kept kept;
 	struct session session; /* wiped */
 	enum err broken;              /* the first failure of ours: memory, a limit of the host */
+	bool is_other_counter; /* the card showed something else than was expected: it does not know this session */
 };
 
 /* ---- parameters ---- */

@@ -1,0 +1,117 @@
+/* SCP02 as a channel of a task. */
+#include "channel/channel_update.h"
+#include "channel/scp02.h"
+
+static enum err open_scp02(struct task *task, uint8_t *ret_i, uint8_t *ret_version, struct fault *fault)
+{
+	struct scp02_opening opening;
+	struct key_set keys;
+	enum err err = scp02_opening_parse(task->kept.opening, &opening, fault);
+
+	if (err != ERR_NONE)
+		return err;
+	*ret_i = 0;
+	*ret_version = opening.key_version;
+	if (opening.key_version != task->kept.key_version)
+		return ERR_NONE;
+	err = update_card_keys(task, &keys, fault);
+	if (err != ERR_NONE)
+		return err;
+	err = scp02_session_open(&keys, task->kept.host_challenge, &opening, &task->session, fault);
+	wipe(&keys, sizeof(keys));
+	return err;
+}
+
+static bool scp02_level_with(uint8_t level, uint8_t i)
+{
+	return i == 0 && scp02_level_is_possible(level);
+}
+
+static uint8_t scp02_highest_level(uint8_t i)
+{
+	return i == 0 ? LEVEL_C_MAC | LEVEL_C_DEC : LEVEL_C_MAC;
+}
+
+/* ---- before the card has said anything ---- */
+
+static enum err expect_scp02(struct task *task, const struct key_memory *memory, struct bytes *ret_opening)
+{
+	uint8_t challenge[SCP02_CHALLENGE_SIZE], cryptogram[DES_BLOCK];
+	struct builder b = builder_in(task->arena);
+	struct key_set keys;
+
+	if (memory->next_counter > UINT16_MAX)
+		return ERR_LIMIT;
+	enum err err = update_card_keys(task, &keys, NULL);
+	if (err != ERR_NONE)
+		return err;
+	err = scp02_opening_expect(&keys, task->kept.host_challenge, (uint16_t)memory->next_counter,
+				   task->domain_aid, challenge, cryptogram);
+	wipe(&keys, sizeof(keys));
+	if (err != ERR_NONE)
+		return err;
+	build_bytes(&b, memory->diversification);
+	build_u8(&b, task->kept.key_version);
+	build_u8(&b, scp02_protocol.number);
+	build_u16(&b, (uint16_t)memory->next_counter);
+	build_bytes(&b, bytes_of(challenge, sizeof(challenge)));
+	build_bytes(&b, bytes_of(cryptogram, sizeof(cryptogram)));
+	return builder_bytes(&b, ret_opening);
+}
+
+/* INITIALIZE UPDATE does not tell the option; its challenge does. */
+static bool foresee_scp02(struct task *task, struct key_memory *memory)
+{
+	struct scp02_opening opening;
+	struct bytes expected;
+
+	if (scp02_opening_parse(task->kept.opening, &opening, NULL) != ERR_NONE)
+		return false;
+	memory->next_counter = opening.sequence_counter;
+	memory->diversification = opening.diversification;
+	if (expect_scp02(task, memory, &expected) != ERR_NONE || !bytes_equal(expected, task->kept.opening))
+		return false;
+	memory->next_counter++;
+	return true;
+}
+
+const struct update_ways scp02_ways = {
+	.open = open_scp02,
+	.expect = expect_scp02,
+	.foresee = foresee_scp02,
+	.authenticate = scp02_authenticate,
+	.level_is_possible = scp02_level_with,
+	.highest_level = scp02_highest_level,
+};
+
+/* ---- messages ---- */
+
+static size_t scp02_size(const struct session *session, size_t data_size)
+{
+	return scp02_wrapped_data_size(session->level, data_size);
+}
+
+/* Without R-MAC an answer is as the card sent it. */
+static enum err scp02_unwrap(const struct session *session, const struct session_mark *mark,
+			     const struct response *wrapped, struct arena *arena, struct response *ret_plain,
+			     struct fault *fault)
+{
+	(void)session, (void)mark, (void)arena, (void)fault;
+	*ret_plain = *wrapped;
+	return ERR_NONE;
+}
+
+const struct protocol scp02_protocol = {
+	.name = "SCP02",
+	.kind = "scp02",
+	.number = 0x02,
+	.key_type = KEY_TYPE_DES,
+	.locks_keys = true,
+	.prepare = update_prepare,
+	.restore = update_restore,
+	.plan = update_plan,
+	.take = update_take,
+	.wrapped_data_size = scp02_size,
+	.wrap = scp02_wrap,
+	.unwrap = scp02_unwrap,
+};
