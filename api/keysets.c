@@ -8,6 +8,7 @@
 #include "api_parts.h"
 #include "handlers.h"
 #include "keyset_certificates.h"
+#include "keyset_packets.h"
 #include "keyset_signatures.h"
 #include "loop.h"
 #include "reply.h"
@@ -95,7 +96,7 @@ static enum err read_aid(const struct http_request *request, const char *hex, co
 
 static enum err read_kind(const char *kind, struct fault *fault)
 {
-	static const char *const kinds[] = { KIND_SCP02, KIND_SCP03, KIND_SCP11 };
+	static const char *const kinds[] = { KIND_SCP02, KIND_SCP03, KIND_SCP11, KIND_SCP80 };
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(kind, kinds[i]) == 0)
 			return ERR_NONE;
@@ -103,7 +104,8 @@ static enum err read_kind(const char *kind, struct fault *fault)
 	if (keyset_is_signature(kind))
 		return ERR_NONE;
 	return fault_set(fault, ERR_MALFORMED,
-			 "kind: must be one of " KIND_SCP02 ", " KIND_SCP03 ", " KIND_SCP11 ", %s",
+			 "kind: must be one of " KIND_SCP02 ", " KIND_SCP03 ", " KIND_SCP11 ", " KIND_SCP80
+			 ", %s",
 			 keyset_signature_kinds());
 }
 
@@ -168,11 +170,14 @@ static enum err read_document(struct http_request *request, const json_t *body, 
 			      struct fault *fault)
 {
 	struct bytes document;
-	enum err err = keyset_is_signature(row->kind)
-			       ? keyset_signatures_read(request->arena, row->kind, body, &document,
-							&row->check_values, fault)
-			       : keyset_certificates_read(request->arena, body, &document, &row->check_values,
-							  fault);
+	enum err err;
+	if (keyset_is_signature(row->kind))
+		err = keyset_signatures_read(request->arena, row->kind, body, &document, &row->check_values,
+					     fault);
+	else if (strcmp(row->kind, KIND_SCP80) == 0)
+		err = keyset_packets_read(request->arena, body, &document, &row->check_values, fault);
+	else
+		err = keyset_certificates_read(request->arena, body, &document, &row->check_values, fault);
 	if (err != ERR_NONE)
 		return err;
 	err = keyset_seal_document(request->api->parts.vault, request->arena, row, document, &row->sealed);

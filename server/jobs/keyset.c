@@ -103,7 +103,7 @@ enum err keyset_open_document(const struct vault *vault, struct arena *arena, co
 
 bool keyset_is_document(const char *kind)
 {
-	static const char *const kinds[] = { "scp11", "token", "receipt", "dap", "load-file-cipher" };
+	static const char *const kinds[] = { "scp11", "scp80", "token", "receipt", "dap", "load-file-cipher" };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(kinds[i], kind) == 0)

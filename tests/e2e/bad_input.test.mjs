@@ -138,6 +138,9 @@ labTest('a malformed JSON body', {}, async (lab) => {
 		[{ ...keys, kind: 'scp99' }, /kind/], [{ ...keys, encHex: '00' }, /encHex/], [{ ...keys, macHex: 'zz'.repeat(16) }, /macHex/],
 		[{ ...keys, dekHex: undefined }, /dekHex/], [{ ...keys, dekHex: '00'.repeat(32) }, /same length/], [{ ...keys, aidHex: '00' }, /aidHex/],
 	];
+	const packets = { kind: 'scp80', version: 1, kicHex: '11'.repeat(16), kidHex: '22'.repeat(16) };
+	keysets.push([{ ...packets, version: 16 }, /version/], [{ ...packets, kicHex: '11'.repeat(8) }, /kicHex/], [{ ...packets, kidAlgorithm: 'crc' }, /kidAlgorithm/],
+		[{ ...packets, kidAlgorithm: 'des' }, /kidHex/], [{ ...packets, kikHex: '' }, /kikHex/], [{ ...packets, counter: -1 }, /counter/], [{ ...packets, encHex: '00' }, /encHex/]);
 	for (const [json, detail] of keysets)
 		await lab.rest.refuse('PUT', '/devices/d/keysets', { json }, refusal(detail));
 	for (const [json, detail] of [[{ kind: 'psk', identity: 'x', keyHex: '00' }, /keyHex/], [{ kind: 'psk', keyHex: '00'.repeat(16) }, /identity/],
