@@ -1,5 +1,8 @@
 #include "se_lab.h"
 
+#include <string.h>
+
+#include "../e2e/cap_file.h"
 #include "se_test.h"
 
 /* ---- the device ---- */
@@ -128,4 +131,89 @@ void lab_add_keys_of(struct lab *lab, const char *kind, uint8_t version, const c
 bool lab_has(struct lab *lab, const char *aid_hex)
 {
 	return card_find(lab->agent.card, lab_hex(lab, aid_hex), NULL);
+}
+
+void lab_do(struct lab *lab, const char *operation, const char *params)
+{
+	lab_run(lab, operation, params, bytes_of(NULL, 0));
+}
+
+void lab_assert_done(const struct lab *lab)
+{
+	if (lab->job.result != CARDEA_DONE)
+		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
+}
+
+void lab_assert_failed(const struct lab *lab, enum err kind, const char *words)
+{
+	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind ||
+	    strstr(lab->job.reason, words) == NULL)
+		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
+}
+
+bool lab_flag(const struct lab *lab, const char *name)
+{
+	const json_t *value = json_object_get(lab->job.reported, name);
+
+	assert_true(json_is_boolean(value));
+	return json_is_true(value);
+}
+
+void lab_break_everywhere(void (*open)(struct lab *lab), void (*job)(struct lab *lab),
+			  void (*check)(struct lab *lab))
+{
+	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
+		unsigned requests = 1;
+		for (unsigned at = 1; at <= requests; at++) {
+			struct lab lab;
+			open(&lab);
+			lab.job.break_kind = kind;
+			lab.job.break_at = at;
+			job(&lab);
+			requests = lab.job.requests;
+			lab.job.break_kind = BREAK_NEVER;
+			check(&lab);
+			lab_close(&lab);
+		}
+	}
+}
+
+void lab_cut_everywhere(void (*open)(struct lab *lab), void (*job)(struct lab *lab),
+			void (*check)(struct lab *lab))
+{
+	unsigned commands = 1;
+
+	for (unsigned cut = 1; cut <= commands; cut++) {
+		struct lab lab;
+		open(&lab);
+		lab.agent.commands = 0;
+		lab.agent.cut_after = cut;
+		job(&lab);
+		commands = lab.agent.commands;
+		lab.agent.cut_after = 0;
+		check(&lab);
+		lab_close(&lab);
+	}
+}
+
+struct bytes lab_package(struct lab *lab, const char *aid_hex, size_t applet_count, size_t code_bytes)
+{
+	struct cap_order order = { .package_aid = lab_hex(lab, aid_hex),
+				   .applet_count = applet_count,
+				   .major = 1,
+				   .code_bytes = code_bytes };
+	struct bytes file;
+
+	for (size_t i = 0; i < applet_count; i++)
+		order.applets[i] = lab_hex(lab, arena_printf(lab->job.arena, "%s%02zX", aid_hex, i + 1));
+	assert_int_equal(cap_build_zip(lab->job.arena, &order, &file), ERR_NONE);
+	return file;
+}
+
+struct card_object lab_object(struct lab *lab, const char *aid_hex)
+{
+	struct card_object object;
+
+	assert_true(card_find(lab->agent.card, lab_hex(lab, aid_hex), &object));
+	return object;
 }

@@ -24,7 +24,23 @@ void lab_add_keys_of(struct lab *lab, const char *kind, uint8_t version, const c
 /* Runs one job to its end. */
 enum cardea_result lab_run(struct lab *lab, const char *operation, const char *params, struct bytes package);
 
+/* The same without a package. */
+void lab_do(struct lab *lab, const char *operation, const char *params);
+void lab_assert_done(const struct lab *lab);
+void lab_assert_failed(const struct lab *lab, enum err kind, const char *words);
+bool lab_flag(const struct lab *lab, const char *name); /* of the result */
+
+/* Runs a job on a lab that `open` opens, once for each request that it makes, with the link broken there in every way. */
+void lab_break_everywhere(void (*open)(struct lab *lab), void (*job)(struct lab *lab),
+			  void (*check)(struct lab *lab));
+/* The same with the power cut in every command. */
+void lab_cut_everywhere(void (*open)(struct lab *lab), void (*job)(struct lab *lab),
+			void (*check)(struct lab *lab));
+
 struct bytes lab_hex(struct lab *lab, const char *hex);
+/* A CAP file of version 1.0 with so many applets: the package's AID and 01, 02, ... */
+struct bytes lab_package(struct lab *lab, const char *aid_hex, size_t applet_count, size_t code_bytes);
+struct card_object lab_object(struct lab *lab, const char *aid_hex); /* it must be there */
 bool lab_has(struct lab *lab, const char *aid_hex);
 
 #endif

@@ -1,14 +1,15 @@
-/* se.install: a load file and one instance of an application in it are on the card, exactly once.
+/* se.install: a load file and the applications that are wanted from it are on the card, each exactly once.
  *
  *   LOOK -> is all there? done. Is something else in its place? refuse.
- *     ^         else ACT: INSTALL [for load], LOAD ..., INSTALL [for install and make selectable]
+ *     ^         else ACT: INSTALL [for load], LOAD ..., INSTALL of the first application that is missing
  *     '---------------'
  *   When an act fails, LOOK, and DELETE the load file if it was us who loaded it. */
 #include "operations/operations.h"
 
 #include "channel/channel.h"
+#include "gp/gp_json.h"
+#include "operations/install_look.h"
 #include "operations/look.h"
-#include "package/load_file.h"
 
 enum stage { STAGE_LOOK, STAGE_ACT, STAGE_DELETE };
 
@@ -17,251 +18,149 @@ enum { ACT_FOR_LOAD = 100, ACT_LOAD, ACT_INSTALL, ACT_SELECT, ACT_DELETE };
 /* Flags of the kept state. */
 enum {
 	NEEDS_LOAD = 1 << 0,
-	NEEDS_INSTALL = 1 << 1,
-	NEEDS_SELECT = 1 << 2, /* what the last look found missing */
+	/* 1 << 1 and 1 << 2: enum install_need of the current application */
 	DID_FOR_LOAD = 1 << 3,
-	DID_INSTALL = 1 << 4,  /* in this secure channel */
 	CHANGED = 1 << 5,      /* something was sent by this job */
 	LOADED_BY_US = 1 << 6, /* the load file was not there before */
 	ROLLING_BACK = 1 << 7, /* kept.kind and reason say why */
 	CONFIRMED = 1 << 8,    /* the card said so; the look must agree */
 	DELETE_REFUSED = 1 << 9,
+	HAS_TOLD_MEMORY = 1 << 10,
+	CURRENT_SHIFT = 12, /* four bits: which application is dealt with */
+	CURRENT_MASK = 0xF << CURRENT_SHIFT,
+	INSTALLED_SHIFT = 16, /* a bit for each that was installed by us */
 };
 
-struct order {
-	struct load_file file;
-	struct bytes module, instance;
-	uint32_t privileges;
-	struct command install;
-	struct install_parameters memory; /* of INSTALL [for load] */
-	bool make_selectable;
-	unsigned load_files, applications; /* queries */
-};
-
-/* ---- parameters ---- */
-
-static enum err choose_module(struct task *task, struct order *order, struct fault *fault)
+static size_t current(const struct task *task)
 {
-	const struct load_file *file = &order->file;
-	struct builder b = builder_in(task->arena);
-	struct bytes choices;
-	enum err err = task_hex(task, "moduleAidHex", &order->module, fault);
-
-	if (err != ERR_NONE)
-		return err;
-	if (order->module.len == 0 && file->applet_count == 1)
-		order->module = file->applets[0];
-	for (size_t i = 0; i < file->applet_count; i++) {
-		const char *hex = bytes_to_hex(task->arena, file->applets[i]);
-		if (bytes_equal(file->applets[i], order->module))
-			return ERR_NONE;
-		build_printf(&b, "%s%s", i == 0 ? "" : ", ", hex != NULL ? hex : "");
-	}
-	build_u8(&b, 0);
-	err = builder_bytes(&b, &choices);
-	if (err != ERR_NONE)
-		return err;
-	if (file->applet_count == 0)
-		return fault_set(fault, ERR_UNSUPPORTED,
-				 "the package is a library: it has no applet to install");
-	return fault_set(fault, ERR_MALFORMED, "moduleAidHex must be one of the applets of the package: %s",
-			 (const char *)choices.at);
+	return (task->kept.flags & CURRENT_MASK) >> CURRENT_SHIFT;
 }
 
-static enum err read_privileges(struct task *task, struct order *order, struct fault *fault)
+static void set_current(struct task *task, size_t i)
 {
-	json_t *names = json_object_get(task->params, "privileges"), *name;
-	size_t i;
-
-	json_array_foreach (names, i, name) {
-		if (!json_is_string(name) ||
-		    privilege_add(json_string_value(name), &order->privileges) != ERR_NONE)
-			return fault_set(fault, ERR_MALFORMED, "privileges: %s does not exist",
-					 json_is_string(name) ? json_string_value(name)
-							      : "a value that is no name");
-	}
-	return ERR_NONE;
-}
-
-static enum err compose_install(struct task *task, struct order *order,
-				const struct install_parameters *install, struct fault *fault)
-{
-	struct install_order parts = {
-		.load_file = order->file.aid,
-		.module = order->module,
-		.instance = order->instance,
-		.privileges = order->privileges,
-		.make_selectable = order->make_selectable,
-	};
-	enum err err = install_parameters_build(task->arena, install, &parts.parameters);
-
-	if (err == ERR_NONE)
-		err = gp_install_for_install(task->arena, &parts, &order->install);
-	if (err == ERR_LIMIT)
-		fault_set(fault, err, "parametersHex is too long for one INSTALL command");
-	return err;
-}
-
-static enum err read_parameters(struct task *task, struct order *order, struct fault *fault)
-{
-	struct install_parameters install = {
-		.volatile_bytes = (uint32_t)task_number(task, "volatileBytes", 0),
-		.non_volatile_bytes = (uint32_t)task_number(task, "nonVolatileBytes", 0),
-	};
-	enum err err = task_hex(task, "instanceAidHex", &order->instance, fault);
-
-	if (err == ERR_NONE)
-		err = task_hex(task, "parametersHex", &install.application, fault);
-	if (order->instance.len == 0)
-		order->instance = order->module;
-	order->make_selectable = task_flag(task, "makeSelectable", true);
-	order->memory = (struct install_parameters){ .code_bytes = (uint32_t)order->file.block.len };
-	return err == ERR_NONE ? compose_install(task, order, &install, fault) : err;
+	task->kept.flags = (task->kept.flags & ~(uint32_t)CURRENT_MASK) | (uint32_t)i << CURRENT_SHIFT;
 }
 
 static enum err prepare(struct task *task, struct fault *fault)
 {
-	struct order *order = arena_alloc(task->arena, sizeof(*order));
+	struct install *install;
+	enum err err = install_read(task, &install, fault);
 
-	if (order == NULL)
-		return ERR_NOMEM;
-	enum err err = load_file_parse(task->step->package, task->arena, &order->file, fault);
 	if (err == ERR_NONE)
-		err = choose_module(task, order, fault);
-	if (err == ERR_NONE)
-		err = read_privileges(task, order, fault);
-	if (err == ERR_NONE)
-		err = read_parameters(task, order, fault);
-	if (err != ERR_NONE)
-		return err;
-	order->load_files = look_ask_status(task, SCOPE_LOAD_FILES, order->file.aid, look_load_file_tags);
-	order->applications =
-		look_ask_status(task, SCOPE_APPLICATIONS, order->instance, look_application_tags);
-	task->order = order;
-	return ERR_NONE;
+		task->order = install;
+	return err;
 }
-
-/* ---- looking ---- */
 
 static void go_look(struct task *task)
 {
 	task->kept.stage = STAGE_LOOK;
-	task->kept.flags &= ~(unsigned)(DID_FOR_LOAD | DID_INSTALL);
+	task->kept.flags &= ~(unsigned)DID_FOR_LOAD;
 	task->kept.position = task->kept.blocks = 0;
 	look_again(task);
 }
 
-/* 01 00 on the card is 1.0 in the file. */
-static bool is_other_version(const struct order *order, const struct registry_entry *file)
-{
-	return file->version.len == 2 &&
-	       (file->version.at[0] != order->file.major || file->version.at[1] != order->file.minor);
-}
+/* ---- deciding ---- */
 
-static bool is_foreign_instance(const struct order *order, const struct registry_entry *instance,
-				bool has_file)
+static void begin(struct task *task, const struct install_seen *seen, size_t i, unsigned need)
 {
-	if (instance->load_file.len > 0)
-		return !bytes_equal(instance->load_file, order->file.aid);
-	return !has_file;
-}
+	const struct install *install = task->order;
+	uint32_t *flags = &task->kept.flags;
 
-static const char *hex_of(struct task *task, struct bytes bytes)
-{
-	const char *hex = bytes_to_hex(task->arena, bytes);
-
-	return hex != NULL ? hex : "?";
+	if ((need & NEEDS_INSTALL) != 0 && install->applications[i].module.len == 0) {
+		task_fail(task, ERR_NOT_FOUND,
+			  "the card has no application %s, and moduleAidHex does not say from what",
+			  install_hex(task, install->applications[i].instance));
+		return;
+	}
+	if ((*flags & CHANGED) == 0 && !install_has_room(task, seen))
+		return;
+	*flags &= ~(unsigned)(NEEDS_LOAD | NEEDS_INSTALL | NEEDS_SELECT | CONFIRMED);
+	*flags |= need | CHANGED;
+	if (seen->file == NULL)
+		*flags |= NEEDS_LOAD | LOADED_BY_US;
+	set_current(task, i);
+	task->kept.stage = STAGE_ACT;
 }
 
 /* What the card has against what it shall have. */
-static void compare(struct task *task, const struct registry_entry *file,
-		    const struct registry_entry *instance)
+static void compare(struct task *task, const struct install_seen *seen)
 {
-	const struct order *order = task->order;
-	uint32_t *flags = &task->kept.flags;
+	const struct install *install = task->order;
+	unsigned need;
+	const size_t i = install_find_due(install, seen, &need);
 
-	if (file != NULL && is_other_version(order, file)) {
-		task_fail(task, ERR_CONFLICT,
-			  "load file %s is on the card in version %u.%u, the package is %u.%u",
-			  hex_of(task, order->file.aid), file->version.at[0], file->version.at[1],
-			  order->file.major, order->file.minor);
+	if ((task->kept.flags & HAS_TOLD_MEMORY) == 0)
+		install_tell_memory(task, "memoryBefore");
+	task->kept.flags |= HAS_TOLD_MEMORY;
+	if (install_is_impossible(task, seen))
 		return;
-	}
-	if (instance != NULL && is_foreign_instance(order, instance, file != NULL)) {
-		task_fail(task, ERR_CONFLICT, "%s is already on the card and belongs to load file %s",
-			  hex_of(task, order->instance),
-			  instance->load_file.len > 0 ? hex_of(task, instance->load_file)
-						      : "of somebody else");
-		return;
-	}
-	*flags &= ~(unsigned)(NEEDS_LOAD | NEEDS_INSTALL | NEEDS_SELECT);
-	if (file == NULL)
-		*flags |= NEEDS_LOAD;
-	if (instance == NULL)
-		*flags |= NEEDS_INSTALL;
-	else if (order->make_selectable && instance->life_cycle.len > 0 && instance->life_cycle.at[0] == 0x03)
-		*flags |= NEEDS_SELECT;
-	if ((*flags & (NEEDS_LOAD | NEEDS_INSTALL | NEEDS_SELECT)) == 0) {
+	if (seen->file != NULL && need == 0)
 		task_succeed(task);
-	} else if ((*flags & CONFIRMED) != 0) {
+	else if ((task->kept.flags & CONFIRMED) != 0 && i == current(task))
 		task_break(task, ERR_CONFLICT,
 			   "the card confirmed the installation, but its registry does not show it");
-	} else {
-		if ((*flags & NEEDS_LOAD) != 0)
-			*flags |= LOADED_BY_US;
-		*flags |= CHANGED;
-		task->kept.stage = STAGE_ACT;
+	else
+		begin(task, seen, i, need);
+}
+
+/* What was installed into a load file that was there before stays, and is named. */
+static const char *what_stays(struct task *task, const struct install_seen *seen)
+{
+	const struct install *install = task->order;
+	struct builder b = builder_in(task->arena);
+	struct bytes text;
+
+	for (size_t i = 0; i < install->application_count; i++) {
+		if (seen->instances[i] != NULL && (task->kept.flags >> INSTALLED_SHIFT >> i & 1) != 0)
+			build_printf(&b, "; %s stays on the card",
+				     install_hex(task, install->applications[i].instance));
 	}
+	build_u8(&b, 0);
+	return task_is_good(task, builder_bytes(&b, &text)) ? (const char *)text.at : "";
 }
 
 /* The job fails for the reason that is kept; what it brought goes again. */
-static void roll_back(struct task *task, const struct registry_entry *file,
-		      const struct registry_entry *instance)
+static void roll_back(struct task *task, const struct install_seen *seen)
 {
-	const struct order *order = task->order;
+	const struct install *install = task->order;
 	const uint32_t flags = task->kept.flags;
 	const enum err kind = task->kept.kind;
 	const char *reason = arena_strdup(task->arena, task->kept.reason);
 
 	if (!task_is_good(task, reason == NULL ? ERR_NOMEM : ERR_NONE))
 		return;
-	if (file == NULL || (flags & LOADED_BY_US) == 0)
-		task_fail(task, kind, "%s", reason);
+	if (seen->file == NULL || (flags & LOADED_BY_US) == 0)
+		task_fail(task, kind, "%s%s", reason, what_stays(task, seen));
 	else if ((flags & DELETE_REFUSED) != 0)
 		task_fail(task, kind, "%s; load file %s stays on the card, which refused to delete it",
-			  reason, hex_of(task, order->file.aid));
-	else if (instance != NULL && is_foreign_instance(order, instance, true))
+			  reason, install_hex(task, install->file.aid));
+	else if (install_has_foreign(install, seen))
 		task_fail(task, kind, "%s; load file %s stays on the card", reason,
-			  hex_of(task, order->file.aid));
+			  install_hex(task, install->file.aid));
 	else
 		task->kept.stage = STAGE_DELETE;
 }
 
 static void advance(struct task *task)
 {
-	struct order *order = task->order;
-	struct registry files, applications;
+	struct install_seen seen;
 
-	if (task->kept.stage != STAGE_LOOK || !look_is_done(task) || task->kept.ending != ENDING_NONE)
+	if (task->kept.stage != STAGE_LOOK || !look_is_done(task) || task->kept.ending != ENDING_NONE ||
+	    !install_see(task, &seen))
 		return;
-	if (!look_registry(task, order->load_files, &files) ||
-	    !look_registry(task, order->applications, &applications))
-		return;
-	const struct registry_entry *file = registry_entry_find(&files, order->file.aid);
-	const struct registry_entry *instance = registry_entry_find(&applications, order->instance);
 	task->kept.is_unproven = false;
 	if ((task->kept.flags & ROLLING_BACK) != 0)
-		roll_back(task, file, instance);
+		roll_back(task, &seen);
 	else
-		compare(task, file, instance);
+		compare(task, &seen);
 }
 
 /* ---- acting ---- */
 
 static bool has_too_many_blocks(struct task *task, size_t block_size)
 {
-	const struct order *order = task->order;
-	const size_t left = order->file.content.len - task->kept.position;
+	const struct install *install = task->order;
+	const size_t left = install->file.content.len - task->kept.position;
 	const size_t blocks = task->kept.blocks + (left + block_size - 1) / block_size;
 
 	if (blocks <= LOAD_MAX_BLOCKS)
@@ -273,7 +172,7 @@ static bool has_too_many_blocks(struct task *task, size_t block_size)
 
 static void plan_load(struct task *task, struct batch *batch)
 {
-	const struct order *order = task->order;
+	const struct install *install = task->order;
 	const size_t size = batch_max_data(batch);
 	size_t position = task->kept.position;
 	size_t number = task->kept.blocks;
@@ -284,17 +183,17 @@ static void plan_load(struct task *task, struct batch *batch)
 	if (has_too_many_blocks(task, size))
 		return;
 	if ((task->kept.flags & DID_FOR_LOAD) == 0) {
-		if (order->file.is_signed && task_is_good(task, sha256(order->file.block, digest)))
+		if (install->file.is_signed && task_is_good(task, sha256(install->file.block, digest)))
 			hash = bytes_of(digest, sizeof(digest));
-		if (!task_is_good(task, gp_install_for_load(task->arena, order->file.aid, bytes_of(NULL, 0),
-							    hash, &order->memory, &command)) ||
+		if (!task_is_good(task, gp_install_for_load(task->arena, install->file.aid, install->domain,
+							    hash, &install->memory, &command)) ||
 		    !batch_add_change(batch, &command, ACT_FOR_LOAD))
 			return;
 	}
-	while (position < order->file.content.len) {
-		struct bytes block = bytes_first(bytes_from(order->file.content, position), size);
+	while (position < install->file.content.len) {
+		struct bytes block = bytes_first(bytes_from(install->file.content, position), size);
 		position += block.len;
-		command = gp_load(block, number++, position == order->file.content.len);
+		command = gp_load(block, number++, position == install->file.content.len);
 		if (!batch_add_change(batch, &command, ACT_LOAD))
 			return;
 	}
@@ -302,34 +201,37 @@ static void plan_load(struct task *task, struct batch *batch)
 
 static void plan_act(struct task *task, struct batch *batch)
 {
-	const struct order *order = task->order;
+	const struct install *install = task->order;
+	const struct application *application = &install->applications[current(task)];
 	const uint32_t flags = task->kept.flags;
-	const struct install_parameters none = { 0 };
 	struct command command;
 
-	if ((flags & NEEDS_LOAD) != 0 && task->kept.position < order->file.content.len)
+	if ((flags & NEEDS_LOAD) != 0 && task->kept.position < install->file.content.len)
 		plan_load(task, batch);
 	if (task->kept.ending != ENDING_NONE)
 		return;
 	if ((flags & NEEDS_INSTALL) != 0) {
-		batch_add_change(batch, &order->install, ACT_INSTALL);
-	} else if ((flags & NEEDS_SELECT) != 0 &&
-		   task_is_good(task, gp_make_selectable(task->arena, order->instance, order->privileges,
-							 &none, &command))) {
-		batch_add_change(batch, &command, ACT_SELECT);
+		batch_add_change(batch, &application->install, ACT_INSTALL);
+	} else if ((flags & NEEDS_SELECT) != 0) {
+		const struct install_parameters parameters = {
+			.implicit_selection = application->parameters.implicit_selection
+		};
+		if (task_is_good(task, gp_make_selectable(task->arena, application->instance,
+							  application->privileges, &parameters, &command)))
+			batch_add_change(batch, &command, ACT_SELECT);
 	}
 }
 
 static void plan(struct task *task, struct batch *batch)
 {
-	const struct order *order = task->order;
+	const struct install *install = task->order;
 	struct command command;
 
 	if (task->kept.stage == STAGE_LOOK)
 		look_plan(task, batch);
 	else if (task->kept.stage == STAGE_ACT)
 		plan_act(task, batch);
-	else if (task_is_good(task, gp_delete(task->arena, order->file.aid, true, &command)))
+	else if (task_is_good(task, gp_delete(task->arena, install->file.aid, true, &command)))
 		batch_add_change(batch, &command, ACT_DELETE);
 }
 
@@ -341,24 +243,40 @@ static void act_failed(struct task *task, const struct planned *planned, uint16_
 	go_look(task);
 }
 
-static void take_act(struct task *task, const struct planned *planned)
+static void confirm(struct task *task)
 {
-	const struct order *order = task->order;
+	go_look(task);
+	task->kept.flags |= CONFIRMED;
+}
+
+static void take_block(struct task *task, const struct planned *planned)
+{
+	const struct install *install = task->order;
 	struct kept *kept = &task->kept;
 
+	kept->position += (uint32_t)planned->plain.data.len;
+	kept->blocks++;
+	task_progress(task, kept->position, install->file.content.len);
+	if (kept->position == install->file.content.len &&
+	    (kept->flags & (NEEDS_INSTALL | NEEDS_SELECT)) == 0)
+		confirm(task);
+}
+
+static void take_act(struct task *task, const struct planned *planned)
+{
 	switch (planned->what) {
 	case ACT_FOR_LOAD:
-		kept->flags |= DID_FOR_LOAD;
+		task->kept.flags |= DID_FOR_LOAD;
 		break;
 	case ACT_LOAD:
-		kept->position += (uint32_t)planned->plain.data.len;
-		kept->blocks++;
-		task_progress(task, kept->position, order->file.content.len);
+		take_block(task, planned);
 		break;
 	case ACT_INSTALL:
+		task->kept.flags |= UINT32_C(1) << INSTALLED_SHIFT << current(task);
+		confirm(task);
+		break;
 	case ACT_SELECT:
-		go_look(task);
-		kept->flags |= CONFIRMED;
+		confirm(task);
 		break;
 	default:
 		go_look(task);
@@ -391,15 +309,32 @@ static void take(struct task *task, const struct planned *planned, const struct 
 
 /* ---- the end ---- */
 
+static json_t *application_json(const struct task *task, const struct application *application)
+{
+	json_t *object = json_object();
+
+	if (application->module.len > 0)
+		json_object_set_new(object, "moduleAidHex", json_hex(task->arena, application->module));
+	json_object_set_new(object, "instanceAidHex", json_hex(task->arena, application->instance));
+	return object;
+}
+
 static void finish(struct task *task)
 {
-	const struct order *order = task->order;
+	const struct install *install = task->order;
+	json_t *applications = json_array();
 
-	task_report_hex(task, "aidHex", order->file.aid);
-	task_report_hex(task, "moduleAidHex", order->module);
-	task_report_hex(task, "instanceAidHex", order->instance);
+	for (size_t i = 0; i < install->application_count; i++)
+		json_array_append_new(applications, application_json(task, &install->applications[i]));
+	task_report_hex(task, "aidHex", install->file.aid);
+	task_report(task, "applications", applications);
+	if (install->application_count == 1) {
+		task_report_hex(task, "moduleAidHex", install->applications[0].module);
+		task_report_hex(task, "instanceAidHex", install->applications[0].instance);
+	}
 	task_report(task, "alreadyInstalled", json_boolean((task->kept.flags & CHANGED) == 0));
-	task_report(task, "loadFileBytes", json_integer((json_int_t)order->file.content.len));
+	task_report(task, "loadFileBytes", json_integer((json_int_t)install->file.content.len));
+	install_tell_memory(task, "memoryAfter");
 	channel_report(task);
 }
 
