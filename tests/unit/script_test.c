@@ -92,7 +92,7 @@ static void a_command_with_a_wrong_lc_is_not_sent(void **state)
 	struct bytes script;
 	struct fault fault = { 0 };
 
-	assert_int_equal(script_build(arena, commands, 2, true, &script, &fault), ERR_MALFORMED);
+	assert_int_equal(script_build(arena, commands, 2, NULL, 0, true, &script, &fault), ERR_MALFORMED);
 	assert_non_null(strstr(fault.text, "Lc says 3 bytes"));
 }
 
@@ -103,9 +103,9 @@ static void sizes_are_told_beforehand(void **state)
 		struct bytes command = bytes_of(at, len), script;
 		if (len > 5)
 			at[4] = (uint8_t)(len - 5);
-		assert_int_equal(script_build(arena, &command, 1, true, &script, NULL), ERR_NONE);
+		assert_int_equal(script_build(arena, &command, 1, NULL, 0, true, &script, NULL), ERR_NONE);
 		assert_int_equal(script.len, script_command_size(len) + 4);
-		assert_int_equal(script_build(arena, &command, 1, false, &script, NULL), ERR_NONE);
+		assert_int_equal(script_build(arena, &command, 1, NULL, 0, false, &script, NULL), ERR_NONE);
 		assert_true(script.len <= script_command_size(len) + SCRIPT_OVERHEAD);
 	}
 }

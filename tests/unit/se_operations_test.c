@@ -936,7 +936,7 @@ static void an_agent_of_another_protocol_is_refused(void **state)
 	struct lab lab;
 
 	open_lab(&lab);
-	lab.agent.protocol = "gpseram/2.0.0";
+	lab.agent.protocol = "something/1.0";
 	run(&lab, "se.audit", "{}");
 	assert_failed(&lab, ERR_UNSUPPORTED, "globalplatform-remote-admin/");
 	lab_close(&lab);

@@ -39,7 +39,9 @@ static void an_agent_that_tells_little_gets_defaults(void **state)
 			 ERR_NONE);
 	assert_int_equal(instance.max_request_bytes, SERAM_DEFAULT_REQUEST_SIZE);
 	assert_int_equal(instance.max_response_bytes, SERAM_DEFAULT_RESPONSE_SIZE);
-	assert_true(instance.speaks_our_protocol);
+	assert_true(instance.speaks_scripts);
+	assert_false(instance.speaks_seram2);
+	assert_int_equal(instance.settings[SERAM_SET_RETRY_COUNT], -1);
 	assert_false(instance.has_channel_state);
 	assert_false(instance.has_stop_on_error);
 }
@@ -69,10 +71,11 @@ static void one_of_several_protocols_is_enough(void **state)
 
 	assert_int_equal(seram_instance_read((struct lwm2m_records){ records, 4 }, 0, &instance, NULL),
 			 ERR_NONE);
-	assert_true(instance.speaks_our_protocol);
+	assert_true(instance.speaks_scripts);
 	assert_int_equal(seram_instance_read((struct lwm2m_records){ records, 3 }, 0, &instance, NULL),
 			 ERR_NONE);
-	assert_false(instance.speaks_our_protocol);
+	assert_false(instance.speaks_scripts);
+	assert_true(instance.speaks_seram2);
 }
 
 static void the_target_is_rid_and_pix(void **state)
@@ -87,8 +90,9 @@ static void a_request_writes_target_id_and_script_together(void **state)
 {
 	const struct seram_request request = { .id = 7,
 					       .target_aid = bytes_of("\xA0\0\0\1\x51", 5),
-					       .script = bytes_of("\xAE\x80\0\0", 4),
-					       .has_stop_on_error = true };
+					       .body = bytes_of("\xAE\x80\0\0", 4),
+					       .has_stop_on_error = true,
+					       .settings = { -1, -1, -1, -1, -1 } };
 	struct lwm2m_records records;
 
 	assert_int_equal(seram_request_records(arena, 3, &request, &records), ERR_NONE);
@@ -96,6 +100,29 @@ static void a_request_writes_target_id_and_script_together(void **state)
 	assert_int_equal(lwm2m_integer(records, LWM2M_RESOURCE(SERAM_OBJECT, 3, SERAM_REQUEST_ID), 0), 7);
 	assert_false(lwm2m_boolean(records, LWM2M_RESOURCE(SERAM_OBJECT, 3, SERAM_STOP_ON_ERROR), true));
 	assert_int_equal(lwm2m_bytes(records, LWM2M_RESOURCE(SERAM_OBJECT, 3, SERAM_REQUEST)).len, 4);
+}
+
+static void a_request_writes_the_settings_that_are_due(void **state)
+{
+	const struct seram_request request = {
+		.id = 8,
+		.target_aid = bytes_of("\xA0\0\0\1\x51", 5),
+		.settings = { [SERAM_SET_REPORT_REQUIRED] = 0,
+			      [SERAM_SET_BODY_FORMAT] = 1,
+			      [SERAM_SET_RETRY_COUNT] = 3,
+			      [SERAM_SET_RETRY_DELAY] = -1,
+			      [SERAM_SET_SESSION_TIMEOUT] = 60 },
+	};
+	struct lwm2m_records records;
+
+	assert_int_equal(seram_request_records(arena, 0, &request, &records), ERR_NONE);
+	assert_int_equal(records.count, 7);
+	assert_false(lwm2m_boolean(records, LWM2M_RESOURCE(SERAM_OBJECT, 0, SERAM_REPORT_REQUIRED), true));
+	assert_int_equal(lwm2m_integer(records, LWM2M_RESOURCE(SERAM_OBJECT, 0, SERAM_BODY_FORMAT), 0), 1);
+	assert_int_equal(lwm2m_integer(records, LWM2M_RESOURCE(SERAM_OBJECT, 0, SERAM_RETRY_COUNT), 0), 3);
+	assert_null(lwm2m_find(records, LWM2M_RESOURCE(SERAM_OBJECT, 0, SERAM_RETRY_DELAY)));
+	assert_int_equal(lwm2m_integer(records, LWM2M_RESOURCE(SERAM_OBJECT, 0, SERAM_SESSION_TIMEOUT), 0),
+			 60);
 }
 
 /* ---- kept ---- */
@@ -169,6 +196,7 @@ int main(void)
 		cmocka_unit_test(one_of_several_protocols_is_enough),
 		cmocka_unit_test(the_target_is_rid_and_pix),
 		cmocka_unit_test(a_request_writes_target_id_and_script_together),
+		cmocka_unit_test(a_request_writes_the_settings_that_are_due),
 		cmocka_unit_test(what_is_kept_comes_back),
 		cmocka_unit_test(damaged_state_is_refused),
 	};

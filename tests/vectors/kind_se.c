@@ -245,7 +245,7 @@ static enum verdict check_command_script(struct vector *v, struct bytes encoded)
 			return vector_fail(v, "c_apdus is not a list of hexadecimal texts");
 	}
 	const bool is_indefinite = encoded.len > 0 && encoded.at[0] == 0xAE;
-	if (script_build(v->arena, commands, count, is_indefinite, &script, &fault) != ERR_NONE)
+	if (script_build(v->arena, commands, count, NULL, 0, is_indefinite, &script, &fault) != ERR_NONE)
 		return vector_fail(v, "refused: %s", fault.text);
 	return vector_compare(v, "script", script, encoded);
 }

@@ -2,9 +2,9 @@
 #include "channel/protocol_choice.h"
 
 #include "channel/channel.h"
-#include "gp/gp.h"
 #include "channel/scp02.h"
 #include "channel/scp11_keys.h"
+#include "gp/gp.h"
 
 /* clang-format off */
 static const struct choice_row {
@@ -120,7 +120,8 @@ static void add_get_data(struct batch *batch, uint16_t tag, enum opening opening
 
 void choice_plan(struct batch *batch)
 {
-	add_get_data(batch, 0x0066, OPENING_CARD_DATA);
+	if (batch->task->kept.announced == 0) /* a body may carry one command only */
+		add_get_data(batch, 0x0066, OPENING_CARD_DATA);
 	add_get_data(batch, 0x00E0, OPENING_KEY_INFORMATION);
 }
 
@@ -129,7 +130,7 @@ static uint8_t announced_by(struct task *task, const struct response *response)
 {
 	const uint8_t all = (uint8_t)((1u << CHOICE_COUNT) - 1);
 	struct card_data card;
-	uint8_t announced = 0;
+	uint8_t announced = 1u << CHOICE_NONE; /* it was asked */
 
 	if (!sw_is_success(response->sw) ||
 	    card_data_parse(response->data, task->arena, &card, NULL) != ERR_NONE || card.protocol_count == 0)

@@ -1,29 +1,48 @@
 #include "engine/batch.h"
 
 #include "channel/channel.h"
-#include "seram/script.h"
-#include "seram/seram_table.h"
 
 /* ---- adding ---- */
 
-/* Element, MAC, padding and status word around an answer, and its data. */
-static size_t answer_size(const struct task *task, enum batch_answer answer)
+static const struct body *body_form(const struct batch *batch)
 {
-	const size_t around = 4 + 2, short_data = 16;
+	return body_of(batch->task->kept.form);
+}
 
-	return around + (answer == ANSWER_LONG ? APDU_MAX_RESPONSE : short_data + task->session.mac_size);
+/* What a request has to select before its commands; empty when that is done, or done by the agent. */
+static struct bytes due_selection(const struct batch *batch)
+{
+	return body_form(batch)->selects_by_command && !batch->task->kept.is_selected
+		       ? batch->task->domain_aid
+		       : bytes_of(NULL, 0);
+}
+
+/* MAC, padding and status word around an answer, and its data. */
+static size_t answer_size(const struct batch *batch, enum batch_answer answer)
+{
+	const size_t status_word = 2, short_data = 16;
+
+	return body_form(batch)->answer_size(
+		status_word +
+		(answer == ANSWER_LONG ? APDU_MAX_RESPONSE : short_data + batch->task->session.mac_size));
+}
+
+static bool has_room(const struct batch *batch, size_t command_bytes)
+{
+	return batch->count < BATCH_MAX_COMMANDS && batch->count < body_form(batch)->max_commands &&
+	       body_form(batch)->request_overhead(due_selection(batch)) + batch->request_bytes +
+			       command_bytes <=
+		       batch->task->kept.max_request_bytes;
 }
 
 static bool fits(const struct batch *batch, size_t command_bytes, size_t answer_bytes)
 {
-	const struct kept *kept = &batch->task->kept;
-
-	if (batch->count == BATCH_MAX_COMMANDS ||
-	    SCRIPT_OVERHEAD + batch->request_bytes + command_bytes > kept->max_request_bytes)
+	if (!has_room(batch, command_bytes))
 		return false;
 	/* the first is sent in any case: the agent says 62F1 when its answer is too long */
 	return batch->count == 0 ||
-	       SERAM_RESPONSE_OVERHEAD + batch->response_bytes + answer_bytes <= kept->max_response_bytes;
+	       body_form(batch)->response_overhead + batch->response_bytes + answer_bytes <=
+		       batch->task->kept.max_response_bytes;
 }
 
 static void append(struct batch *batch, const struct planned *planned, size_t command_bytes,
@@ -50,8 +69,8 @@ bool batch_add(struct batch *batch, const struct command *plain, unsigned what, 
 		batch->is_full = true;
 		return false;
 	}
-	size_t command_bytes = script_command_size(command_size(&sized));
-	size_t answer_bytes = answer_size(task, answer);
+	size_t command_bytes = body_form(batch)->command_size(command_size(&sized));
+	size_t answer_bytes = answer_size(batch, answer);
 	if (!fits(batch, command_bytes, answer_bytes)) {
 		batch->is_full = true;
 		return false;
@@ -77,13 +96,16 @@ size_t batch_max_data(const struct batch *batch)
 	const struct session *session = &batch->task->session;
 	const struct protocol *protocol = channel_protocol(batch->task);
 	size_t size = APDU_MAX_DATA;
-	size_t room = batch->task->kept.max_request_bytes;
+	const struct body *body = body_form(batch);
+	const size_t room = batch->task->kept.max_request_bytes;
 	struct command command = { .has_le = true };
 
 	for (; size > 1; size--) {
 		command.data.len = protocol->wrapped_data_size(session, size);
 		if (command.data.len <= APDU_MAX_DATA &&
-		    SCRIPT_OVERHEAD + script_command_size(command_size(&command)) <= room)
+		    body->request_overhead(due_selection(batch)) +
+				    body->command_size(command_size(&command)) <=
+			    room)
 			break;
 	}
 	return size;
@@ -97,11 +119,10 @@ bool batch_add_opening(struct batch *batch, const struct command *command, unsig
 	const struct planned planned = {
 		.plain = *command, .wrapped = *command, .mark = batch->task->session.mark, .opening = opening
 	};
-	const size_t command_bytes = script_command_size(command_size(command));
+	const size_t command_bytes = body_form(batch)->command_size(command_size(command));
 
 	/* answers to the opening are short, or alone: only the request is measured */
-	if (batch->count == BATCH_MAX_COMMANDS ||
-	    SCRIPT_OVERHEAD + batch->request_bytes + command_bytes > batch->task->kept.max_request_bytes)
+	if (!has_room(batch, command_bytes))
 		return false;
 	append(batch, &planned, command_bytes, answer_bytes);
 	return true;
@@ -131,17 +152,34 @@ static enum err command_bytes(struct arena *arena, const struct command *command
 	return builder_bytes(&b, ret_bytes);
 }
 
-enum err batch_script(const struct batch *batch, struct bytes *ret_script, struct fault *fault)
+enum err batch_request(const struct batch *batch, struct body_request *ret_request)
 {
 	struct arena *arena = batch->task->arena;
-	struct bytes commands[BATCH_MAX_COMMANDS];
+	struct bytes *commands = arena_alloc_array(arena, BATCH_MAX_COMMANDS, sizeof(*commands));
 
+	if (commands == NULL)
+		return ERR_NOMEM;
 	for (size_t i = 0; i < batch->count; i++) {
 		enum err err = command_bytes(arena, &batch->planned[i].wrapped, &commands[i]);
 		if (err != ERR_NONE)
 			return err;
 	}
-	return script_build(arena, commands, batch->count, SERAM_SCRIPT_IS_INDEFINITE, ret_script, fault);
+	*ret_request = (struct body_request){
+		.commands = commands,
+		.count = batch->count,
+		.select_aid = due_selection(batch),
+		.actions = batch->actions,
+		.action_count = batch->action_count,
+	};
+	return ERR_NONE;
+}
+
+enum err batch_body(const struct batch *batch, struct bytes *ret_body, struct fault *fault)
+{
+	struct body_request request;
+	enum err err = batch_request(batch, &request);
+
+	return err == ERR_NONE ? body_form(batch)->build(batch->task->arena, &request, ret_body, fault) : err;
 }
 
 /* ---- trace ---- */

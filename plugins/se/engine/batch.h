@@ -11,6 +11,8 @@ struct batch {
 	size_t request_bytes, response_bytes;
 	bool is_full;
 	bool has_change; /* a command that must not run twice */
+	const struct script_action *actions; /* what stands between the commands; of forms that are scripts */
+	size_t action_count;
 };
 
 enum batch_answer { ANSWER_SHORT, ANSWER_LONG /* as much as an answer can hold */ };
@@ -29,7 +31,9 @@ bool batch_add_opening(struct batch *batch, const struct command *command, unsig
 /* The most plain data that one command of this batch can carry. */
 size_t batch_max_data(const struct batch *batch);
 
-MUST_CHECK enum err batch_script(const struct batch *batch, struct bytes *ret_script, struct fault *fault);
+/* As the body of a request, and what its response is read against. */
+MUST_CHECK enum err batch_request(const struct batch *batch, struct body_request *ret_request);
+MUST_CHECK enum err batch_body(const struct batch *batch, struct bytes *ret_body, struct fault *fault);
 /* True when it holds what is nobody's to read, without encryption by the channel. */
 bool batch_is_readable_secret(const struct batch *batch);
 /* Writes the commands to the job's trace. */

@@ -73,11 +73,16 @@ void ask_write(struct task *task, const struct batch *batch)
 		.target_aid = task->domain_aid,
 		.has_stop_on_error = kept->can_go_on_after_error,
 		.stop_on_error = batch->has_change, /* a look is harmless whatever failed before it */
-		.sets_body_format = kept->has_body_format,
 	};
 	struct lwm2m_records records;
-	enum err err = batch_script(batch, &request.script, &fault);
+	enum err err = batch_body(batch, &request.body, &fault);
 
+	if (err == ERR_UNSUPPORTED) {
+		task_break(task, err, "%s", fault.text);
+		return;
+	}
+	for (size_t i = 0; i < SERAM_SETTINGS; i++)
+		request.settings[i] = (kept->settings_due >> i & 1) != 0 ? task->wanted_settings[i] : -1;
 	if (err == ERR_NONE)
 		err = seram_request_records(task->arena, task->instance, &request, &records);
 	if (!task_is_good(task, err))

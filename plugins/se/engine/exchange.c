@@ -2,7 +2,6 @@
 
 #include "channel/channel.h"
 #include "channel/key_memory.h"
-#include "seram/script.h"
 
 /* ---- sending ---- */
 
@@ -81,6 +80,7 @@ void lose_channel(struct task *task)
 {
 	if (task->kept.channel != CHANNEL_NONE)
 		task_reopen(task, task->kept.key_version);
+	task->kept.is_selected = false;
 	task->operation->lost(task);
 }
 
@@ -127,16 +127,16 @@ static void take_answer(struct task *task, const struct planned *planned, const 
 	doubt_channel(task, planned, &answer);
 }
 
-static void take_answers(struct task *task, const struct script_response *script, struct batch *batch)
+static void take_answers(struct task *task, const struct body_response *body, struct batch *batch)
 {
-	if (script->response_count > batch->count) {
-		task_break(task, ERR_MALFORMED, "%zu answers to a script of %zu commands",
-			   script->response_count, batch->count);
+	if (body->count > batch->count) {
+		task_break(task, ERR_MALFORMED, "%zu answers to a script of %zu commands", body->count,
+			   batch->count);
 		return;
 	}
-	for (size_t i = 0; i < script->response_count && task->kept.ending == ENDING_NONE; i++) {
+	for (size_t i = 0; i < body->count && task->kept.ending == ENDING_NONE; i++) {
 		const bool had_channel = task->kept.channel != CHANNEL_NONE;
-		take_answer(task, &batch->planned[i], &script->responses[i]);
+		take_answer(task, &batch->planned[i], &body->responses[i]);
 		if (had_channel && task->kept.channel == CHANNEL_NONE)
 			break; /* the operation wants another one: what else was answered is of no use */
 	}
@@ -154,40 +154,53 @@ static void forget_what_did_not_run(struct task *task, const struct batch *batch
 }
 
 /* The application could not be reached: no command of the script went to the card. */
-static bool did_not_begin(const struct seram_instance *instance, const struct script_response *script)
+static bool did_not_begin(const struct seram_instance *instance, const struct body_response *body)
 {
-	return script->response_count == 0 && instance->agent_state == SERAM_RESPONSE_READY &&
+	return body->count == 0 && instance->agent_state == SERAM_RESPONSE_READY &&
 	       seram_status_row(instance->script_status)->is_worth_retrying;
 }
 
-/* Parses and takes what the agent holds. False when the response itself is not to be understood. */
-static bool take_response(struct task *task, const struct seram_instance *instance)
+static bool parse_response(struct task *task, const struct batch *batch, struct bytes bytes,
+			   struct body_response *ret_body)
 {
-	struct batch batch;
-	struct script_response script = { 0 };
+	struct body_request request;
 	struct fault fault = { 0 };
 
-	compose_script(task, &batch);
-	if (task->kept.ending != ENDING_NONE || task->broken != ERR_NONE)
+	if (!task_is_good(task, batch_request(batch, &request)))
 		return false;
-	if (instance->response.len > 0) {
-		enum err err = script_response_parse(instance->response, task->arena, &script, &fault);
-		if (err != ERR_NONE) {
-			task_break(task, err, "the response of the agent: %s", fault.text);
-			return false;
-		}
+	enum err err = body_of(task->kept.form)->parse(bytes, &request, task->arena, ret_body, &fault);
+	if (err != ERR_NONE)
+		task_break(task, err, "the response of the agent: %s", fault.text);
+	return err == ERR_NONE;
+}
+
+/* Parses and takes what the agent holds. What the body says of the run counts where the object says nothing
+ * worse. False when the response itself is not to be understood. */
+static bool take_response(struct task *task, struct seram_instance *instance)
+{
+	struct batch batch;
+	struct body_response body = { .status = SERAM_STATUS_OK };
+
+	compose_script(task, &batch);
+	if (task->kept.ending != ENDING_NONE || task->broken != ERR_NONE ||
+	    (instance->response.len > 0 && !parse_response(task, &batch, instance->response, &body)))
+		return false;
+	task->kept.is_selected = body_of(task->kept.form)->selects_by_command; /* until the channel is lost */
+	if (instance->script_status == SERAM_STATUS_OK && body.status != SERAM_STATUS_OK) {
+		instance->script_status = body.status;
+		if (body.error_text != NULL)
+			instance->error_text = bytes_of_text(body.error_text);
 	}
-	forget_what_did_not_run(task, &batch, script.response_count);
+	forget_what_did_not_run(task, &batch, body.count);
 	const size_t authentication = authentication_at(task, &batch);
-	if (authentication < batch.count &&
-	    (authentication > script.response_count || did_not_begin(instance, &script)))
+	if (authentication < batch.count && (authentication > body.count || did_not_begin(instance, &body)))
 		authentication_ended(task, AUTHENTICATION_NOT_TRIED);
-	take_answers(task, &script, &batch);
+	take_answers(task, &body, &batch);
 	if (task->kept.channel == CHANNEL_EXPECTED && task->kept.ending == ENDING_NONE)
 		lose_channel(task); /* whether it opened is not known */
-	if (script_refusal_text(&script) != NULL)
-		task_break(task, ERR_MALFORMED, "the script was refused: %s", script_refusal_text(&script));
-	if (script.response_count == 0 && instance->script_status == SERAM_STATUS_OK &&
+	if (body.refusal != NULL)
+		task_break(task, ERR_MALFORMED, "the script was refused: %s", body.refusal);
+	if (body.count == 0 && instance->script_status == SERAM_STATUS_OK &&
 	    instance->agent_state == SERAM_RESPONSE_READY)
 		task_break(task, ERR_MALFORMED, "the agent reports success and gives no answer");
 	return task->kept.ending == ENDING_NONE;
@@ -217,17 +230,17 @@ static void script_failed(struct task *task, const struct seram_instance *instan
 }
 
 /* A response is there: what it means, and what comes next. */
-void script_ended(struct task *task, const struct seram_instance *instance)
+void script_ended(struct task *task, struct seram_instance *instance)
 {
 	struct kept *kept = &task->kept;
 	const bool was_interrupted = instance->agent_state == SERAM_INTERRUPTED;
-	const bool is_ok = instance->script_status == SERAM_STATUS_OK && !was_interrupted;
 	/* an agent that does not tell is believed, but not after a break */
 	const bool has_channel = instance->has_channel_state ? instance->is_channel_open : !kept->is_resuming;
 
 	kept->is_resuming = false;
 	if (!take_response(task, instance))
 		return;
+	const bool is_ok = instance->script_status == SERAM_STATUS_OK && !was_interrupted;
 	kept->script_in_flight = false;
 	if (is_ok && kept->channel == CHANNEL_OPEN)
 		task->operation->advance(task);

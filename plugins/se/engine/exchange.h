@@ -9,7 +9,7 @@ void next_script(struct task *task);
 /* The script in flight once more: it did not arrive. */
 void write_again(struct task *task);
 /* The response to the script in flight is in the instance: takes it and goes on. */
-void script_ended(struct task *task, const struct seram_instance *instance);
+void script_ended(struct task *task, struct seram_instance *instance);
 
 /* The secure channel is gone; the operation has to look anew. */
 void lose_channel(struct task *task);

@@ -5,6 +5,7 @@
 #define SE_KEPT_H
 
 #include "channel/scp03.h"
+#include "seram/body.h"
 
 #define KEPT_MAX_QUERIES 16
 #define KEPT_MAX_ANSWERS (48u << 10) /* bytes of all queries */
@@ -59,7 +60,9 @@ struct kept {
 	uint32_t request_id;
 	uint32_t max_request_bytes, max_response_bytes;
 	bool can_go_on_after_error; /* the agent has Stop On Error */
-	bool has_body_format;       /* and it is not what we send */
+	enum body_form form;        /* of requests and responses */
+	bool is_selected;           /* the target, on the agent's channel; of forms that select by a command */
+	uint8_t settings_due;       /* enum seram_setting, a bit each: the agent has another value than is wanted */
 	uint8_t refusals;           /* requests that the agent refused, in a row */
 	uint8_t retries;            /* of an SE that was unavailable */
 	uint32_t sessions, scripts;

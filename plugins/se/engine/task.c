@@ -115,6 +115,7 @@ void task_progress(struct task *task, uint64_t done, uint64_t total)
 void task_reopen(struct task *task, uint8_t key_version)
 {
 	task->kept.channel = CHANNEL_NONE;
+	task->kept.is_selected = false;
 	task->kept.key_version = key_version;
 	task->kept.opening = task->kept.host_challenge = bytes_of(NULL, 0);
 	task->kept.mark = (struct session_mark){ 0 };

@@ -13,6 +13,7 @@
 #include "gp/gp_commands.h"
 #include "engine/kept.h"
 #include "channel/keys.h"
+#include "seram/seram_table.h"
 
 #define BATCH_MAX_COMMANDS 64
 
@@ -83,6 +84,8 @@ struct task {
 	struct bytes domain_aid;
 	uint8_t wanted_level;     /* 0: the highest */
 	unsigned wanted_protocol; /* enum protocol_choice */
+	enum body_form wanted_form; /* BODY_NONE: as the agent announces */
+	int64_t wanted_settings[SERAM_SETTINGS]; /* -1: as the agent has it */
 	const char *diversification; /* in place of that of the key sets; NULL: theirs */
 	struct query queries[KEPT_MAX_QUERIES];
 	size_t query_count;

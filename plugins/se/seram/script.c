@@ -3,6 +3,8 @@
 
 #include <cardea/tlv.h>
 
+#include "seram/seram_table.h"
+
 #define INDEFINITE_LENGTH 0x80
 
 size_t script_command_size(size_t command_size)
@@ -10,11 +12,44 @@ size_t script_command_size(size_t command_size)
 	return 1 + (command_size < 128 ? 1u : command_size < 256 ? 2u : 3u) + command_size;
 }
 
-enum err script_build(struct arena *arena, const struct bytes *commands, size_t count, bool is_indefinite,
+static bool is_chaining(struct bytes value)
+{
+	static const uint8_t known[] = { SCRIPT_CHAIN_FIRST, SCRIPT_CHAIN_FIRST_KEPT, SCRIPT_CHAIN_NEXT,
+					 SCRIPT_CHAIN_LAST };
+
+	return value.len == 1 && memchr(known, value.at[0], sizeof(known)) != NULL;
+}
+
+static bool is_action(const struct script_action *action, size_t number)
+{
+	return action->tag == TAG_CHAINING
+		       ? number == 0 && action->before == 0 && is_chaining(action->value)
+		       : action->tag == TAG_IMMEDIATE_ACTION || action->tag == TAG_ERROR_ACTION;
+}
+
+static enum err check_actions(const struct script_action *actions, size_t action_count, size_t count,
+			      struct fault *fault)
+{
+	for (size_t i = 0; i < action_count; i++) {
+		if (!is_action(&actions[i], i) || actions[i].before > count ||
+		    (i > 0 && actions[i].before < actions[i - 1].before))
+			return fault_set(fault, ERR_MALFORMED,
+					 "action %zu of the script (%02X) may not stand there", i + 1,
+					 actions[i].tag);
+	}
+	return ERR_NONE;
+}
+
+enum err script_build(struct arena *arena, const struct bytes *commands, size_t count,
+		      const struct script_action *actions, size_t action_count, bool is_indefinite,
 		      struct bytes *ret_script, struct fault *fault)
 {
 	struct builder b = builder_in(arena);
-	size_t mark = 0;
+	size_t mark = 0, action = 0;
+	enum err err = check_actions(actions, action_count, count, fault);
+
+	if (err != ERR_NONE)
+		return err;
 
 	if (is_indefinite) {
 		build_u8(&b, TAG_COMMAND_SCRIPT_INDEFINITE);
@@ -22,9 +57,13 @@ enum err script_build(struct arena *arena, const struct bytes *commands, size_t 
 	} else {
 		mark = build_open(&b, TAG_COMMAND_SCRIPT);
 	}
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i <= count; i++) {
 		struct command command;
-		enum err err = command_parse(commands[i], &command, fault);
+		for (; action < action_count && actions[action].before == i; action++)
+			build_tlv(&b, (uint32_t)actions[action].tag, actions[action].value);
+		if (i == count)
+			break;
+		err = command_parse(commands[i], &command, fault);
 		if (err != ERR_NONE)
 			return err;
 		build_tlv(&b, TAG_COMMAND, commands[i]);

@@ -36,9 +36,18 @@ struct script_response {
 	size_t response_count;
 };
 
-/* A command script of these C-APDUs. ERR_MALFORMED names the first whose Lc does not fit. */
+/* What stands between the C-APDUs: TAG_CHAINING before all, TAG_IMMEDIATE_ACTION, TAG_ERROR_ACTION. */
+struct script_action {
+	enum script_tag tag;
+	size_t before; /* the number of the C-APDU that follows it, from 0 on */
+	struct bytes value;
+};
+
+/* A command script of these C-APDUs and actions, which are in the order of what follows them. ERR_MALFORMED names the
+ * first C-APDU whose Lc does not fit, or the action that may not stand where it does. */
 MUST_CHECK enum err script_build(struct arena *arena, const struct bytes *commands, size_t count,
-				 bool is_indefinite, struct bytes *ret_script, struct fault *fault);
+				 const struct script_action *actions, size_t action_count, bool is_indefinite,
+				 struct bytes *ret_script, struct fault *fault);
 
 /* What a C-APDU of this size adds to a script, and the most that a script adds around all of them. */
 size_t script_command_size(size_t command_size);

@@ -20,10 +20,14 @@ static enum err read_number(struct lwm2m_records records, uint16_t instance, enu
 	return ERR_NONE;
 }
 
-/* Resource 4 has many instances; without it the agent is taken at its object's word. */
-static bool speaks_our_protocol(struct lwm2m_records records, uint16_t instance)
+static bool is_of_family(struct bytes protocol, const char *family)
 {
-	const size_t family_len = strlen(SERAM_PROTOCOL_FAMILY);
+	return bytes_equal_text(bytes_first(protocol, strlen(family)), family);
+}
+
+/* Resource 4 has many instances; without it the agent is taken at its object's word. */
+static void read_protocols(struct lwm2m_records records, struct seram_instance *s, uint16_t instance)
+{
 	bool is_told = false;
 
 	for (size_t i = 0; i < records.count; i++) {
@@ -32,10 +36,27 @@ static bool speaks_our_protocol(struct lwm2m_records records, uint16_t instance)
 		    record->value.type != LWM2M_STRING)
 			continue;
 		is_told = true;
-		if (bytes_equal_text(bytes_first(record->value.bytes, family_len), SERAM_PROTOCOL_FAMILY))
-			return true;
+		if (is_of_family(record->value.bytes, SERAM_PROTOCOL_FAMILY))
+			s->speaks_scripts = true;
+		if (is_of_family(record->value.bytes, SERAM2_PROTOCOL_FAMILY))
+			s->speaks_seram2 = true;
 	}
-	return !is_told;
+	if (!is_told)
+		s->speaks_scripts = true;
+}
+
+static void read_settings(struct lwm2m_records records, struct seram_instance *s, uint16_t instance)
+{
+	for (size_t i = 0; i < SERAM_SETTINGS; i++) {
+		const struct seram_setting_row *row = &seram_setting_rows[i];
+		const struct lwm2m_path path = at(instance, row->resource);
+
+		if (lwm2m_find(records, path) == NULL)
+			s->settings[i] = -1;
+		else
+			s->settings[i] = row->type == LWM2M_BOOLEAN ? lwm2m_boolean(records, path, true)
+								    : lwm2m_integer(records, path, 0);
+	}
 }
 
 enum err seram_instance_read(struct lwm2m_records records, uint16_t instance,
@@ -53,9 +74,6 @@ enum err seram_instance_read(struct lwm2m_records records, uint16_t instance,
 		.is_channel_open = lwm2m_boolean(records, at(instance, SERAM_CHANNEL_OPEN), false),
 		.was_interrupted = lwm2m_boolean(records, at(instance, SERAM_RESUME), false),
 		.has_stop_on_error = lwm2m_find(records, at(instance, SERAM_STOP_ON_ERROR)) != NULL,
-		.has_other_body_format = lwm2m_integer(records, at(instance, SERAM_BODY_FORMAT),
-						       SERAM_BODY_TEMPLATES) != SERAM_BODY_TEMPLATES,
-		.speaks_our_protocol = speaks_our_protocol(records, instance),
 	};
 	int64_t se_state, agent_state, request_id, response_id, executed, max_request, max_response;
 	const struct {
@@ -81,6 +99,8 @@ enum err seram_instance_read(struct lwm2m_records records, uint16_t instance,
 		if (err != ERR_NONE)
 			return err;
 	}
+	read_protocols(records, &s, instance);
+	read_settings(records, &s, instance);
 	s.se_state = (enum seram_se_state)se_state;
 	s.agent_state = (enum seram_agent_state)agent_state;
 	s.request_id = (uint32_t)request_id;
@@ -101,11 +121,25 @@ const char *seram_target(struct arena *arena, struct bytes aid)
 	return rid == NULL || pix == NULL ? NULL : arena_printf(arena, SERAM_TARGET_FORMAT, rid, pix);
 }
 
+static struct lwm2m_record setting_record(uint16_t instance, const struct seram_setting_row *row,
+					  int64_t value)
+{
+	struct lwm2m_record record = { .path = at(instance, row->resource), .value = { .type = row->type } };
+
+	if (row->type == LWM2M_BOOLEAN)
+		record.value.boolean = value != 0;
+	else if (row->type == LWM2M_UNSIGNED)
+		record.value.whole = (uint64_t)value;
+	else
+		record.value.integer = value;
+	return record;
+}
+
 enum err seram_request_records(struct arena *arena, uint16_t instance, const struct seram_request *request,
 			       struct lwm2m_records *ret_records)
 {
 	const char *target = seram_target(arena, request->target_aid);
-	struct lwm2m_record *records = arena_alloc_array(arena, 5, sizeof(*records));
+	struct lwm2m_record *records = arena_alloc_array(arena, 4 + SERAM_SETTINGS, sizeof(*records));
 	size_t count = 0;
 
 	if (target == NULL || records == NULL)
@@ -118,11 +152,11 @@ enum err seram_request_records(struct arena *arena, uint16_t instance, const str
 		.path = at(instance, SERAM_REQUEST_ID),
 		.value = { .type = LWM2M_UNSIGNED, .whole = request->id },
 	};
-	if (request->sets_body_format)
-		records[count++] = (struct lwm2m_record){
-			.path = at(instance, SERAM_BODY_FORMAT),
-			.value = { .type = LWM2M_INTEGER, .integer = SERAM_BODY_TEMPLATES },
-		};
+	for (size_t i = 0; i < SERAM_SETTINGS; i++) {
+		if (request->settings[i] >= 0)
+			records[count++] =
+				setting_record(instance, &seram_setting_rows[i], request->settings[i]);
+	}
 	if (request->has_stop_on_error)
 		records[count++] = (struct lwm2m_record){
 			.path = at(instance, SERAM_STOP_ON_ERROR),
@@ -130,7 +164,7 @@ enum err seram_request_records(struct arena *arena, uint16_t instance, const str
 		};
 	records[count++] = (struct lwm2m_record){
 		.path = at(instance, SERAM_REQUEST),
-		.value = { .type = LWM2M_OPAQUE, .bytes = request->script },
+		.value = { .type = LWM2M_OPAQUE, .bytes = request->body },
 	};
 	*ret_records = (struct lwm2m_records){ records, count };
 	return ERR_NONE;

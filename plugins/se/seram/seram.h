@@ -19,8 +19,9 @@ struct seram_instance {
 	bool was_interrupted;
 	uint32_t executed;
 	uint32_t max_request_bytes, max_response_bytes;
-	bool has_stop_on_error, has_other_body_format;
-	bool speaks_our_protocol;
+	bool has_stop_on_error;
+	bool speaks_scripts, speaks_seram2; /* as it announces; one that announces nothing speaks scripts */
+	int64_t settings[SERAM_SETTINGS]; /* as it has them; -1 for a resource that it has not */
 };
 
 /* ERR_MALFORMED names the resource that is missing or out of range. */
@@ -33,9 +34,9 @@ const char *seram_target(struct arena *arena, struct bytes aid);
 /* What is written together before Run. */
 struct seram_request {
 	uint32_t id;
-	struct bytes target_aid, script;
+	struct bytes target_aid, body;
 	bool has_stop_on_error, stop_on_error;
-	bool sets_body_format;
+	int64_t settings[SERAM_SETTINGS]; /* -1: not written */
 };
 MUST_CHECK enum err seram_request_records(struct arena *arena, uint16_t instance,
 					  const struct seram_request *request,

@@ -3,6 +3,14 @@
 
 #include <stddef.h>
 
+const struct seram_setting_row seram_setting_rows[SERAM_SETTINGS] = {
+	[SERAM_SET_REPORT_REQUIRED] = { SERAM_REPORT_REQUIRED, LWM2M_BOOLEAN, true },
+	[SERAM_SET_BODY_FORMAT] = { SERAM_BODY_FORMAT, LWM2M_INTEGER, 0 },
+	[SERAM_SET_RETRY_COUNT] = { SERAM_RETRY_COUNT, LWM2M_UNSIGNED, -1 },
+	[SERAM_SET_RETRY_DELAY] = { SERAM_RETRY_DELAY, LWM2M_UNSIGNED, -1 },
+	[SERAM_SET_SESSION_TIMEOUT] = { SERAM_SESSION_TIMEOUT, LWM2M_UNSIGNED, -1 },
+};
+
 static const struct seram_status_row status_rows[] = {
 	[SERAM_STATUS_NONE] = { "none", ERR_UNAVAILABLE, true },
 	[SERAM_STATUS_OK] = { "ok", ERR_NONE, false },

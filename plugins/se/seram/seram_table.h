@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <cardea/error.h>
+#include <cardea/lwm2m.h>
 
 /* [ours] Unregistered object in the private range. */
 #define SERAM_OBJECT 30401
@@ -91,10 +91,30 @@ const char *seram_se_type_text(int64_t type);
 /* [restated] Targeted application: RID (5 bytes), PIX (the rest), in upper-case hexadecimal. */
 #define SERAM_TARGET_FORMAT "//aid/%s/%s"
 #define SERAM_RID_SIZE      5
-/* [ours] Format of the bodies: TS 102 226 templates. */
-#define SERAM_BODY_TEMPLATES 0
-/* [restated] RAM over HTTP recommends scripts of indefinite length. */
-#define SERAM_SCRIPT_IS_INDEFINITE true
+/* [ours] Settings of the agent that the server writes where they differ from what it wants. */
+enum seram_setting {
+	SERAM_SET_REPORT_REQUIRED,
+	SERAM_SET_BODY_FORMAT,
+	SERAM_SET_RETRY_COUNT,
+	SERAM_SET_RETRY_DELAY,
+	SERAM_SET_SESSION_TIMEOUT,
+	SERAM_SETTINGS
+};
+struct seram_setting_row {
+	enum seram_resource resource;
+	enum lwm2m_type type;
+	int64_t when_absent; /* what an agent without the resource does; -1: nobody knows */
+};
+extern const struct seram_setting_row seram_setting_rows[SERAM_SETTINGS];
+
+/* [published] What an agent of SERAM 2.0.0 announces; [ours] that it does so in resource 4. */
+#define SERAM2_PROTOCOL_FAMILY "gpseram/"
+
+/* [restated] Script Chaining of TS 102 226; [memory] that the second value outlives a reset of the card. */
+#define SCRIPT_CHAIN_FIRST      0x01
+#define SCRIPT_CHAIN_FIRST_KEPT 0x11
+#define SCRIPT_CHAIN_NEXT       0x02
+#define SCRIPT_CHAIN_LAST       0x03
 
 /* [ours] The wait of a SERAM 2.0.0 Order that tells none: its schema says 100 ms, its text 1 s. */
 #define SERAM2_DELAY_MS 1000
