@@ -72,7 +72,8 @@ static const struct route routes[] = {
 	  "cancelQueued", "Cancels a request that waits", "", "", 204, "" },
 
 	{ HTTP_GET,    V1 "/devices/{ep}/secure-elements", SCOPE_READ, secure_elements_get,
-	  "getSecureElements", "Secure elements, as last learned", "", "", 200, "Inventory" },
+	  "getSecureElements", "Secure elements: readers, cards, what is on them, and what has changed", "", "", 200,
+	  "SecureElements" },
 	{ HTTP_GET,    V1 "/devices/{ep}/authentications", SCOPE_READ, authentications_get,
 	  "getAuthentications", "Failed authentications to secure components, per key set: what could lock it", "", "", 200, "Inventory" },
 	{ HTTP_GET,    V1 "/devices/{ep}/tees", SCOPE_READ, tees_get,

@@ -1,6 +1,9 @@
 /* What cards say about themselves, and what is said to them: edges beside the known answers in tests/vectors.
  */
+#include <stdlib.h>
+
 #include "gp/gp.h"
+#include "gp/gp_json.h"
 
 #include "gp/gp_commands.h"
 #include "se_test.h"
@@ -113,6 +116,13 @@ static void keys_in_extended_form_are_read(void **state)
 	assert_int_equal(keys.count, 1);
 	assert_int_equal(keys.entries[0].components[0].type, 0xFF88);
 	assert_int_equal(keys.entries[0].components[0].length, 0x20);
+	json_t *json = key_information_json(&keys), *key = json_array_get(json, 0);
+	char *text = json_dumps(key, JSON_COMPACT);
+	assert_string_equal(text, "{\"version\":49,\"id\":1,\"components\":[{\"type\":\"AES\",\"bytes\":32}],"
+				  "\"usage\":[\"command-messages\",\"confidentiality\"],"
+				  "\"access\":\"security-domain-and-applications\"}");
+	free(text);
+	json_decref(json);
 }
 
 static void keys_that_do_not_add_up_are_refused(void **state)

@@ -277,7 +277,7 @@ struct lwm2m_records agent_read(struct agent *agent, struct arena *arena)
 	size_t count = 0;
 
 	assert_non_null(at);
-	at[count++] = text(0, "//se-id/CUD/0123456789ABCDEF");
+	at[count++] = text(0, agent->identifier);
 	at[count++] = integer(1, 1);
 	at[count++] = integer(3, agent->se_state);
 	at[count] = text(4, agent->protocol);

@@ -19,7 +19,7 @@ struct agent {
 	bool stop_on_error, was_interrupted, is_channel_open;
 	uint32_t max_request, max_response;
 	uint32_t real_max_request; /* 0: as it says */
-	const char *protocol;
+	const char *protocol, *identifier;
 	/* how it behaves */
 	bool has_channel_resource, has_stop_on_error;
 	bool ends_channel_after_script;

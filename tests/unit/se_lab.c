@@ -76,6 +76,7 @@ void lab_open(struct lab *lab, const struct card_settings *settings)
 		.agent = { .arena = arena_create(0),
 			   .max_request = 1024,
 			   .max_response = 2048,
+			   .identifier = "//se-id/CUD/0123456789ABCDEF",
 			   .protocol = "globalplatform-remote-admin/1.1.1",
 			   .has_channel_resource = true,
 			   .has_stop_on_error = true,

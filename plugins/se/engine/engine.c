@@ -16,6 +16,7 @@
 #include "channel/channel.h"
 #include "channel/key_memory.h"
 #include "engine/exchange.h"
+#include "inventory/inventory.h"
 
 #define MAX_REFUSALS 4
 
@@ -242,6 +243,7 @@ static void on_read(struct task *task)
 		return;
 	}
 	learn_limits(task, &instance);
+	inventory_see_reader(task, &instance);
 	if (!kept->script_in_flight)
 		first_script(task, &instance);
 	else if (instance.response_id == kept->request_id &&
@@ -430,6 +432,8 @@ static enum cardea_result run(struct task *task)
 	const enum ending before = task->kept.ending;
 
 	on_event(task);
+	if (before == ENDING_NONE && task->kept.ending != ENDING_NONE && task->broken == ERR_NONE)
+		inventory_refresh(task);
 	if (before == ENDING_NONE && task->kept.ending == ENDING_DONE && task->broken == ERR_NONE)
 		task->operation->finish(task);
 	if (before == ENDING_NONE && task->kept.ending != ENDING_NONE && task->broken == ERR_NONE)

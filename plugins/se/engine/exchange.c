@@ -2,6 +2,7 @@
 
 #include "channel/channel.h"
 #include "channel/key_memory.h"
+#include "inventory/inventory.h"
 
 /* ---- sending ---- */
 
@@ -56,6 +57,11 @@ void next_script(struct task *task)
 		authentication_begins(task);
 	kept->was_unproven = kept->is_unproven;
 	kept->is_unproven = kept->is_unproven || batch.has_change;
+	if (batch.has_change) {
+		if (!kept->has_changed)
+			inventory_expect_change(task);
+		kept->has_changed = kept->is_look_old = true;
+	}
 	kept->scripts++;
 	kept->executed = 0;
 	kept->poll_ms = SERAM_FIRST_POLL_MS;

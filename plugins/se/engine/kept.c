@@ -5,7 +5,7 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 4
+#define KEPT_VERSION 5
 #define CHOICE_LIMIT 6 /* values of enum protocol_choice */
 
 enum width { BOOL, BYTE, ENUM, LONG, MILLISECONDS };
@@ -57,6 +57,9 @@ static const struct field fields[] = {
 	FIELD(flags, LONG, 0),
 	FIELD(is_unproven, BOOL, 2),
 	FIELD(was_unproven, BOOL, 2),
+	FIELD(has_changed, BOOL, 2),
+	FIELD(is_look_old, BOOL, 2),
+	FIELD(made_uncertain, BOOL, 2),
 	FIELD(position, LONG, 0),
 	FIELD(blocks, LONG, 0),
 	FIELD(ending, ENUM, ENDING_COUNT),

@@ -90,6 +90,9 @@ struct kept {
 	uint32_t flags;    /* of the operation */
 	bool is_unproven;  /* a change was sent whose effect has not been seen */
 	bool was_unproven; /* before the script in flight */
+	bool has_changed;  /* a change was sent, ever */
+	bool is_look_old;  /* and after the answers below */
+	bool made_uncertain; /* the inventory item says so because of us */
 	uint32_t position; /* bytes that the card has taken */
 	uint32_t blocks;   /* in how many commands */
 	struct query_answer queries[KEPT_MAX_QUERIES];

@@ -52,6 +52,7 @@ struct card_answer {
 
 struct operation {
 	const char *name;
+	bool sees_all; /* its queries are all that the inventory holds: an audit */
 	/* Reads the parameters into task->order and lists the queries. Sees no card. */
 	enum err (*prepare)(struct task *task, struct fault *fault);
 	/* Of those that change one thing (operations/one_change.h); else NULL. */
@@ -68,8 +69,7 @@ struct operation {
 	/* The card does not know the key version (ERR_NOT_FOUND) or holds other values (ERR_DENIED). True
 	 * when the operation knows what to do now; NULL: it never does. */
 	bool (*key_set_refused)(struct task *task, enum err kind);
-	/* It succeeded, just now: report and learn. The records of the step are the instance of the object.
-	 */
+	/* It succeeded, just now: report. What the queries were answered is in the inventory already. */
 	void (*finish)(struct task *task);
 };
 

@@ -203,8 +203,8 @@ static enum err parse_key(struct bytes value, struct arena *arena, struct key_en
 		while (peek_u8(&r) == 0xFF && reader_left(&r) > 0)
 			components[key.component_count++] =
 				(struct key_component){ read_u16(&r), read_u16(&r) };
-		read_lv(&r);
-		read_lv(&r);
+		key.usage = read_lv(&r);
+		key.access = read_lv(&r);
 	} else {
 		while (reader_left(&r) > 0)
 			components[key.component_count++] =

@@ -34,6 +34,7 @@ struct key_entry {
 	uint8_t id, version;
 	const struct key_component *components;
 	size_t component_count;
+	struct bytes usage, access; /* only the extended form says */
 };
 
 struct key_information {

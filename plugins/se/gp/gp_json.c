@@ -88,13 +88,55 @@ static const struct {
 	{ 0xB1, "ECC private" },   { 0xF0, "ECC curve reference" },
 };
 
-static json_t *key_type_json(uint16_t type)
+static json_t *key_type_json(uint16_t told)
 {
+	const uint16_t type = told >> 8 == 0xFF ? told & 0xFF : told; /* the extended form begins with FF */
+
 	for (size_t i = 0; i < sizeof(key_types) / sizeof(key_types[0]); i++) {
 		if (key_types[i].type == type)
 			return json_string(key_types[i].name);
 	}
 	return json_sprintf("%02X", type);
+}
+
+/* GPCS 2.3.1, 11.1.9, table 11-16: two bytes, most significant first */
+static const struct {
+	uint16_t bit;
+	const char *name;
+} key_usages[] = {
+	{ 0x8000, "verification-or-encipherment" },
+	{ 0x4000, "computation-or-decipherment" },
+	{ 0x2000, "response-messages" },
+	{ 0x1000, "command-messages" },
+	{ 0x0800, "confidentiality" },
+	{ 0x0400, "cryptographic-checksum" },
+	{ 0x0200, "digital-signature" },
+	{ 0x0100, "cryptographic-authorization" },
+	{ 0x0080, "key-agreement" },
+};
+
+static json_t *key_usage_json(struct bytes usage)
+{
+	struct reader r = reader_of(usage);
+	unsigned bits = (unsigned)read_u8(&r) << 8;
+	json_t *names = json_array();
+
+	if (reader_left(&r) > 0)
+		bits |= read_u8(&r);
+	for (size_t i = 0; i < sizeof(key_usages) / sizeof(key_usages[0]); i++) {
+		if ((bits & key_usages[i].bit) != 0)
+			json_array_append_new(names, json_string(key_usages[i].name));
+	}
+	return names;
+}
+
+static json_t *key_access_json(struct bytes access)
+{
+	static const char *const names[] = { "security-domain-and-applications", "security-domain",
+					     "applications" };
+
+	return access.len == 1 && access.at[0] < 3 ? json_string(names[access.at[0]])
+						   : json_string("unknown");
 }
 
 json_t *key_information_json(const struct key_information *keys)
@@ -114,6 +156,10 @@ json_t *key_information_json(const struct key_information *keys)
 		json_object_set_new(object, "version", json_integer(key->version));
 		json_object_set_new(object, "id", json_integer(key->id));
 		json_object_set_new(object, "components", components);
+		if (key->usage.len > 0)
+			json_object_set_new(object, "usage", key_usage_json(key->usage));
+		if (key->access.len > 0)
+			json_object_set_new(object, "access", key_access_json(key->access));
 		json_array_append_new(list, object);
 	}
 	return list;

@@ -32,6 +32,7 @@ unsigned look_ask_status(struct task *task, enum status_scope scope, struct byte
 void look_again(struct task *task)
 {
 	memset(task->kept.queries, 0, sizeof(task->kept.queries));
+	task->kept.is_look_old = false;
 }
 
 static bool is_more(uint16_t sw)
