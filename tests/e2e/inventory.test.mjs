@@ -55,7 +55,7 @@ labTest('operations keep the inventory true, an audit tells who changed what', {
 	const found = differences.changes.filter(({ isExpected }) => !isExpected);
 	assert.deepEqual(found.map(({ change, what, aidHex, before, after }) => ({ change, what, aidHex, before, after })),
 		[{ change: 'changed', what: 'application', aidHex: appletAid, before: { state: 'selectable' }, after: { state: 'locked' } }]);
-	const event = await events.find('secure-element.changed', (data) => data.endpoint === 'd');
+	const { data: event } = await events.find('secure-element.changed', (data) => data.endpoint === 'd');
 	assert.equal(event.jobId, job.id);
 	assert.deepEqual(event.changes, found);
 	events.close();

@@ -26,6 +26,7 @@ static enum err prepare(struct task *task, struct fault *fault)
 	order->related = task_flag(task, "related", false);
 	order->load_files = look_ask_status(task, SCOPE_LOAD_FILES, order->aid, look_load_file_tags);
 	order->applications = look_ask_status(task, SCOPE_APPLICATIONS, order->aid, look_application_tags);
+	look_ask_memory(task);
 	task->order = order;
 	return ERR_NONE;
 }

@@ -24,6 +24,11 @@ unsigned look_ask_data(struct task *task, uint16_t tag)
 	return add(task, (struct query){ .tag = tag });
 }
 
+unsigned look_ask_memory(struct task *task)
+{
+	return look_ask_data(task, 0xFF21);
+}
+
 unsigned look_ask_status(struct task *task, enum status_scope scope, struct bytes aid, struct bytes tags)
 {
 	return add(task, (struct query){ .scope = scope, .aid = aid, .tags = tags });

@@ -8,6 +8,7 @@
 
 /* In prepare: adds one, its number is what comes back. */
 unsigned look_ask_data(struct task *task, uint16_t tag);
+unsigned look_ask_memory(struct task *task); /* how much is free: what loads and deletes leaves it true in the inventory */
 unsigned look_ask_status(struct task *task, enum status_scope scope, struct bytes aid, struct bytes tags);
 
 void look_again(struct task *task); /* forgets all answers */
