@@ -254,6 +254,50 @@ out:
 	return err;
 }
 
+/* ---- key wrap ---- */
+
+static const struct wrap_row {
+	size_t key_len;
+	const EVP_CIPHER *(*openssl)(void);
+} wrap_rows[] = {
+	{ 16, EVP_aes_128_wrap },     { 24, EVP_aes_192_wrap },     { 32, EVP_aes_256_wrap },
+	{ 16, EVP_aes_128_wrap_pad }, { 24, EVP_aes_192_wrap_pad }, { 32, EVP_aes_256_wrap_pad },
+};
+
+static bool unwrap_with(const EVP_CIPHER *cipher, struct bytes key, struct bytes wrapped,
+			struct secret *ret_secret)
+{
+	uint8_t at[SECRET_MAX + AES_BLOCK];
+	EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+	int len = 0;
+	bool is_good = false;
+
+	if (context != NULL) {
+		EVP_CIPHER_CTX_set_flags(context, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+		is_good = EVP_DecryptInit_ex(context, cipher, NULL, key.at, NULL) == 1 &&
+			  EVP_DecryptUpdate(context, at, &len, wrapped.at, (int)wrapped.len) == 1 && len > 0;
+	}
+	EVP_CIPHER_CTX_free(context);
+	is_good = is_good && secret_from(bytes_of(at, (size_t)len), ret_secret) == ERR_NONE;
+	wipe(at, sizeof(at));
+	return is_good;
+}
+
+enum err aes_key_unwrap(struct bytes key, struct bytes wrapped, struct secret *ret_secret)
+{
+	if (cipher_find(AES_ECB, key.len) == NULL || wrapped.len < 2 * DES_BLOCK ||
+	    wrapped.len % DES_BLOCK != 0)
+		return ERR_MALFORMED;
+	if (wrapped.len > SECRET_MAX + DES_BLOCK)
+		return ERR_LIMIT;
+	for (size_t i = 0; i < sizeof(wrap_rows) / sizeof(wrap_rows[0]); i++) {
+		if (wrap_rows[i].key_len == key.len &&
+		    unwrap_with(wrap_rows[i].openssl(), key, wrapped, ret_secret))
+			return ERR_NONE;
+	}
+	return ERR_DENIED;
+}
+
 /* ---- AES-256-GCM ---- */
 
 #define GCM_KEY 32

@@ -24,7 +24,12 @@ static enum err encrypt_in_memory(const struct key *key, enum cipher cipher, con
 	return ERR_UNSUPPORTED;
 }
 
-const struct key_provider key_in_memory = { cmac_in_memory, encrypt_in_memory };
+static enum err unwrap_in_memory(const struct key *key, struct bytes wrapped, struct secret *ret_secret)
+{
+	return aes_key_unwrap(secret_bytes(&key->secret), wrapped, ret_secret);
+}
+
+const struct key_provider key_in_memory = { cmac_in_memory, encrypt_in_memory, unwrap_in_memory };
 
 struct key key_of(const struct secret *secret)
 {
@@ -46,4 +51,9 @@ enum err key_encrypt(const struct key *key, enum cipher cipher, const uint8_t *i
 		     uint8_t *ret_at)
 {
 	return key->provider->encrypt(key, cipher, iv, data, ret_at);
+}
+
+enum err key_unwrap(const struct key *key, struct bytes wrapped, struct secret *ret_secret)
+{
+	return key->provider->unwrap(key, wrapped, ret_secret);
 }

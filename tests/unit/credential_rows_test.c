@@ -40,7 +40,7 @@ static int close_parts(void **state)
 	return 0;
 }
 
-static struct secret key_of(const char *text)
+static struct secret secret_named(const char *text)
 {
 	struct secret key;
 
@@ -52,7 +52,7 @@ static void put_kind(struct parts *parts, const char *kind, const char *endpoint
 		     const char *text)
 {
 	struct credential_row row = { .endpoint = endpoint, .kind = kind, .identity = identity };
-	struct secret key = key_of(text);
+	struct secret key = secret_named(text);
 
 	assert_int_equal(credential_seal(parts->vault, parts->arena, &row, &key, &row.sealed), ERR_NONE);
 	assert_int_equal(store_put_credential(parts->store, &row, (struct store_done){ 0 }), ERR_NONE);
@@ -102,7 +102,7 @@ static void sealed_key_fits_no_other_row(void **state)
 {
 	struct parts *parts = *state;
 	struct credential_row row = { .endpoint = "a", .kind = CREDENTIAL_PSK, .identity = "b/c" };
-	struct secret key = key_of("0123456789abcdef"), opened;
+	struct secret key = secret_named("0123456789abcdef"), opened;
 
 	assert_int_equal(credential_seal(parts->vault, parts->arena, &row, &key, &row.sealed), ERR_NONE);
 	assert_int_equal(credential_open(parts->vault, parts->arena, &row, &opened), ERR_NONE);

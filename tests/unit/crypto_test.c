@@ -302,12 +302,63 @@ static void each_digest_gives_the_known_answer(void **state)
 	}
 }
 
+/* RFC 3394 4.1, 4.3, 4.6; RFC 5649 6 */
+static const struct unwrap_row {
+	const char *key, *wrapped, *secret;
+} unwrap_rows[] = {
+	{ "000102030405060708090A0B0C0D0E0F", "1FA68B0A8112B447AEF34BD8FB5A7B829D3E862371D2CFE5",
+	  "00112233445566778899AABBCCDDEEFF" },
+	{ "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F",
+	  "64E8C3F9CE0F5BA263E9777905818A2A93C8191E7D6E8AE7", "00112233445566778899AABBCCDDEEFF" },
+	{ "000102030405060708090A0B0C0D0E0F101112131415161718191A1B1C1D1E1F",
+	  "28C9F404C4B810F4CBCCB35CFB87F8263F5786E2D80ED326CBC7F0E71A99F43BFB988B9B7A02DD21",
+	  "00112233445566778899AABBCCDDEEFF000102030405060708090A0B0C0D0E0F" },
+	{ "5840DF6E29B02AF1AB493B705BF16EA1AE8338F4DCC176A8",
+	  "138BDEAA9B8FA7FC61F97742E72248EE5AE6AE5360D1AE6A5F54F373FA543B6A",
+	  "C37B7E6492584340BED12207808941155068F738" },
+	{ "5840DF6E29B02AF1AB493B705BF16EA1AE8338F4DCC176A8", "AFBEB0F07DFBF5419200F2CCB50BB24F",
+	  "466F7250617369" },
+};
+
+static void wrapped_keys_open_under_their_key_only(void **state)
+{
+	for (size_t i = 0; i < sizeof(unwrap_rows) / sizeof(unwrap_rows[0]); i++) {
+		const struct bytes key = hex(*state, unwrap_rows[i].key),
+				   wrapped = hex(*state, unwrap_rows[i].wrapped);
+		struct secret secret;
+		assert_int_equal(aes_key_unwrap(key, wrapped, &secret), ERR_NONE);
+		assert_string_equal(bytes_to_hex(*state, secret_bytes(&secret)), unwrap_rows[i].secret);
+		for (size_t bit = 0; bit < wrapped.len * 8; bit += 7) {
+			struct bytes changed;
+			assert_int_equal(bytes_copy(*state, wrapped, &changed), ERR_NONE);
+			((uint8_t *)(uintptr_t)changed.at)[bit / 8] ^= (uint8_t)(1 << bit % 8);
+			assert_int_equal(aes_key_unwrap(key, changed, &secret), ERR_DENIED);
+		}
+		for (size_t len = 0; len < wrapped.len; len++)
+			assert_int_not_equal(aes_key_unwrap(key, bytes_first(wrapped, len), &secret),
+					     ERR_NONE);
+	}
+}
+
+static void refuses_to_unwrap_what_no_secret_can_be(void **state)
+{
+	const struct bytes key = hex(*state, unwrap_rows[0].key);
+	static const uint8_t zeros[SECRET_MAX + 2 * DES_BLOCK];
+	struct secret secret;
+
+	assert_int_equal(aes_key_unwrap(key, bytes_of(zeros, sizeof(zeros)), &secret), ERR_LIMIT);
+	assert_int_equal(aes_key_unwrap(bytes_first(key, 8), bytes_of(zeros, 24), &secret), ERR_MALFORMED);
+	assert_int_equal(aes_key_unwrap(key, bytes_of(zeros, 23), &secret), ERR_MALFORMED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_ARENA(retail_mac_is_des_chained_and_closed_with_triple_des),
 		IN_ARENA(each_digest_gives_the_known_answer),
 		IN_ARENA(cmac_gives_the_known_answers_however_the_message_is_cut),
+		IN_ARENA(wrapped_keys_open_under_their_key_only),
+		IN_ARENA(refuses_to_unwrap_what_no_secret_can_be),
 		IN_ARENA(ciphers_give_the_known_answers),
 		IN_ARENA(triple_des_chains_its_blocks),
 		IN_ARENA(refuses_keys_and_data_of_odd_sizes),

@@ -39,6 +39,10 @@ MUST_CHECK enum err aes_ecb_encrypt(struct bytes key, struct bytes data, uint8_t
 MUST_CHECK enum err aes_cbc_encrypt(struct bytes key, const uint8_t iv[AES_BLOCK], struct bytes data, uint8_t *ret_at);
 MUST_CHECK enum err aes_cbc_decrypt(struct bytes key, const uint8_t iv[AES_BLOCK], struct bytes data, uint8_t *ret_at);
 
+/* A key that came wrapped by RFC 3394, or with its length by RFC 5649: whichever it is shows when it is opened. ERR_DENIED
+ * under another key, and for changed bytes; ERR_LIMIT for what is longer than a secret. */
+MUST_CHECK enum err aes_key_unwrap(struct bytes key, struct bytes wrapped, struct secret *ret_secret);
+
 /* AES-CMAC (NIST SP 800-38B) over the parts one after another. */
 MUST_CHECK enum err aes_cmac(struct bytes key, const struct bytes *parts, size_t part_count, uint8_t ret_mac[AES_BLOCK]);
 

@@ -18,6 +18,8 @@ struct key_provider {
 	/* Whole blocks; the initial value of CBC is of one block, ECB has none (NULL). */
 	enum err (*encrypt)(const struct key *key, enum cipher cipher, const uint8_t *iv, struct bytes data,
 	                    uint8_t *ret_at);
+	/* As aes_key_unwrap. */
+	enum err (*unwrap)(const struct key *key, struct bytes wrapped, struct secret *ret_secret);
 };
 
 extern const struct key_provider key_in_memory;
@@ -44,5 +46,6 @@ MUST_CHECK enum err key_cmac(const struct key *key, const struct bytes *parts, s
                              uint8_t ret_mac[AES_BLOCK]);
 MUST_CHECK enum err key_encrypt(const struct key *key, enum cipher cipher, const uint8_t *iv, struct bytes data,
                                 uint8_t *ret_at);
+MUST_CHECK enum err key_unwrap(const struct key *key, struct bytes wrapped, struct secret *ret_secret);
 
 #endif
