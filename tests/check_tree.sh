@@ -13,6 +13,7 @@ coap3/.*                        server/coap/.*|tests/.*
 openssl/x509(v3)?\.h            server/base/crypto_x509\.c|server/coap/.*|tests/.*
 openssl/(ssl|bio|err|x509.*)\.h server/coap/.*|tests/.*
 openssl/.*                      server/base/crypto(_[a-z0-9]+)?\.[ch]|server/coap/.*|tests/.*
+p11-kit/.*                      server/core/token\.c|tests/unit/soft_token\.c
 sqlite3\.h                      db/.*|tests/(unit|bench)/store.*
 microhttpd\.h                   api/.*
 gnutls/.*                       api/http_tls\.c

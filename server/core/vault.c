@@ -82,6 +82,38 @@ enum err vault_open(const char *kek_file, const char *kek_hex, struct vault **re
 	return ERR_NONE;
 }
 
+/* NIST SP 800-108 in counter mode, with CMAC. */
+static enum err kek_by_key(const struct key *key, struct secret *ret_kek)
+{
+	struct secret kek = { .len = KEK_SIZE };
+	enum err err = ERR_NONE;
+
+	for (uint8_t i = 1; i <= KEK_SIZE / AES_BLOCK && err == ERR_NONE; i++) {
+		const struct bytes parts[] = { bytes_of(&i, 1), bytes_of_text("cardea key encryption key") };
+		err = key_cmac(key, parts, 2, &kek.at[(i - 1) * AES_BLOCK]);
+	}
+	if (err == ERR_NONE)
+		*ret_kek = kek;
+	secret_wipe(&kek);
+	return err;
+}
+
+enum err vault_open_with_key(const struct key *key, struct vault **ret_vault, struct fault *fault)
+{
+	struct vault *vault = calloc(1, sizeof(*vault));
+
+	if (vault == NULL)
+		return ERR_NOMEM;
+	enum err err = kek_by_key(key, &vault->kek);
+	if (err != ERR_NONE) {
+		vault_close(vault);
+		return fault_set(fault, err, "key encryption key: the token cannot derive it with \"%s\": %s",
+				 key->label, err_name(err));
+	}
+	*ret_vault = vault;
+	return ERR_NONE;
+}
+
 void vault_close(struct vault *vault)
 {
 	if (vault == NULL)

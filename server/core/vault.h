@@ -5,7 +5,7 @@
 
 #include <cardea/arena.h>
 #include <cardea/bytes.h>
-#include <cardea/crypto.h>
+#include <cardea/key.h>
 #include <cardea/error.h>
 
 struct vault;
@@ -13,6 +13,8 @@ struct vault;
 /* The KEK comes from the file (32 bytes, or 64 hex digits and the end of a line), or from `kek_hex` when the path is
  * empty or NULL. ERR_NOT_FOUND, ERR_MALFORMED, ERR_IO. */
 MUST_CHECK enum err vault_open(const char *kek_file, const char *kek_hex, struct vault **ret_vault, struct fault *fault);
+/* The KEK is derived by a key that may be in a token, so that what is sealed opens only with it. Blocks. */
+MUST_CHECK enum err vault_open_with_key(const struct key *key, struct vault **ret_vault, struct fault *fault);
 void vault_close(struct vault *vault);          /* wipes; accepts NULL */
 
 MUST_CHECK enum err vault_seal(const struct vault *vault, struct arena *arena, const char *context, struct bytes secret,
