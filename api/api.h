@@ -17,6 +17,7 @@ struct packages;
 struct plugin_host;
 struct registry;
 struct store;
+struct token;
 struct vault;
 struct work_pool;
 struct endpoint;
@@ -26,6 +27,7 @@ struct api_parts {                              /* all borrowed */
 	struct loop *loop;
 	struct store *store;
 	struct vault *vault;
+	struct token *token;                    /* NULL: none */
 	struct model *model;
 	struct events *events;
 	struct oscore_numbers *oscore_numbers;

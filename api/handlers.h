@@ -36,8 +36,11 @@ bool package_add_body(struct http_request *request, struct bytes part, size_t *r
 void package_drop(struct http_request *request);
 
 /* keysets.c, credentials.c, tokens.c */
-handler keysets_list, keyset_put, keyset_delete, credentials_list, credential_get, credential_put, credential_delete,
+handler keysets_list, keyset_put, keyset_delete, fleet_keysets_list, fleet_keyset_put, fleet_keyset_delete, credentials_list, credential_get, credential_put, credential_delete,
 	tokens_list, token_post, token_delete;
+
+/* transport_keys.c */
+handler transport_keys_list, transport_key_put, transport_key_delete;
 
 /* bootstrap.c */
 handler bootstrap_list, bootstrap_get, bootstrap_put, bootstrap_delete, bootstrap_start;

@@ -13,20 +13,25 @@ static const struct columns keyset_columns = COLUMNS(struct keyset_row, keyset_c
 
 enum err store_put_keyset(struct store *store, const struct keyset_row *row, struct store_done done)
 {
-	static const struct write_kind kind = { .columns = &keyset_columns, .statement = PUT_KEYSET };
-	return store_write(store, &kind, row, done);
+	static const struct write_kind of_device = { .columns = &keyset_columns, .statement = PUT_KEYSET };
+	static const struct write_kind of_fleet = { .columns = &keyset_columns,
+						    .statement = PUT_FLEET_KEYSET };
+	return store_write(store, row->is_fleet ? &of_fleet : &of_device, row, done);
 }
 
-enum err store_remove_keyset(struct store *store, const char *endpoint, const char *kind, const char *aid,
-			     uint8_t version, struct store_done done)
+enum err store_remove_keyset(struct store *store, const struct keyset_row *row, struct store_done done)
 {
-	static const struct write_kind write_kind = {
+	static const struct write_kind of_device = {
 		.columns = &keyset_columns,
 		.statement = REMOVE_KEYSET,
 		.when_unchanged = ERR_NOT_FOUND,
 	};
-	const struct keyset_row row = { .endpoint = endpoint, .kind = kind, .aid = aid, .version = version };
-	return store_write(store, &write_kind, &row, done);
+	static const struct write_kind of_fleet = {
+		.columns = &keyset_columns,
+		.statement = REMOVE_FLEET_KEYSET,
+		.when_unchanged = ERR_NOT_FOUND,
+	};
+	return store_write(store, row->is_fleet ? &of_fleet : &of_device, row, done);
 }
 
 enum err store_read_keysets(struct store *store, struct arena *arena, const char *endpoint,
@@ -38,6 +43,62 @@ enum err store_read_keysets(struct store *store, struct arena *arena, const char
 	const struct keyset_row key = { .endpoint = endpoint };
 	return query_all(store_readers(store), endpoint ? &of_endpoint : &of_all, &key, arena, ret_rows,
 			 ret_count);
+}
+
+enum err store_read_fleet_keysets(struct store *store, struct arena *arena, const char *endpoint,
+				  struct keyset_row **ret_rows, size_t *ret_count)
+{
+	static const struct query of_all = { READ_FLEET_KEYSETS, NULL, &keyset_columns };
+	static const struct query of_endpoint = { READ_FLEET_KEYSETS_OF_ENDPOINT, &keyset_columns,
+						  &keyset_columns };
+	const struct keyset_row key = { .endpoint = endpoint };
+	struct keyset_row *rows;
+	size_t count;
+	enum err err = query_all(store_readers(store), endpoint ? &of_endpoint : &of_all, &key, arena, &rows,
+				 &count);
+	if (err != ERR_NONE)
+		return err;
+	for (size_t i = 0; i < count; i++)
+		rows[i].is_fleet = true;
+	*ret_rows = rows;
+	*ret_count = count;
+	return ERR_NONE;
+}
+
+/* ---- transport keys ---- */
+
+static const struct column transport_key_column[] = {
+	COLUMN(struct transport_key_row, name),
+	COLUMN(struct transport_key_row, sealed),
+	COLUMN(struct transport_key_row, check_value),
+	COLUMN(struct transport_key_row, created_ms),
+};
+static const struct columns transport_key_columns = COLUMNS(struct transport_key_row, transport_key_column);
+
+enum err store_put_transport_key(struct store *store, const struct transport_key_row *row,
+				 struct store_done done)
+{
+	static const struct write_kind kind = { .columns = &transport_key_columns,
+						.statement = PUT_TRANSPORT_KEY };
+	return store_write(store, &kind, row, done);
+}
+
+enum err store_remove_transport_key(struct store *store, const char *name, struct store_done done)
+{
+	static const struct write_kind kind = {
+		.columns = &transport_key_columns,
+		.statement = REMOVE_TRANSPORT_KEY,
+		.when_unchanged = ERR_NOT_FOUND,
+	};
+	const struct transport_key_row row = { .name = name };
+	return store_write(store, &kind, &row, done);
+}
+
+enum err store_read_transport_keys(struct store *store, struct arena *arena,
+				   struct transport_key_row **ret_rows, size_t *ret_count)
+{
+	static const struct query query = { READ_TRANSPORT_KEYS, NULL, &transport_key_columns };
+	return query_all(store_readers(store), &query, NULL, arena, ret_rows, ret_count);
 }
 
 /* ---- credentials ---- */

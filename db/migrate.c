@@ -28,6 +28,8 @@ static const char *const steps[] = {
 	,
 #include "009_counters.inc"
 	,
+#include "010_fleet_keysets.inc"
+	,
 };
 
 #define VERSION ((int64_t)(sizeof steps / sizeof *steps))
@@ -35,19 +37,9 @@ static const char *const steps[] = {
 /* What the server reads at its start anyway. Packages are left out for their size: their content is sealed,
  * so that damage shows when it is opened. */
 static const char *const checked_tables[] = {
-	"registrations",
-	"registration_times",
-	"observations",
-	"jobs",
-	"packages",
-	"keysets",
-	"credentials",
-	"inventory",
-	"tokens",
-	"bootstraps",
-	"bootstrap_outcomes",
-	"deferred",
-	"device_settings",
+	"registrations",  "registration_times", "observations",       "jobs",        "packages",
+	"keysets",        "fleet_keysets",      "transport_keys",     "credentials", "inventory",
+	"tokens",         "bootstraps",         "bootstrap_outcomes", "deferred",    "device_settings",
 	"oscore_numbers",
 	"counters",
 };

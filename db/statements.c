@@ -15,7 +15,8 @@
 #define DEFERRED_COLUMNS                                                                                     \
 	"id, endpoint, operation, path, is_urgent, state, sealed_request, answer, created_ms, expires_ms, "  \
 	"ended_ms"
-#define KEYSET_COLUMNS  "endpoint, kind, aid, version, sealed, check_values, created_ms"
+#define KEYSET_COLUMNS       "endpoint, kind, aid, version, sealed, check_values, created_ms"
+#define FLEET_KEYSET_COLUMNS "devices, kind, aid, version, sealed, check_values, created_ms"
 
 /* clang-format off */
 const char *const statement_sql[STATEMENT_COUNT] = {
@@ -109,6 +110,21 @@ const char *const statement_sql[STATEMENT_COUNT] = {
 	[READ_KEYSETS] = "SELECT " KEYSET_COLUMNS " FROM keysets ORDER BY endpoint, kind, aid, version",
 	[READ_KEYSETS_OF_ENDPOINT] =
 		"SELECT " KEYSET_COLUMNS " FROM keysets WHERE endpoint = ?1 ORDER BY kind, aid, version",
+	[PUT_FLEET_KEYSET] =
+		"INSERT OR REPLACE INTO fleet_keysets (" FLEET_KEYSET_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[REMOVE_FLEET_KEYSET] =
+		"DELETE FROM fleet_keysets WHERE devices = ?1 AND kind = ?2 AND aid = ?3 AND version = ?4",
+	[READ_FLEET_KEYSETS] =
+		"SELECT " FLEET_KEYSET_COLUMNS " FROM fleet_keysets ORDER BY devices, kind, aid, version",
+	/* the closest first */
+	[READ_FLEET_KEYSETS_OF_ENDPOINT] =
+		"SELECT " FLEET_KEYSET_COLUMNS " FROM fleet_keysets WHERE devices = ?1 OR (substr(devices, -1) = '*'"
+		" AND substr(?1, 1, length(devices) - 1) = substr(devices, 1, length(devices) - 1))"
+		" ORDER BY devices <> ?1, length(devices) DESC, kind, aid, version",
+	[PUT_TRANSPORT_KEY] =
+		"INSERT OR REPLACE INTO transport_keys (name, sealed, check_value, created_ms) VALUES (?1, ?2, ?3, ?4)",
+	[REMOVE_TRANSPORT_KEY] = "DELETE FROM transport_keys WHERE name = ?1",
+	[READ_TRANSPORT_KEYS] = "SELECT name, sealed, check_value, created_ms FROM transport_keys ORDER BY name",
 	/* not OR REPLACE: that would take the identity from the other endpoint */
 	[PUT_CREDENTIAL] =
 		"INSERT INTO credentials (endpoint, kind, identity, sealed, created_ms) VALUES (?1, ?2, ?3, ?4, ?5)"

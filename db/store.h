@@ -164,19 +164,36 @@ MUST_CHECK enum err store_last_package_id(struct store *store, uint64_t *ret_id)
 /* ---- key sets and credentials: values sealed by the vault ---- */
 
 struct keyset_row {
-	const char *endpoint, *kind;            /* "scp03" */
+	const char *endpoint, *kind;            /* "scp03"; of a fleet's: the devices, "urn:dev:ops:32473-*" */
 	const char *aid;                        /* upper-case hex of the security domain, "" for the issuer's */
 	uint8_t version;
 	struct bytes sealed;
 	const char *check_values;               /* JSON: {"enc": "504A77", ...} */
 	int64_t created_ms;
+	bool is_fleet;                          /* of many devices */
 };
 
 MUST_CHECK enum err store_put_keyset(struct store *store, const struct keyset_row *row, struct store_done done);
-MUST_CHECK enum err store_remove_keyset(struct store *store, const char *endpoint, const char *kind, const char *aid,
-                                        uint8_t version, struct store_done done);
+/* Which one: endpoint, kind, aid, version, is_fleet. */
+MUST_CHECK enum err store_remove_keyset(struct store *store, const struct keyset_row *row, struct store_done done);
 MUST_CHECK enum err store_read_keysets(struct store *store, struct arena *arena, const char *endpoint,
                                        struct keyset_row **ret_rows, size_t *ret_count);       /* NULL: of all devices */
+/* Those that are for this device, the closest first; NULL: all. */
+MUST_CHECK enum err store_read_fleet_keysets(struct store *store, struct arena *arena, const char *endpoint,
+                                             struct keyset_row **ret_rows, size_t *ret_count);
+
+struct transport_key_row {                      /* under which keys are sent to us */
+	const char *name;
+	struct bytes sealed;
+	const char *check_value;
+	int64_t created_ms;
+};
+
+MUST_CHECK enum err store_put_transport_key(struct store *store, const struct transport_key_row *row,
+                                            struct store_done done);
+MUST_CHECK enum err store_remove_transport_key(struct store *store, const char *name, struct store_done done);
+MUST_CHECK enum err store_read_transport_keys(struct store *store, struct arena *arena,
+                                              struct transport_key_row **ret_rows, size_t *ret_count);
 
 struct credential_row {                         /* one per endpoint and kind, replaced as a whole */
 	const char *endpoint, *kind;            /* "psk", "bootstrap-psk", "oscore", "x509" */

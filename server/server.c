@@ -23,6 +23,7 @@
 #include "registry.h"
 #include "step_out.h"
 #include "store.h"
+#include "token.h"
 #include "vault.h"
 #include "work.h"
 
@@ -34,6 +35,7 @@
 struct server {
 	const struct config *config;
 	struct loop *loop;
+	struct token *token; /* NULL: none is configured */
 	struct vault *vault;
 	struct store *store;
 	struct work_pool *workers;
@@ -64,13 +66,52 @@ static void end_loop(struct server *server)
 	loop_free(server->loop);
 }
 
+static enum err begin_token(struct server *server, struct fault *fault)
+{
+	const struct config *config = server->config;
+	const struct token_settings settings = { config->pkcs11_module, config->pkcs11_token,
+						 config->pkcs11_pin_file };
+
+	if (settings.module[0] == 0 && (settings.label[0] != 0 || settings.pin_file[0] != 0))
+		return fault_set(fault, ERR_MALFORMED,
+				 "--pkcs11-token and --pkcs11-pin-file need --pkcs11-module");
+	if (settings.module[0] != 0 && (settings.label[0] == 0 || settings.pin_file[0] == 0))
+		return fault_set(fault, ERR_MALFORMED,
+				 "--pkcs11-module needs --pkcs11-token and --pkcs11-pin-file");
+	return settings.module[0] != 0 ? token_open(&settings, &server->token, fault) : ERR_NONE;
+}
+
+static void end_token(struct server *server)
+{
+	token_close(server->token);
+}
+
+static enum err begin_vault_by_token(struct server *server, struct fault *fault)
+{
+	const char *label = server->config->kek_label;
+	bool is_aes;
+	size_t size;
+
+	if (server->config->kek_file[0] != 0)
+		return fault_set(fault, ERR_MALFORMED, "either --kek-file or --kek-label");
+	enum err err = token_find(server->token, label, &is_aes, &size, fault);
+	if (err != ERR_NONE)
+		return err;
+	if (!is_aes)
+		return fault_set(fault, ERR_UNSUPPORTED, "--kek-label: \"%s\" is no AES key", label);
+	const struct key key = token_key(server->token, label, size);
+	return vault_open_with_key(&key, &server->vault, fault);
+}
+
 static enum err begin_vault(struct server *server, struct fault *fault)
 {
 	const char *kek_hex = getenv("CARDEA_KEK");
 
+	if (server->config->kek_label[0] != 0)
+		return begin_vault_by_token(server, fault);
 	if (server->config->kek_file[0] == 0 && kek_hex == NULL)
 		return fault_set(fault, ERR_NOT_FOUND,
-				 "no key encryption key: give --kek-file or CARDEA_KEK");
+				 "no key encryption key: give --kek-file, --kek-label or CARDEA_KEK");
 	return vault_open(server->config->kek_file, kek_hex == NULL ? "" : kek_hex, &server->vault, fault);
 }
 
@@ -370,6 +411,7 @@ static enum err begin_orchestrator(struct server *server, struct fault *fault)
 		.plugins = server->plugins,
 		.packages = server->packages,
 		.vault = server->vault,
+		.token = server->token,
 		.events = server->events,
 		.workers = server->workers,
 		.job_timeout_s = server->config->job_timeout_s,
@@ -397,6 +439,7 @@ static enum err begin_api(struct server *server, struct fault *fault)
 		.loop = server->loop,
 		.store = server->store,
 		.vault = server->vault,
+		.token = server->token,
 		.model = server->model,
 		.events = server->events,
 		.credentials = server->credentials,
@@ -425,6 +468,7 @@ static const struct part {
 	void (*end)(struct server *server); /* also after it has not begun, or half */
 } parts[] = {
 	{ "loop", begin_loop, end_loop },
+	{ "token", begin_token, end_token },
 	{ "vault", begin_vault, end_vault },
 	{ "store", begin_store, end_store },
 	{ "workers", begin_workers, end_workers },

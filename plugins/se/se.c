@@ -133,4 +133,5 @@ __attribute__((visibility("default"))) const struct cardea_plugin cardea_plugin 
 	.explainers = explainers,
 	.open = se_open,
 	.close = free,
+	.takes_keys_in_tokens = true,
 };

@@ -56,6 +56,12 @@ static const struct option options[] = {
 	{ "http-no-auth", FLAG, AT(http_no_auth), "false", 0, 0, NULL, "for labs: REST without tokens" },
 	{ "kek-file", TEXT, AT(kek_file), "", 0, NO_MAX, NULL,
 	  "key encryption key: 32 bytes or 64 hex digits; empty: the digits in CARDEA_KEK" },
+	{ "kek-label", TEXT, AT(kek_label), "", 0, NO_MAX, NULL,
+	  "AES key in the token from which the key encryption key is derived, in place of the two above" },
+	{ "pkcs11-module", TEXT, AT(pkcs11_module), "", 0, NO_MAX, NULL,
+	  "library (PKCS #11) of a token that holds keys; empty: none" },
+	{ "pkcs11-token", TEXT, AT(pkcs11_token), "", 0, NO_MAX, NULL, "label of the token" },
+	{ "pkcs11-pin-file", TEXT, AT(pkcs11_pin_file), "", 0, NO_MAX, NULL, "file with the user's PIN of the token" },
 	{ "plugin-dir", TEXT, AT(plugin_dir), CARDEA_PLUGIN_DIR, 1, NO_MAX, NULL, "folder of the plugins to load" },
 	{ "plugin-config", OBJECT, AT(plugin_config), "{}", 0, NO_MAX, NULL, "JSON object with a member per plugin" },
 	{ "model-dir", TEXT, AT(model_dir), CARDEA_MODEL_DIR, 1, NO_MAX, NULL, "folder of object definitions (DDF)" },
@@ -210,8 +216,7 @@ static enum err set_members(struct config *config, json_t *file, struct arena *a
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(file, name, value)
-	{
+	json_object_foreach (file, name, value) {
 		const struct option *option = option_find(name, strlen(name));
 		const char *from = arena_printf(arena, "%s: %s", config->config_file, name);
 		const char *text;

@@ -25,6 +25,10 @@ struct config {
 	char *http_listen;              /* address:port of REST */
 	char *http_tls_cert, *http_tls_key;
 	char *kek_file;                 /* 32 bytes raw or 64 hex digits; else CARDEA_KEK in the environment */
+	char *kek_label;                /* of a key in the token, from which it is derived; empty: kek_file */
+	char *pkcs11_module;            /* library of a token; empty: none */
+	char *pkcs11_token;             /* label of the token */
+	char *pkcs11_pin_file;
 	char *plugin_dir;
 	char *plugin_config;            /* JSON object: one member per plugin */
 	char *model_dir;                /* DDF files */

@@ -2,6 +2,7 @@
  *
  *   RESTING -turn-> PREPARING -prepared-> step -> STORING -stored-> ASKING | LISTENING | WORKING -> step
  *
+ * A step whose keys are in a token is COMPUTING on a worker meanwhile.
  * A step is run, its answer is stored together with the trace, and only then is it acted on. A break at any
  * point leads back to RESTING; the next step is then CARDEA_RESUME. */
 #include "job.h"
@@ -64,7 +65,8 @@ static enum err prepare(void *arg)
 	const struct orchestrator_parts *parts = &preparation->orchestrator->parts;
 	const struct material_needs needs = { preparation->endpoint, preparation->package_id,
 					      preparation->packages };
-	return materials_read(parts->store, parts->vault, parts->packages, &needs, &preparation->materials);
+	const struct material_sources sources = { parts->store, parts->vault, parts->token, parts->packages };
+	return materials_read(&sources, &needs, &preparation->materials);
 }
 
 static void preparation_free(struct preparation *preparation)
@@ -451,6 +453,11 @@ static void step_on_work(struct job *job, const void *with)
 	job_run_step(job, CARDEA_WORK_DONE, &answer);
 }
 
+static void end_computing(struct job *job, const void *with)
+{
+	job_end_step(job);
+}
+
 static void store_again(struct job *job, const void *with)
 {
 	job_store(job);
@@ -488,6 +495,11 @@ static const struct {
 	{ PHASE_RESTING,   SIGNAL_STOP,       stop },
 	{ PHASE_PREPARING, SIGNAL_PREPARED,   first_step },
 	{ PHASE_PREPARING, SIGNAL_STOP,       note_stop },
+	{ PHASE_COMPUTING, SIGNAL_COMPUTED,   end_computing },
+	{ PHASE_COMPUTING, SIGNAL_LOST,       park },
+	{ PHASE_COMPUTING, SIGNAL_NOTIFIED,   keep_notification },
+	{ PHASE_COMPUTING, SIGNAL_BROKEN,     note_break },
+	{ PHASE_COMPUTING, SIGNAL_STOP,       note_stop },
 	{ PHASE_STORING,   SIGNAL_STORED,     act },
 	{ PHASE_STORING,   SIGNAL_NOT_STORED, store_later },
 	{ PHASE_STORING,   SIGNAL_TIMER,      store_again },

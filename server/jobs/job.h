@@ -28,6 +28,7 @@ enum job_phase {                                /* what we wait for */
 	PHASE_CREATING,         /* the first row is being stored */
 	PHASE_RESTING,          /* its turn, or its device */
 	PHASE_PREPARING,        /* package and key sets are being read */
+	PHASE_COMPUTING,        /* a worker, which runs the step itself */
 	PHASE_STORING,          /* the answer of a step is being stored, before it is acted on */
 	PHASE_ASKING,           /* the device's answer */
 	PHASE_LISTENING,        /* a notification, or the end of the wait */
@@ -37,7 +38,7 @@ enum job_phase {                                /* what we wait for */
 
 enum job_signal {
 	SIGNAL_TURN, SIGNAL_PREPARED, SIGNAL_STORED, SIGNAL_ANSWERED, SIGNAL_LOST, SIGNAL_NOTIFIED, SIGNAL_TIMER,
-	SIGNAL_WORKED, SIGNAL_BROKEN, SIGNAL_STOP, SIGNAL_NOT_STORED,
+	SIGNAL_WORKED, SIGNAL_COMPUTED, SIGNAL_BROKEN, SIGNAL_STOP, SIGNAL_NOT_STORED,
 };
 
 struct notification {                           /* heard while a step was under way; the latest of a path counts */
@@ -103,6 +104,7 @@ struct job {
 	char file_name[FILE_NAME_SIZE];         /* under which its device fetches the package; "": it does not */
 	struct arena *step_arena;               /* what `out` points to */
 	struct cardea_out out;
+	enum cardea_event event;                /* of the step under way */
 	enum cardea_result outcome;             /* of the step being stored */
 	struct notification *notifications;
 	struct note *notes, **notes_end;
@@ -154,6 +156,8 @@ void job_note_later(struct job *job, const char *layer, const char *direction, c
 void job_drop_notes(struct job *job);
 /* Runs the step and stores its answer: SIGNAL_STORED follows, or the job ends. */
 void job_run_step(struct job *job, enum cardea_event event, const struct answer *answer);
+/* It has run: stores what it answered. */
+void job_end_step(struct job *job);
 /* Ends the job in one of the last four states: stores the last row. */
 void job_end(struct job *job, enum job_state state);
 /* Stores the row with what the step left; SIGNAL_STORED follows, SIGNAL_TIMER when it has to be tried again. */

@@ -12,6 +12,7 @@
 #include "operation.h"
 #include "path.h"
 #include "serve.h"
+#include "work.h"
 
 #define STORE_AGAIN_MS  1000
 #define TRACE_TEXT_SIZE 160
@@ -243,6 +244,79 @@ static void store_step(struct job *job)
 
 /* ---- running a step ---- */
 
+void job_end_step(struct job *job)
+{
+	job->steps++;
+	job->state = job->event == CARDEA_RESUME ? JOB_VERIFYING : JOB_RUNNING;
+	store_step(job);
+}
+
+/* A step on a worker, with all that it is given. The job stays as it is meanwhile: it is in PHASE_COMPUTING.
+ */
+struct computing {
+	struct orchestrator *orchestrator;
+	uint64_t ticket;
+	const struct loaded_operation *operation;
+	struct cardea_step step;
+	struct cardea_out *out;
+	enum cardea_result outcome;
+};
+
+static enum err compute(void *arg)
+{
+	struct computing *computing = arg;
+	computing->outcome = computing->operation->operation->step(computing->operation->self,
+								   &computing->step, computing->out);
+	return ERR_NONE;
+}
+
+static void computing_free(struct computing *computing)
+{
+	arena_free(computing->step.arena);
+	free(computing);
+}
+
+static void computed(void *arg, enum err result)
+{
+	struct computing *computing = arg;
+	struct job *job = orchestrator_by_ticket(computing->orchestrator, computing->ticket);
+	if (job != NULL)
+		job->outcome = computing->outcome;
+	computing_free(computing);
+	if (job != NULL)
+		job_advance(job, SIGNAL_COMPUTED, NULL);
+}
+
+/* What the device said is there during a call only. */
+static enum err keep_answer(struct computing *computing, const struct cardea_step *step)
+{
+	struct arena *arena = arena_create(0);
+	if (arena == NULL)
+		return ERR_NOMEM;
+	computing->step = *step;
+	computing->step.arena = arena;
+	enum err err = bytes_copy(arena, step->payload, &computing->step.payload);
+	return err == ERR_NONE ? step_records_copy(arena, step->records, &computing->step.records) : err;
+}
+
+static enum err submit_computing(struct job *job, const struct cardea_step *step)
+{
+	struct work_pool *workers = job->orchestrator->parts.workers;
+	struct computing *computing = calloc(1, sizeof *computing);
+	if (computing == NULL)
+		return ERR_NOMEM;
+	*computing = (struct computing){ .orchestrator = job->orchestrator,
+					 .ticket = job_ticket(job),
+					 .operation = job->operation,
+					 .out = &job->out };
+	enum err err = keep_answer(computing, step);
+	if (err == ERR_NONE)
+		err = work_submit(workers, compute, computed, computing);
+	if (err != ERR_NONE)
+		computing_free(computing);
+	return err;
+}
+
 void job_run_step(struct job *job, enum cardea_event event, const struct answer *answer)
 {
 	struct orchestrator *orchestrator = job->orchestrator;
@@ -265,9 +339,16 @@ void job_run_step(struct job *job, enum cardea_event event, const struct answer 
 		step.records = answer->records;
 		step.path = answer->path;
 	}
+	job->event = event;
+	if (job->operation->plugin->takes_keys_in_tokens && materials_have_token_keys(job->materials)) {
+		job->phase = PHASE_COMPUTING;
+		enum err err = submit_computing(job, &step);
+		arena_reset(orchestrator->scratch);
+		if (err != ERR_NONE)
+			job_advance(job, SIGNAL_LOST, NULL);
+		return;
+	}
 	job->outcome = job->operation->operation->step(job->operation->self, &step, &job->out);
 	arena_reset(orchestrator->scratch);
-	job->steps++;
-	job->state = event == CARDEA_RESUME ? JOB_VERIFYING : JOB_RUNNING;
-	store_step(job);
+	job_end_step(job);
 }

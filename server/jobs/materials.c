@@ -13,6 +13,7 @@
 #define MAX_COUNTER_NAME 128
 
 struct held_keyset {
+	bool is_fleet;
 	const char *kind;
 	struct bytes aid;
 	struct cardea_keyset keyset;
@@ -48,32 +49,43 @@ struct materials {
 	size_t keyset_count;
 };
 
-static enum err read_keysets(struct materials *materials, struct store *store, const struct vault *vault,
-			     const char *endpoint)
+static enum err hold_keyset(struct materials *materials, const struct material_sources *sources,
+			    const struct keyset_row *row)
 {
-	struct keyset_row *rows;
-	size_t count;
-	enum err err = store_read_keysets(store, materials->rows, endpoint, &rows, &count);
+	struct held_keyset *held = &materials->keysets[materials->keyset_count];
+	held->is_fleet = row->is_fleet;
+	held->kind = row->kind;
+	held->keyset.version = row->version;
+	enum err err = bytes_from_hex(materials->rows, row->aid, &held->aid);
 	if (err != ERR_NONE)
 		return err;
-	materials->keysets = arena_alloc_array(materials->rows, count + 1, sizeof *materials->keysets);
+	err = keyset_is_document(row->kind)
+		      ? keyset_open_document(sources->vault, materials->rows, row, &held->document)
+		      : keyset_open(sources->vault, sources->token, materials->rows, row, &held->keyset);
+	if (err == ERR_NONE)
+		materials->keyset_count++;
+	return err;
+}
+
+/* First its own, then those of its fleets, the closest first. */
+static enum err read_keysets(struct materials *materials, const struct material_sources *sources,
+			     const char *endpoint)
+{
+	struct keyset_row *own, *fleet;
+	size_t own_count, fleet_count;
+	enum err err = store_read_keysets(sources->store, materials->rows, endpoint, &own, &own_count);
+	if (err == ERR_NONE)
+		err = store_read_fleet_keysets(sources->store, materials->rows, endpoint, &fleet,
+					       &fleet_count);
+	if (err != ERR_NONE)
+		return err;
+	materials->keysets =
+		arena_alloc_array(materials->rows, own_count + fleet_count + 1, sizeof *materials->keysets);
 	if (materials->keysets == NULL)
 		return ERR_NOMEM;
-	for (size_t i = 0; i < count; i++) {
-		struct held_keyset *held = &materials->keysets[i];
-		held->kind = rows[i].kind;
-		err = bytes_from_hex(materials->rows, rows[i].aid, &held->aid);
-		held->keyset.version = rows[i].version;
-		if (err == ERR_NONE)
-			err = keyset_is_document(rows[i].kind)
-				      ? keyset_open_document(vault, materials->rows, &rows[i],
-							     &held->document)
-				      : keyset_open(vault, materials->rows, &rows[i], &held->keyset);
-		if (err != ERR_NONE)
-			return err;
-		materials->keyset_count++;
-	}
-	return ERR_NONE;
+	for (size_t i = 0; i < own_count + fleet_count && err == ERR_NONE; i++)
+		err = hold_keyset(materials, sources, i < own_count ? &own[i] : &fleet[i - own_count]);
+	return err;
 }
 
 /* ---- packages ---- */
@@ -236,8 +248,8 @@ enum err materials_next_counter(struct materials *materials, const char *name, u
 
 /* ---- all of it ---- */
 
-enum err materials_read(struct store *store, const struct vault *vault, struct packages *packages,
-			const struct material_needs *needs, struct materials **ret_materials)
+enum err materials_read(const struct material_sources *sources, const struct material_needs *needs,
+			struct materials **ret_materials)
 {
 	struct materials *materials = calloc(1, sizeof *materials);
 	if (materials == NULL)
@@ -247,13 +259,13 @@ enum err materials_read(struct store *store, const struct vault *vault, struct p
 	materials->content = arena_create(0);
 	materials->known_arena = arena_create(MAX_KNOWN_BYTES);
 	if (materials->rows != NULL && materials->content != NULL && materials->known_arena != NULL)
-		err = read_keysets(materials, store, vault, needs->endpoint);
+		err = read_keysets(materials, sources, needs->endpoint);
 	if (err == ERR_NONE)
-		err = read_packages(materials, store, packages, needs);
+		err = read_packages(materials, sources->store, sources->packages, needs);
 	if (err == ERR_NONE)
-		err = read_known(materials, store, needs->endpoint);
+		err = read_known(materials, sources->store, needs->endpoint);
 	if (err == ERR_NONE)
-		err = read_counters(materials, store, needs->endpoint);
+		err = read_counters(materials, sources->store, needs->endpoint);
 	if (err != ERR_NONE) {
 		materials_free(materials);
 		return err;
@@ -289,6 +301,23 @@ void materials_free(struct materials *materials)
 	free(materials);
 }
 
+bool materials_have_token_keys(const struct materials *materials)
+{
+	for (size_t i = 0; i < materials->keyset_count; i++) {
+		const struct held_keyset *held = &materials->keysets[i];
+		if (held->document.len == 0 && keyset_is_in_token(&held->keyset))
+			return true;
+	}
+	return false;
+}
+
+static bool is_before(const struct held_keyset *a, const struct held_keyset *b)
+{
+	if (a->is_fleet != b->is_fleet)
+		return b->is_fleet;
+	return a->keyset.version < b->keyset.version;
+}
+
 /* NULL when there is none. */
 static const struct held_keyset *find(const struct materials *materials, const char *kind, struct bytes aid,
 				      uint8_t version)
@@ -299,7 +328,7 @@ static const struct held_keyset *find(const struct materials *materials, const c
 		bool fits = strcmp(held->kind, kind) == 0 &&
 			    (held->aid.len == 0 || aid.len == 0 || bytes_equal(held->aid, aid)) &&
 			    (version == 0 || held->keyset.version == version);
-		if (fits && (best == NULL || held->keyset.version < best->keyset.version))
+		if (fits && (best == NULL || is_before(held, best)))
 			best = held;
 	}
 	return best;

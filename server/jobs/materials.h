@@ -8,7 +8,15 @@
 struct materials;
 struct packages;
 struct store;
+struct token;
 struct vault;
+
+struct material_sources {
+	struct store *store;
+	const struct vault *vault;
+	struct token *token;    /* NULL: none */
+	struct packages *packages;
+};
 
 struct material_needs {
 	const char *endpoint;
@@ -17,15 +25,18 @@ struct material_needs {
 };
 
 /* Blocks. ERR_NOT_FOUND when a package is gone, ERR_DENIED when a sealed value does not open. */
-MUST_CHECK enum err materials_read(struct store *store, const struct vault *vault, struct packages *packages,
-                                   const struct material_needs *needs, struct materials **ret_materials);
+MUST_CHECK enum err materials_read(const struct material_sources *sources, const struct material_needs *needs,
+                                   struct materials **ret_materials);
 void materials_free(struct materials *materials);       /* wipes; accepts NULL */
 
 /* What only a step needs. */
 void materials_forget_keysets(struct materials *materials);
 
 struct bytes materials_package(const struct materials *materials);
-/* `version` 0: the lowest; an empty `aid` or key sets stored without one stand for the issuer's security domain. */
+/* A step that uses the keys of this device may block. */
+bool materials_have_token_keys(const struct materials *materials);
+
+/* A device's own key sets come before those of its fleets. `version` 0: the lowest; an empty `aid` or key sets stored without one stand for the issuer's security domain. */
 MUST_CHECK enum err materials_keyset(const struct materials *materials, const char *kind, struct bytes aid, uint8_t version,
                                      struct cardea_keyset *ret_keyset);
 

@@ -18,6 +18,7 @@ struct orchestrator;
 struct packages;
 struct plugin_host;
 struct registry;
+struct token;
 struct vault;
 struct work_pool;
 
@@ -28,6 +29,7 @@ struct orchestrator_parts {                     /* all borrowed */
 	struct registry *registry;
 	struct plugin_host *plugins;
 	struct vault *vault;
+	struct token *token;                    /* NULL: none */
 	struct events *events;
 	struct packages *packages;
 	struct work_pool *workers;

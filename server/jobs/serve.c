@@ -37,6 +37,8 @@ enum err serve_package(cardea_out *out, const char **ret_uri)
 	struct job *job = out->job;
 	enum err err = ERR_NONE;
 
+	if (job->phase == PHASE_COMPUTING)
+		return ERR_UNAVAILABLE; /* the registry is the loop's */
 	if (materials_package(job->materials).len == 0)
 		return ERR_NOT_FOUND;
 	if (job->file_name[0] == 0)

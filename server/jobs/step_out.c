@@ -1,5 +1,7 @@
 #include "step_out.h"
 
+#include "job.h"
+#include "keyset.h"
 #include "materials.h"
 #include "serve.h"
 
@@ -71,14 +73,32 @@ static bool is_of_package(const struct cardea_out *out, struct bytes bytes)
 	       bytes.len <= package.len - (at - start);
 }
 
+static bool has_bytes(const struct lwm2m_value *value)
+{
+	return value->type == LWM2M_STRING || value->type == LWM2M_OPAQUE || value->type == LWM2M_CORELNK;
+}
+
 static enum err copy_record(struct cardea_out *out, const struct lwm2m_record *from, struct lwm2m_record *to)
 {
 	*to = *from;
-	bool has_bytes = from->value.type == LWM2M_STRING || from->value.type == LWM2M_OPAQUE ||
-			 from->value.type == LWM2M_CORELNK;
-	return has_bytes && !is_of_package(out, from->value.bytes)
+	return has_bytes(&from->value) && !is_of_package(out, from->value.bytes)
 		       ? bytes_copy(out->arena, from->value.bytes, &to->value.bytes)
 		       : ERR_NONE;
+}
+
+enum err step_records_copy(struct arena *arena, struct lwm2m_records records,
+			   struct lwm2m_records *ret_records)
+{
+	struct lwm2m_record *copies = arena_alloc_array(arena, records.count + 1, sizeof *copies);
+	enum err err = copies != NULL ? ERR_NONE : ERR_NOMEM;
+	for (size_t i = 0; i < records.count && err == ERR_NONE; i++) {
+		copies[i] = records.at[i];
+		if (has_bytes(&copies[i].value))
+			err = bytes_copy(arena, records.at[i].value.bytes, &copies[i].value.bytes);
+	}
+	if (err == ERR_NONE)
+		*ret_records = (struct lwm2m_records){ copies, records.count };
+	return err;
 }
 
 static enum err send_request(struct cardea_out *out, const struct cardea_request *request)
@@ -229,7 +249,15 @@ enum err step_out_trace(struct cardea_out *out, const char *layer, const char *d
 static enum err find_keyset(struct cardea_out *out, const char *kind, struct bytes aid, uint8_t version,
 			    struct cardea_keyset *ret_keyset)
 {
-	return materials_keyset(out->materials, kind, aid, version, ret_keyset);
+	struct cardea_keyset keyset;
+	enum err err = materials_keyset(out->materials, kind, aid, version, &keyset);
+	if (err != ERR_NONE)
+		return err;
+	if (keyset_is_in_token(&keyset) && !out->job->operation->plugin->takes_keys_in_tokens)
+		return ERR_NOT_FOUND;
+	*ret_keyset = keyset;
+	keyset_wipe(&keyset);
+	return ERR_NONE;
 }
 
 static enum err find_keyset_document(struct cardea_out *out, const char *kind, struct bytes aid,

@@ -69,6 +69,10 @@ void step_out_stored(struct cardea_out *out);
 MUST_CHECK enum err step_out_trace(cardea_out *out, const char *layer, const char *direction, const char *text,
                                    struct bytes raw);
 
+/* With all that their values point to. */
+MUST_CHECK enum err step_records_copy(struct arena *arena, struct lwm2m_records records,
+                                      struct lwm2m_records *ret_records);
+
 /* Sets the members of the host's table that belong to a step. */
 void step_out_calls(struct cardea_host_api *api);
 

@@ -7,17 +7,20 @@
 
 #include <cmocka.h>
 #undef fail
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "events.h"
 #include "job.h"
+#include "keyset.h"
 #include "loop.h"
 #include "model.h"
 #include "operation.h"
 #include "orchestrator.h"
 #include "package.h"
+#include "token.h"
 #include "vault.h"
 #include "work.h"
 
@@ -26,7 +29,7 @@
 
 /* ---- the plugin: plays a list of steps and notes the events ---- */
 
-enum move { SEND, WAIT, DONE, FAIL, UNSURE, NOTHING, LEARN, RECALL, UNPACK, COUNT };
+enum move { SEND, WAIT, DONE, FAIL, UNSURE, NOTHING, LEARN, RECALL, UNPACK, COUNT, LOOK_FOR_KEYS };
 
 static struct {
 	const enum move *moves;
@@ -34,6 +37,9 @@ static struct {
 	enum cardea_event events[16];
 	char states[16][16];
 	size_t count;
+	pthread_t thread; /* of the last step */
+	char payload[16]; /* of the last answer */
+	bool has_keys;
 	const struct cardea_host_api *host;
 	uint64_t counted, counted_other;
 } plugin;
@@ -85,11 +91,22 @@ static enum cardea_result count(cardea_out *out)
 	return CARDEA_DONE;
 }
 
+static enum cardea_result look_for_keys(cardea_out *out)
+{
+	struct cardea_keyset keyset;
+	const char *uri;
+	plugin.has_keys = plugin.host->keyset(out, "scp03", bytes_of(NULL, 0), 0, &keyset) == ERR_NONE;
+	assert_int_not_equal(plugin.host->serve(out, &uri), ERR_NONE);
+	return CARDEA_DONE;
+}
+
 static enum cardea_result play(void *self, const struct cardea_step *step, cardea_out *out)
 {
 	char state[16];
 	const struct cardea_request request = { .operation = LWM2M_READ, .path = LWM2M_INSTANCE(3, 0) };
 	assert_true(plugin.count < 16);
+	plugin.thread = pthread_self();
+	snprintf(plugin.payload, 16, "%.*s", (int)step->payload.len, (const char *)step->payload.at);
 	plugin.events[plugin.count] = step->event;
 	snprintf(plugin.states[plugin.count], 16, "%.*s", (int)step->state.len, (const char *)step->state.at);
 	snprintf(state, sizeof state, "after %zu", ++plugin.count);
@@ -118,6 +135,8 @@ static enum cardea_result play(void *self, const struct cardea_step *step, carde
 		return unpack(step, out);
 	case COUNT:
 		return count(out);
+	case LOOK_FOR_KEYS:
+		return look_for_keys(out);
 	case NOTHING:
 		break;
 	}
@@ -132,7 +151,8 @@ static const struct cardea_operation operation = {
 			 "\"additionalProperties\": false}",
 	.step = play,
 };
-static const struct loaded_operation loaded = { .operation = &operation };
+static struct cardea_plugin table = { .name = "test" };
+static const struct loaded_operation loaded = { .operation = &operation, .plugin = &table };
 
 const struct loaded_operation *plugin_host_operation(const struct plugin_host *host, const char *name)
 {
@@ -256,6 +276,7 @@ static int set_up(void **state)
 	struct fault fault = { .kind = ERR_NONE };
 	assert_non_null(stage);
 	plugin.next = plugin.count = 0;
+	table.takes_keys_in_tokens = false;
 	memset(&device_play, 0, sizeof device_play);
 	device_play.is_there = true;
 	assert_int_equal(loop_create(&stage->loop), ERR_NONE);
@@ -326,8 +347,12 @@ static void begin(struct stage *stage, const enum move *moves)
 
 static void answer(struct stage *stage, uint8_t code, enum err err)
 {
-	const struct operation_answer reply = { .fault.kind = err, .code = code, .format = FORMAT_NONE };
+	char payload[] = "said";
+	const struct operation_answer reply = {
+		.fault.kind = err, .code = code, .format = FORMAT_NONE, .payload = bytes_of(payload, 4)
+	};
 	device_play.done(device_play.done_self, device_play.ticket, &reply);
+	memset(payload, '-', 4); /* it is there during the call only */
 	turn(stage);
 }
 
@@ -629,6 +654,52 @@ static void retries_only_what_did_not_succeed(void **state)
 	assert_int_equal(stage->fault.kind, ERR_CONFLICT);
 }
 
+static void store_keys_in_token(struct stage *stage)
+{
+	struct arena *arena = arena_create(0);
+	struct keyset_row row = { .endpoint = "*",
+				  .kind = "scp03",
+				  .aid = "",
+				  .version = 48,
+				  .check_values = "{}",
+				  .is_fleet = true };
+	const struct key key = token_key(NULL, "master", 16);
+	const struct cardea_keyset keyset = { 48, key, key, key, NULL };
+	assert_int_equal(keyset_seal(stage->vault, arena, &row, &keyset, &row.sealed), ERR_NONE);
+	assert_int_equal(store_put_keyset(stage->store, &row, (struct store_done){ 0 }), ERR_NONE);
+	arena_free(arena);
+}
+
+static void steps_whose_keys_are_in_a_token_run_on_a_worker(void **state)
+{
+	static const enum move moves[] = { SEND, SEND, LOOK_FOR_KEYS };
+	table.takes_keys_in_tokens = true;
+	store_keys_in_token(*state);
+	begin(*state, moves);
+	assert_false(pthread_equal(plugin.thread, pthread_self()));
+	assert_job(*state, "running", "");
+	answer(*state, 0x45, ERR_NONE);
+	assert_string_equal(plugin.payload, "said");
+	assert_int_equal(plugin.events[1], CARDEA_ANSWER);
+	answer(*state, 0, ERR_TIMEOUT); /* lost: it rests */
+	assert_job(*state, "waiting", "");
+	device_play.listener.awake(device_play.listener.self, registry_find(NULL, ENDPOINT));
+	turn(*state);
+	assert_int_equal(plugin.events[2], CARDEA_RESUME);
+	assert_true(plugin.has_keys);
+	assert_job(*state, "succeeded", "");
+}
+
+static void a_plugin_that_may_not_block_has_no_keys_in_tokens(void **state)
+{
+	static const enum move moves[] = { LOOK_FOR_KEYS };
+	store_keys_in_token(*state);
+	plugin.has_keys = true;
+	begin(*state, moves);
+	assert_true(pthread_equal(plugin.thread, pthread_self()));
+	assert_false(plugin.has_keys);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -649,6 +720,8 @@ int main(void)
 		CLAIM(a_counter_never_runs_backwards),
 		CLAIM(a_job_has_the_packages_that_its_lists_name),
 		CLAIM(retries_only_what_did_not_succeed),
+		CLAIM(steps_whose_keys_are_in_a_token_run_on_a_worker),
+		CLAIM(a_plugin_that_may_not_block_has_no_keys_in_tokens),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

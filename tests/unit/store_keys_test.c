@@ -9,7 +9,7 @@ static enum err put_keyset(struct bench *bench, const char *endpoint, const char
 			   const char *sealed)
 {
 	struct keyset_row row = {
-		endpoint, "scp03", aid, version, bytes_of_text(sealed), "{\"enc\":\"504A77\"}", 1000
+		endpoint, "scp03", aid, version, bytes_of_text(sealed), "{\"enc\":\"504A77\"}", 1000, false
 	};
 	return WRITE(bench, store_put_keyset(bench->store, &row, bench_done(bench)));
 }
@@ -52,12 +52,83 @@ static void removes_one_key_set(void **state)
 	assert_int_equal(put_keyset(bench, "dev-1", "A000", 1, "a"), ERR_NONE);
 	assert_int_equal(put_keyset(bench, "dev-1", "A000", 2, "b"), ERR_NONE);
 	struct store_done done = bench_done(bench);
-	assert_int_equal(WRITE(bench, store_remove_keyset(bench->store, "dev-1", "scp03", "A000", 1, done)),
-			 ERR_NONE);
-	assert_int_equal(WRITE(bench, store_remove_keyset(bench->store, "dev-1", "scp03", "A000", 1, done)),
-			 ERR_NOT_FOUND);
+	const struct keyset_row first = { .endpoint = "dev-1", .kind = "scp03", .aid = "A000", .version = 1 };
+	assert_int_equal(WRITE(bench, store_remove_keyset(bench->store, &first, done)), ERR_NONE);
+	assert_int_equal(WRITE(bench, store_remove_keyset(bench->store, &first, done)), ERR_NOT_FOUND);
 	assert_int_equal(read_keysets(bench, "dev-1", &rows), 1);
 	assert_int_equal(rows[0].version, 2);
+}
+
+/* ---- of many devices ---- */
+
+static void put_for(struct bench *bench, const char *devices)
+{
+	const struct keyset_row row = { devices, "scp03",         "", 48, bytes_of_text(devices), "{}",
+					1000,    .is_fleet = true };
+	assert_int_equal(WRITE(bench, store_put_keyset(bench->store, &row, bench_done(bench))), ERR_NONE);
+}
+
+/* Of whom they are, one after another. */
+static void assert_fleet(struct bench *bench, const char *endpoint, const char *expected)
+{
+	struct keyset_row *rows;
+	size_t count;
+	char found[200] = "";
+	assert_int_equal(store_read_fleet_keysets(bench->store, bench->arena, endpoint, &rows, &count),
+			 ERR_NONE);
+	for (size_t i = 0; i < count; i++) {
+		assert_true(rows[i].is_fleet);
+		strcat(strcat(found, rows[i].endpoint), " ");
+	}
+	assert_string_equal(found, expected);
+}
+
+static void a_device_has_the_key_sets_of_its_fleets_the_closest_first(void **state)
+{
+	struct bench *bench = *state;
+	struct keyset_row *rows;
+	put_for(bench, "*");
+	put_for(bench, "urn:dev:*");
+	put_for(bench, "urn:dev:1");
+	put_for(bench, "urn:dev:1*");
+	put_for(bench, "urn:[a-z]*");
+	bench_reopen(bench);
+	assert_fleet(bench, "urn:dev:1", "urn:dev:1 urn:dev:1* urn:dev:* * ");
+	assert_fleet(bench, "urn:dev:2", "urn:dev:* * ");
+	assert_fleet(bench, "urn:dev:", "urn:dev:* * ");
+	assert_fleet(bench, "urn:dev", "* ");
+	assert_fleet(bench, "URN:DEV:1", "* ");
+	assert_fleet(bench, NULL, "* urn:[a-z]* urn:dev:* urn:dev:1 urn:dev:1* ");
+	assert_int_equal(read_keysets(bench, "urn:dev:1", &rows), 0);
+
+	const struct keyset_row any = {
+		.endpoint = "*", .kind = "scp03", .aid = "", .version = 48, .is_fleet = true
+	};
+	assert_int_equal(WRITE(bench, store_remove_keyset(bench->store, &any, bench_done(bench))), ERR_NONE);
+	assert_fleet(bench, "urn:dev", "");
+}
+
+static void keeps_transport_keys_by_name(void **state)
+{
+	struct bench *bench = *state;
+	struct transport_key_row *rows;
+	size_t count;
+	for (unsigned i = 0; i < 3; i++) {
+		const struct transport_key_row row = { i == 1 ? "b" : "a", bytes_of_text("sealed"), "504A77",
+						       i };
+		assert_int_equal(WRITE(bench, store_put_transport_key(bench->store, &row, bench_done(bench))),
+				 ERR_NONE);
+	}
+	bench_reopen(bench);
+	assert_int_equal(store_read_transport_keys(bench->store, bench->arena, &rows, &count), ERR_NONE);
+	assert_int_equal(count, 2);
+	assert_string_equal(rows[0].name, "a");
+	assert_int_equal(rows[0].created_ms, 2);
+	assert_string_equal(rows[0].check_value, "504A77");
+	assert_int_equal(WRITE(bench, store_remove_transport_key(bench->store, "b", bench_done(bench))),
+			 ERR_NONE);
+	assert_int_equal(WRITE(bench, store_remove_transport_key(bench->store, "b", bench_done(bench))),
+			 ERR_NOT_FOUND);
 }
 
 /* ---- credentials ---- */
@@ -201,6 +272,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_BOTH_MODES(keeps_key_sets_of_a_security_domain_by_version),
 		IN_BOTH_MODES(removes_one_key_set),
+		IN_BOTH_MODES(a_device_has_the_key_sets_of_its_fleets_the_closest_first),
+		IN_BOTH_MODES(keeps_transport_keys_by_name),
 		IN_BOTH_MODES(an_identity_belongs_to_one_endpoint),
 		IN_BOTH_MODES(a_removed_credential_frees_its_identity),
 		IN_BOTH_MODES(a_conflict_leaves_its_neighbours_alone),

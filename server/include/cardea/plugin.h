@@ -190,6 +190,9 @@ struct cardea_plugin {
 	/* `config` is the plugin's section of the configuration as JSON. */
 	enum err (*open)(const struct cardea_host_api *, cardea_host *, const char *config, void **ret_self);
 	void (*close)(void *self);      /* accepts NULL */
+	/* Its steps may run on a worker, one at a time for a job, which they do where a key of the device stays in a token: then
+	 * the keys may block, and there is no `serve`. Without it such keys are not found. */
+	bool takes_keys_in_tokens;
 };
 
 /* What the plugin defines. */

@@ -1,0 +1,215 @@
+/* The keys of one card come from a master, and the master may stay in a token. */
+#include "se_lab.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "channel/keys.h"
+#include "se_test.h"
+#include "soft_token.h"
+
+#define MASTER "404142434445464748494A4B4C4D4E4F"
+#define OTHER  "505152535455565758595A5B5C5D5E5F"
+
+static const uint8_t kdd[] = { 0xA1, 0xA0, 0x12, 0x43, 0x05, 0x85, 0x51, 0x31, 0x20, 0x85 };
+
+static struct soft_token soft;
+static bool has_token;
+
+static struct secret of_card(const char *scheme, const struct key *master, enum key_role role)
+{
+	struct key key;
+
+	assert_int_equal(key_diversify(scheme, master, role, bytes_of(kdd, sizeof(kdd)), &key), ERR_NONE);
+	return key.secret;
+}
+
+/* The card whose keys come from the master; the server has the master alone, as its only key set. */
+static void open_card(struct lab *lab, const char *kind, const char *scheme, uint8_t scp03_options)
+{
+	static const uint8_t value[] = { 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47,
+					 0x48, 0x49, 0x4A, 0x4B, 0x4C, 0x4D, 0x4E, 0x4F };
+	struct card_settings settings = card_settings_default();
+	struct secret secret = { .len = 0 };
+
+	assert_int_equal(secret_from(bytes_of(value, sizeof(value)), &secret), ERR_NONE);
+	const struct key master = key_of(&secret);
+	memcpy(settings.diversification_data, kdd, sizeof(kdd));
+	settings.scp02_options = strcmp(kind, "scp02") == 0 ? 0x55 : 0;
+	settings.scp03_options = scp03_options;
+	settings.keys.enc = of_card(scheme, &master, KEY_ENC);
+	settings.keys.mac = of_card(scheme, &master, KEY_MAC);
+	settings.keys.dek = of_card(scheme, &master, KEY_DEK);
+	lab_open(lab, &settings);
+	lab->job.keyset_count = 0;
+	lab_add_keys_of(lab, kind, 0x30, MASTER, MASTER, MASTER);
+	lab->job.keysets[0].keyset.diversification = scheme;
+}
+
+static void run(struct lab *lab, const char *operation, const char *params)
+{
+	lab_run(lab, operation, params, bytes_of(NULL, 0));
+}
+
+static void assert_done(const struct lab *lab)
+{
+	if (lab->job.result != CARDEA_DONE)
+		fail_msg("%s", lab->job.reason);
+}
+
+static void assert_failed(const struct lab *lab, enum err kind, const char *reason)
+{
+	assert_int_equal(lab->job.result, CARDEA_FAILED);
+	assert_int_equal(lab->job.kind, kind);
+	if (strstr(lab->job.reason, reason) == NULL)
+		fail_msg("%s", lab->job.reason);
+}
+
+static const char *const schemes[] = { "none", "emv", "visa2", "visa", "kdf3" };
+
+/* ---- in memory ---- */
+
+static void a_master_opens_its_cards_by_each_scheme_and_protocol(void **state)
+{
+	static const struct {
+		const char *kind;
+		uint8_t options;
+	} rows[] = { { "scp02", 0x70 }, { "scp03", 0x60 }, { "scp03", 0x70 }, { "scp03", 0x71 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (size_t s = 0; s < sizeof(schemes) / sizeof(schemes[0]); s++) {
+			struct lab lab;
+			open_card(&lab, rows[i].kind, schemes[s], rows[i].options);
+			run(&lab, "se.audit", "{}");
+			assert_done(&lab);
+			lab.job.keysets[0].keyset.diversification = schemes[(s + 1) % 5];
+			run(&lab, "se.audit", "{}");
+			assert_failed(&lab, ERR_DENIED, "cryptogram");
+			lab_close(&lab);
+		}
+	}
+}
+
+static void the_next_master_may_have_another_scheme(void **state)
+{
+	static const char *const kinds[] = { "scp02", "scp03" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct lab lab;
+		open_card(&lab, kinds[i], "emv", 0x70);
+		lab_add_keys_of(&lab, kinds[i], 0x31, OTHER, OTHER, OTHER);
+		lab.job.keysets[1].keyset.diversification = "kdf3";
+		run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
+		assert_done(&lab);
+		lab.job.keysets[0] = lab.job.keysets[1];
+		lab.job.keyset_count = 1;
+		run(&lab, "se.audit", "{}");
+		assert_done(&lab);
+		lab_close(&lab);
+	}
+}
+
+/* ---- in a token ---- */
+
+/* The keys of a set go into the token, and are named there. */
+static void move_to_token(struct lab *lab, size_t number, const char *label)
+{
+	struct lab_keyset *set = &lab->job.keysets[number];
+	struct key *const keys[] = { &set->keyset.enc, &set->keyset.mac, &set->keyset.dek };
+	static const char *const names[] = { "enc", "mac", "dek" };
+
+	for (size_t i = 0; i < 3; i++) {
+		char name[KEY_LABEL_SIZE];
+		snprintf(name, sizeof(name), "%s %s", label, names[i]);
+		soft_token_add(&soft, name, strcmp(set->kind, "scp02") == 0 ? SOFT_DES : SOFT_AES,
+			       secret_bytes(&keys[i]->secret), false);
+		*keys[i] = token_key(soft.token, name, keys[i]->size);
+	}
+}
+
+static void keys_in_a_token_open_channels_and_bring_new_keys(void **state)
+{
+	static const struct {
+		const char *kind, *scheme;
+	} rows[] = { { "scp03", "none" }, { "scp03", "kdf3" }, { "scp02", "none" }, { "scp02", "visa2" } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && has_token; i++) {
+		struct lab lab;
+		char label[16];
+		snprintf(label, sizeof(label), "card %zu", i);
+		open_card(&lab, rows[i].kind, rows[i].scheme, 0x71);
+		move_to_token(&lab, 0, label);
+		run(&lab, "se.audit", "{}");
+		assert_done(&lab);
+		lab_add_keys_of(&lab, rows[i].kind, 0x31, OTHER, OTHER, OTHER);
+		run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
+		assert_done(&lab);
+		lab_close(&lab);
+	}
+}
+
+static void the_keys_of_a_card_come_from_a_master_that_stays(void **state)
+{
+	struct lab lab;
+
+	if (!has_token)
+		return;
+	open_card(&lab, "scp03", "none", 0x70);
+	lab_add_keys_of(&lab, "scp03", 0x31, OTHER, OTHER, OTHER);
+	lab.job.keysets[1].keyset.diversification = "kdf3";
+	move_to_token(&lab, 1, "next");
+	run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
+	assert_done(&lab);
+	lab_close(&lab);
+}
+
+static void a_key_that_stays_in_the_token_is_put_on_no_card(void **state)
+{
+	struct lab lab;
+
+	if (!has_token)
+		return;
+	open_card(&lab, "scp03", "none", 0x70);
+	lab_add_keys_of(&lab, "scp03", 0x31, OTHER, OTHER, OTHER);
+	move_to_token(&lab, 1, "kept");
+	run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
+	assert_failed(&lab, ERR_DENIED, "cannot leave the token");
+	lab_close(&lab);
+}
+
+static void a_missing_key_or_token_ends_the_job_with_its_reason(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_card(&lab, "scp03", "none", 0x70);
+	lab.job.keysets[0].keyset.mac = token_key(NULL, "nowhere", 16);
+	run(&lab, "se.audit", "{}");
+	assert_failed(&lab, ERR_UNAVAILABLE, "token");
+	if (has_token) {
+		lab.job.keysets[0].keyset.mac = token_key(soft.token, "nowhere", 16);
+		run(&lab, "se.audit", "{}");
+		assert_failed(&lab, ERR_NOT_FOUND, "token");
+	}
+	lab_close(&lab);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_master_opens_its_cards_by_each_scheme_and_protocol),
+		cmocka_unit_test(the_next_master_may_have_another_scheme),
+		cmocka_unit_test(keys_in_a_token_open_channels_and_bring_new_keys),
+		cmocka_unit_test(the_keys_of_a_card_come_from_a_master_that_stays),
+		cmocka_unit_test(a_key_that_stays_in_the_token_is_put_on_no_card),
+		cmocka_unit_test(a_missing_key_or_token_ends_the_job_with_its_reason),
+	};
+
+	has_token = soft_token_open(&soft);
+	const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	if (has_token)
+		soft_token_close(&soft);
+	return failed;
+}
