@@ -9,9 +9,11 @@
 
 #define PEM_BYTES (32u << 10)
 
-/* GPC Amendment B: TLS_PSK_WITH_AES_128_CBC_SHA256 and _SHA, which NORMAL leaves out in part; what is newer comes first. */
+/* GPC Amendment B: TLS_PSK_WITH_AES_128_CBC_SHA256 and _SHA, which NORMAL leaves out in part; what is newer
+ * comes first. */
 #define PSK_PRIORITIES                                                                                       \
-	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-PSK:+DHE-PSK:+PSK:+AES-128-CBC:+SHA256:+SHA1"
+	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-PSK:+DHE-PSK:+PSK:+AES-128-CBC:+SHA256:+" \
+	"SHA1"
 
 static enum err read_file(const char *path, char **ret_text, struct fault *fault)
 {
@@ -70,7 +72,8 @@ void http_tls_options(struct http_server *server, struct MHD_OptionItem options[
 		options[count++] = (struct MHD_OptionItem){ MHD_OPTION_GNUTLS_PSK_CRED_HANDLER,
 							    (intptr_t)find_key, server };
 	} else if (server->certificate != NULL) {
-		options[count++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, server->certificate };
+		options[count++] =
+			(struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_CERT, 0, server->certificate };
 		options[count++] = (struct MHD_OptionItem){ MHD_OPTION_HTTPS_MEM_KEY, 0, server->key };
 	}
 	options[count] = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
@@ -87,6 +90,7 @@ const char *http_psk_endpoint(const struct http_request *request)
 	const char *identity = info != NULL ? gnutls_psk_server_get_username(info->tls_session) : NULL;
 	const struct secret *key;
 	const char *endpoint;
-	return identity != NULL && credentials_find_psk(keys, identity, &endpoint, &key) == ERR_NONE ? endpoint
-												 : NULL;
+	return identity != NULL && credentials_find_psk(keys, identity, &endpoint, &key) == ERR_NONE
+		       ? endpoint
+		       : NULL;
 }

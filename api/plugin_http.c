@@ -65,6 +65,7 @@ static void handle(struct http_request *request)
 		.fields = fields,
 		.body = request->body,
 		.endpoint = http_psk_endpoint(request),
+		.now_ms = loop_wall_ms(request->api->parts.loop),
 		.arena = request->arena,
 	};
 	struct builder query = builder_in(request->arena);
@@ -129,7 +130,8 @@ static void tick(void *self)
 
 /* ---- begin and end ---- */
 
-static enum err open_server(struct plugin_http *http, const struct gateway_listener *listener, struct fault *fault)
+static enum err open_server(struct plugin_http *http, const struct gateway_listener *listener,
+			    struct fault *fault)
 {
 	static const struct http_callbacks callbacks = { begin, streams, NULL, handle, drop };
 	struct plugin_server *server = &http->servers[http->count];

@@ -6,6 +6,7 @@
 #include "channel/key_memory.h"
 #include "engine/engine.h"
 #include "explain/explain.h"
+#include "gateway/gateway.h"
 #include "operations/operations.h"
 #include "package/load_file.h"
 
@@ -56,9 +57,9 @@ static enum err inspect(void *self, struct bytes content, struct arena *arena, c
 static enum err read_config(const char *config, uint32_t *ret_max_failures)
 {
 	json_int_t max_failures = KEY_MEMORY_DEFAULT_LIMIT;
-	json_t *json = json_loads(config, 0, NULL);
-	const bool is_valid = json_unpack_ex(json, NULL, JSON_STRICT, "{s?I}", "maxFailedAuthentications",
-					     &max_failures) == 0 &&
+	json_t *json = json_loads(config, 0, NULL), *gateway;
+	const bool is_valid = json_unpack_ex(json, NULL, JSON_STRICT, "{s?I, s?o}", "maxFailedAuthentications",
+					     &max_failures, "gateway", &gateway) == 0 &&
 			      max_failures >= 1 && max_failures <= MAX_FAILURES;
 
 	json_decref(json);
@@ -77,15 +78,29 @@ static enum err se_open(const struct cardea_host_api *api, cardea_host *host, co
 
 	if (err != ERR_NONE) {
 		api->log(host, CARDEA_LOG_ERROR, "se.config",
-			 "maxFailedAuthentications, the only member, is a number from 1 to %d", MAX_FAILURES);
+			 "maxFailedAuthentications is a number from 1 to %d; the other member is gateway", MAX_FAILURES);
 		return err;
 	}
 	plugin = malloc(sizeof(*plugin));
 	if (plugin == NULL)
 		return ERR_NOMEM;
-	*plugin = (struct se_plugin){ api, host, max_failures };
+	*plugin = (struct se_plugin){ api, host, max_failures, NULL };
+	err = gateway_open(api, host, config, &plugin->gateway);
+	if (err != ERR_NONE) {
+		free(plugin);
+		return err;
+	}
 	*ret_self = plugin;
 	return ERR_NONE;
+}
+
+static void se_close(void *self)
+{
+	struct se_plugin *plugin = self;
+
+	if (plugin != NULL)
+		gateway_close(plugin->gateway);
+	free(plugin);
 }
 
 static const char *const objects[] = { se_object_30401, NULL };
@@ -132,6 +147,6 @@ __attribute__((visibility("default"))) const struct cardea_plugin cardea_plugin 
 	.packages = packages,
 	.explainers = explainers,
 	.open = se_open,
-	.close = free,
+	.close = se_close,
 	.takes_keys_in_tokens = true,
 };

@@ -46,7 +46,8 @@ static enum err listen_http(cardea_host *view, const struct cardea_http_listener
 	listener->asked.listen = strdup(asked->listen);
 	listener->asked.tls_cert = strdup(asked->tls_cert);
 	listener->asked.tls_key = strdup(asked->tls_key);
-	if (listener->asked.listen == NULL || listener->asked.tls_cert == NULL || listener->asked.tls_key == NULL) {
+	if (listener->asked.listen == NULL || listener->asked.tls_cert == NULL ||
+	    listener->asked.tls_key == NULL) {
 		free_listener(listener);
 		return ERR_NOMEM;
 	}
@@ -90,8 +91,8 @@ static struct presentation *find(const struct plugin_gateway *gateway, const cha
 	return presentation;
 }
 
-static uint8_t ask(void *self, const char *endpoint, const struct operation_request *request, struct arena *arena,
-		   struct lwm2m_records *ret_records)
+static uint8_t ask(void *self, const char *endpoint, const struct operation_request *request,
+		   struct arena *arena, struct lwm2m_records *ret_records)
 {
 	const struct plugin_gateway *gateway = self;
 	const struct presentation *presentation = find(gateway, endpoint);
@@ -104,8 +105,9 @@ static uint8_t ask(void *self, const char *endpoint, const struct operation_requ
 		.arena = arena,
 	};
 
-	return presentation == NULL ? err_coap_code(ERR_UNAVAILABLE)
-				    : presentation->by.ask(presentation->by.self, endpoint, &asked, ret_records);
+	return presentation == NULL
+		       ? err_coap_code(ERR_UNAVAILABLE)
+		       : presentation->by.ask(presentation->by.self, endpoint, &asked, ret_records);
 }
 
 static void gone(void *self, const char *endpoint)
@@ -150,7 +152,8 @@ static enum err remember(struct plugin_gateway *gateway, const struct cardea_pre
 static enum err present(cardea_host *view, const struct cardea_presented *device, struct fault *fault)
 {
 	struct plugin_gateway *gateway = plugin_host_gateway(view);
-	const struct presented_description description = { device->endpoint, device->links, device->lifetime_s };
+	const struct presented_description description = { device->endpoint, device->links,
+							   device->lifetime_s };
 	const struct presenter presenter = { ask, gone, gateway };
 	struct presentation *forgotten;
 

@@ -26,8 +26,8 @@ static void encode(struct arena *arena, const struct model *model, struct lwm2m_
 		   struct lwm2m_records records, struct bytes *ret_payload, struct fault *fault)
 {
 	const struct format *row = format_find(format);
-	enum err err = row == NULL ? ERR_UNSUPPORTED
-				   : row->write(arena, model, path, records, ret_payload, fault);
+	enum err err =
+		row == NULL ? ERR_UNSUPPORTED : row->write(arena, model, path, records, ret_payload, fault);
 
 	if (err != ERR_NONE)
 		fault_set(fault, err, "what is presented cannot be told in format %u", format);
@@ -66,7 +66,7 @@ struct operation_answer presented_answer(struct registry *registry, struct opera
 		return answer;
 	answer.format = operation->message.accept;
 	encode(operation->arena, operation->model, request->path, answer.format, answer.records,
-		      &answer.payload, &answer.fault);
+	       &answer.payload, &answer.fault);
 	if (request->operation == LWM2M_OBSERVE && answer.fault.kind == ERR_NONE)
 		observe(registry, operation, &answer);
 	return answer;
@@ -88,11 +88,11 @@ static void tell(struct registry *registry, const struct observation *observatio
 
 	if (err == ERR_NONE)
 		err = device_model(&entry->device, registry->parts.model, arena, &notification.model);
-	if (err != ERR_NONE || entry->presenter.ask(entry->presenter.self, entry->device.endpoint, &request, arena,
-						    &notification.records) != COAP_CODE(2, 5))
+	if (err != ERR_NONE || entry->presenter.ask(entry->presenter.self, entry->device.endpoint, &request,
+						    arena, &notification.records) != COAP_CODE(2, 5))
 		return;
 	encode(arena, notification.model, notification.path, notification.format, notification.records,
-		      &notification.payload, &notification.fault);
+	       &notification.payload, &notification.fault);
 	notification_tell(registry, &notification);
 }
 
@@ -134,7 +134,9 @@ static enum err describe(struct registry *registry, const struct presented_descr
 			 struct change *ret_change, struct fault *fault)
 {
 	const int64_t now_ms = loop_wall_ms(registry->parts.loop);
-	const struct device before = { .registered_ms = now_ms, .lifetime_s = description->lifetime_s, .is_presented = true };
+	const struct device before = { .registered_ms = now_ms,
+				       .lifetime_s = description->lifetime_s,
+				       .is_presented = true };
 	const struct bytes links = bytes_of_text(description->links);
 	struct device_description device;
 	struct register_request asked;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "admin_agent.h"
 #include "fleet.h"
 #include "libcoap.h"
 #include "log.h"
@@ -41,6 +42,11 @@ static void raise_file_limit(void)
 static void pass_on_log(coap_log_t level, const char *message)
 {
 	log_debug("libcoap", "message=\"%.*s\"", (int)strcspn(message, "\n"), message);
+}
+
+static bool is_told_to_end(void)
+{
+	return times_told_to_end > 0;
 }
 
 static enum err run(const struct options *options, struct fault *fault)
@@ -85,7 +91,8 @@ int main(int argc, char **argv)
 	coap_startup();
 	coap_set_log_handler(pass_on_log);
 	coap_set_log_level(options.log_level == LOG_DEBUG ? LOG_WARNING : LOG_EMERG);
-	err = run(&options, &fault);
+	err = options.gateway != NULL ? admin_agent_run(&options, is_told_to_end, &fault)
+				      : run(&options, &fault);
 	coap_cleanup();
 	secret_wipe(&options.psk_key);
 	secret_wipe(&options.bootstrap_key);

@@ -324,6 +324,9 @@ struct option_row {
 static const struct option_row rows[] = {
 	{ "server", "URI", TEXT, AT(server), 0, 0, NULL,
 	  SCHEMES_TEXT " with host and port [" DEFAULT_SERVER "]" },
+	{ "gateway", "URI", TEXT, AT(gateway), 0, 0, NULL,
+	  "speak SERAM over HTTP to this http:// or https:// URI, and no LwM2M; with --psk-key that is TLS with a\n"
+	  "pre-shared key, else --trust-store says whose certificate is good" },
 	{ "endpoint", "NAME", TEXT, AT(endpoint), 0, 0, NULL,
 	  "endpoint client name [" DEFAULT_ENDPOINT "]" },
 	{ "psk-identity", "ID", TEXT, AT(psk_identity), 0, 0, NULL,

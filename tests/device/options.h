@@ -17,6 +17,7 @@ enum reboot_moment {
 #define SECURE_ELEMENTS_MAX 8
 
 struct options {
+	const char *gateway; /* NULL: LwM2M */
 	const char *server, *endpoint, *psk_identity, *state_folder;
 	struct secret psk_key;
 	const char *certificate, *certificate_key, *server_certificate, *trust_store; /* files; NULL: none */

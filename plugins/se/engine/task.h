@@ -17,6 +17,7 @@
 
 #define BATCH_MAX_COMMANDS 64
 
+struct gateway;
 struct task;
 struct batch;
 struct one_change;
@@ -24,7 +25,8 @@ struct one_change;
 struct se_plugin {
 	const struct cardea_host_api *api;
 	cardea_host *host;
-	uint32_t max_failures; /* of authentications in a row */
+	uint32_t max_failures;   /* of authentications in a row */
+	struct gateway *gateway; /* NULL: it is off */
 };
 
 /* Something to learn about the card: a data object, or a list of the registry. */

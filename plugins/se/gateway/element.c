@@ -171,7 +171,8 @@ static void add_flag(struct list *list, enum seram_resource resource, bool flag)
 	add(list, resource, (struct lwm2m_value){ .type = LWM2M_BOOLEAN, .boolean = flag });
 }
 
-static void add_bytes(struct list *list, enum seram_resource resource, enum lwm2m_type type, struct bytes bytes)
+static void add_bytes(struct list *list, enum seram_resource resource, enum lwm2m_type type,
+		      struct bytes bytes)
 {
 	add(list, resource, (struct lwm2m_value){ .type = type, .bytes = bytes });
 }

@@ -232,40 +232,56 @@ enum err admin_request_read(const struct http_message *message, struct admin_req
 
 /* ---- what the server answers ---- */
 
-static enum err build_field(struct builder *b, const char *name, const char *value, struct fault *fault)
+static enum err add_field(struct cardea_http_field *fields, size_t *count, const char *name,
+			  const char *value, struct fault *fault)
 {
 	if (value == NULL)
 		return ERR_NONE;
 	if (strpbrk(value, "\r\n") != NULL)
 		return fault_set(fault, ERR_MALFORMED, "%s: a line break in its value", name);
-	build_printf(b, "%s: %s\r\n", name, value);
+	fields[(*count)++] = (struct cardea_http_field){ name, value };
 	return ERR_NONE;
 }
 
-enum err admin_answer_build(struct arena *arena, const struct admin_answer *answer, struct bytes *ret_wire,
-			    struct fault *fault)
+enum err admin_answer_fields(const struct admin_answer *answer,
+			     struct cardea_http_field ret_fields[static ADMIN_ANSWER_FIELDS],
+			     size_t *ret_count, struct fault *fault)
 {
 	const bool has_script = answer->script.len > 0;
-	struct builder b = builder_in(arena);
-	const struct {
-		const char *name, *value;
-	} rows[] = {
+	const struct cardea_http_field rows[ADMIN_ANSWER_FIELDS] = {
 		{ "X-Admin-Protocol", answer->protocol },
 		{ "X-Admin-Next-URI", answer->next_uri },
 		{ "X-Admin-Targeted-SE", has_script ? answer->targeted_se : NULL },
 		{ "X-Admin-Targeted-Application", has_script ? answer->target : NULL },
 		{ "Content-Type", has_script ? SERAM_SCRIPT_TYPE SERAM_TYPE_VERSION : NULL },
 	};
+	size_t count = 0;
 
 	if (answer->next_uri != NULL && strchr(answer->next_uri, '?') == NULL)
 		return fault_set(fault, ERR_MALFORMED, "X-Admin-Next-URI: cards refuse one without a query");
-	build_text(&b, has_script ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 204 No Content\r\n");
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		enum err err = build_field(&b, rows[i].name, rows[i].value, fault);
+	for (size_t i = 0; i < ADMIN_ANSWER_FIELDS; i++) {
+		enum err err = add_field(ret_fields, &count, rows[i].name, rows[i].value, fault);
 		if (err != ERR_NONE)
 			return err;
 	}
-	if (has_script)
+	*ret_count = count;
+	return ERR_NONE;
+}
+
+enum err admin_answer_build(struct arena *arena, const struct admin_answer *answer, struct bytes *ret_wire,
+			    struct fault *fault)
+{
+	struct cardea_http_field fields[ADMIN_ANSWER_FIELDS];
+	struct builder b = builder_in(arena);
+	size_t count;
+	enum err err = admin_answer_fields(answer, fields, &count, fault);
+
+	if (err != ERR_NONE)
+		return err;
+	build_text(&b, answer->script.len > 0 ? "HTTP/1.1 200 OK\r\n" : "HTTP/1.1 204 No Content\r\n");
+	for (size_t i = 0; i < count; i++)
+		build_printf(&b, "%s: %s\r\n", fields[i].name, fields[i].value);
+	if (answer->script.len > 0)
 		build_printf(&b, "Content-Length: %zu\r\n", answer->script.len);
 	build_text(&b, "\r\n");
 	build_bytes(&b, answer->script);

@@ -3,7 +3,7 @@
 #ifndef SE_SERAM_HTTP_H
 #define SE_SERAM_HTTP_H
 
-#include <cardea/bytes.h>
+#include <cardea/gateway.h>
 
 #define SERAM_HTTP_MAX_HEADERS 32
 
@@ -46,7 +46,12 @@ struct admin_answer {
 	const char *targeted_se; /* SERAM only; NULL in Amendment B */
 	struct bytes script;
 };
-/* ERR_MALFORMED: a URI without query, which real cards refuse, or a line break in a value. */
+#define ADMIN_ANSWER_FIELDS 5
+/* The header fields but Content-Length. ERR_MALFORMED: a URI without query, which real cards refuse, or a line break in a value. */
+MUST_CHECK enum err admin_answer_fields(const struct admin_answer *answer,
+				        struct cardea_http_field ret_fields[static ADMIN_ANSWER_FIELDS], size_t *ret_count,
+				        struct fault *fault);
+/* The same as a whole message. */
 MUST_CHECK enum err admin_answer_build(struct arena *arena, const struct admin_answer *answer, struct bytes *ret_wire,
 				       struct fault *fault);
 

@@ -24,6 +24,7 @@ struct cardea_http_request {            /* valid during the call */
 	size_t field_count;
 	struct bytes body;              /* chunks are put together */
 	const char *endpoint;           /* whose pre-shared key the client has proven; "" over HTTP and with certificates */
+	int64_t now_ms;                 /* since 1970 */
 	struct arena *arena;
 };
 
