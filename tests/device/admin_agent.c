@@ -265,7 +265,7 @@ static void run_script(struct admin_agent *agent)
 	while (element->record.state == AGENT_RUNNING && !agent->is_over()) {
 		const int64_t due_ms = device_step(agent->device, now_ms());
 
-		if (due_ms >= 0)
+		if (due_ms >= 0 && element->record.state == AGENT_RUNNING)
 			pause_for(due_ms - now_ms());
 	}
 }

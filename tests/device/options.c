@@ -455,7 +455,7 @@ static const struct option_row rows[] = {
 	{ "reboot-at", "WHEN:K", PARSED, 0, 0, 0, parse_reboot,
 	  "lose power at the K-th C-APDU of scripts (before-apdu: not sent yet; apdu: the card did it, nobody\n"
 	  "knows; after-record: the answer is stored) or the K-th CoAP request (before-request: not looked at;\n"
-	  "request: done and stored, not answered), counted over all devices; or never. The process ends with\n"
+	  "request: done and stored, not answered; with --gateway the K-th that the agent sends), counted over all devices; or never. The process ends with\n"
 	  "status 86" },
 	{ "reboot-by-exec", NULL, FLAG, AT(reboots_by_exec), 0, 0, NULL,
 	  "instead of ending, start again with the same arguments and no further reboot" },

@@ -75,3 +75,191 @@ gatewayTest('an application is installed, audited and deleted over HTTP', { ...p
 	assert.equal(scripts.length, reports.length);
 	assert.ok((await trace(lab, install)).some(({ layer }) => layer === 'apdu'), 'and decoded as over LwM2M');
 });
+
+gatewayTest('the same over TLS with the pre-shared key of the device', { pskListen: '127.0.0.1:0' }, async (lab) => {
+	const key = randomBytes(16).toString('hex');
+	await lab.rest.put('/credentials/s', { kind: 'psk', identity: 'card-7', keyHex: key });
+	await putKeys(lab, 's');
+	const options = { gateway: `${gatewayOf(lab, 'https')}/`, 'psk-identity': 'card-7' };
+	const wrong = new Agent(lab, 's', { ...options, 'psk-key': randomBytes(16).toString('hex') });
+	await wrong.start();
+	await wrong.process.line(/admin\.interrupted reason=no connection/);
+	await wrong.stop();
+	await assert.rejects(lab.rest.get('/devices/s'), /404/);
+	await agentIn(lab, 's', { ...options, 'psk-key': key });
+	const element = await audit(lab, 's');
+	assert.equal(element.instance, 0);
+});
+
+// A POST as an agent sends it.
+function post(lab, headers = {}, { method = 'POST', body, path = '/adminagent?cmd=1' } = {}) {
+	const all = { 'X-Admin-Protocol': 'globalplatform-remote-admin/1.1.1', 'X-Admin-From': 'h',
+		'X-Admin-SE-List': '//se-id/CUD/0102', ...headers };
+	const sent = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+	return request(gatewayOf(lab), method, path, { headers: sent, body });
+}
+
+gatewayTest('what an agent must not say is refused with a reason that names it', { ...plain }, async (lab) => {
+	await lab.rest.put('/credentials/known', { kind: 'psk', identity: 'known', keyHex: '00112233445566778899AABBCCDDEEFF' });
+	const rows = [
+		[400, /X-Admin-Protocol is missing/, { 'X-Admin-Protocol': undefined }],
+		[400, /X-Admin-Protocol is not globalplatform-remote-admin/, { 'X-Admin-Protocol': 'else/1.0' }],
+		[400, /X-Admin-From is missing/, { 'X-Admin-From': undefined }],
+		[400, /X-Admin-From is no short text/, { 'X-Admin-From': 'x'.repeat(300) }],
+		[403, /X-Admin-From: this device has to come with its credential/, { 'X-Admin-From': 'known' }],
+		[400, /X-Admin-SE-List is missing/, { 'X-Admin-SE-List': undefined }],
+		[400, /X-Admin-SE-List has what is not/, { 'X-Admin-SE-List': 'CUD:1' }],
+		[400, /X-Admin-SE-List has what is not/, { 'X-Admin-SE-List': '//se-id/CUD/01;//se-id/else/02' }],
+		[400, /X-Admin-SE-List has too many/, { 'X-Admin-SE-List': [...Array(17)].map((_, i) => `//se-id/CUD/${i}`).join(';') }],
+		[400, /X-Admin-Targeted-SE is not/, { 'X-Admin-Targeted-SE': 'x' }],
+		[409, /X-Admin-Script-Status: the URI names no script/, { 'X-Admin-Script-Status': 'ok' }],
+		[405, /an agent sends POST/, {}, { method: 'PUT', body: 'x' }],
+		[415, /Content-Type is not/, { 'X-Admin-Script-Status': 'ok' }, { body: 'x' }],
+		[400, /X-Admin-Script-Status is missing/, { 'Content-Type': response }, { body: 'x' }],
+		[413, /too large/, { 'Content-Type': response }, { body: Buffer.alloc(20000) }],
+		[414, /path of the URI is too long/, {}, { path: `/${'x'.repeat(200)}` }],
+	];
+	for (const [status, reason, headers, options] of rows) {
+		const answer = await post(lab, headers, options);
+		assert.match(answer.text, reason);
+		assert.equal(answer.status, status, answer.text);
+	}
+	const nothing = await post(lab);
+	assert.equal(nothing.status, 204);
+	assert.equal(nothing.headers['x-admin-next-uri'], undefined, 'there is nothing to do: the session is over');
+	assert.equal(nothing.headers['x-admin-protocol'], 'globalplatform-remote-admin/1.1.1');
+	await assert.rejects(lab.rest.get('/devices/known'), /404/);
+});
+
+// What a job asks first is to open a channel: INITIALIZE UPDATE alone in a script.
+async function firstScript(lab, endpoint, headers = {}) {
+	await putKeys(lab, endpoint);
+	const job = await lab.rest.post(`/devices/${endpoint}/operations`, { operation: 'se.audit', params: {} });
+	const answer = await post(lab, { 'X-Admin-From': endpoint, ...headers });
+	assert.equal(answer.status, 200, answer.text);
+	return { job, answer };
+}
+
+gatewayTest('a script is an HTTP response as the protocol has it', { ...plain, holdSeconds: 1 }, async (lab) => {
+	const two = { 'X-Admin-SE-List': '//se-id/CUD/0102;//se-id/ICCID/8949' };
+	const { job, answer } = await firstScript(lab, 'h', two);
+	assert.equal(answer.headers['content-type'], 'application/vnd.globalplatform.card-content-mgt;version=1.0');
+	assert.equal(answer.headers['x-admin-targeted-se'], '//se-id/CUD/0102');
+	assert.equal(answer.headers['x-admin-targeted-application'], '//aid/A000000151/000000');
+	assert.match(answer.bytes.toString('hex'), /^ae80220.8050[0-9a-f]+0000$/, 'INITIALIZE UPDATE in a script without a length');
+	const next = answer.headers['x-admin-next-uri'];
+	assert.match(next, /^\/adminagent\?session=[0-9a-f]{16}&se=0&request=1$/);
+	assert.equal((await lab.rest.get('/devices/h')).objects.length, 2);
+
+	const again = await post(lab, two, { path: '/adminagent?cmd=1' });
+	assert.equal(again.status, 200, 'a new session: the job begins again');
+	assert.notEqual(again.headers['x-admin-next-uri'].split('&')[0], next.split('&')[0]);
+	const stale = await post(lab, { 'X-Admin-SE-List': undefined, 'X-Admin-Script-Status': 'ok' }, { path: `${next}9` });
+	assert.equal(stale.status, 400, stale.text);
+
+	const here = again.headers['x-admin-next-uri'];
+	const report = { 'X-Admin-SE-List': undefined, 'X-Admin-Script-Status': 'ok', 'Content-Type': response };
+	const body = Buffer.from('af8023026a880000', 'hex');
+	const nameless = await post(lab, report, { path: here, body });
+	assert.match(nameless.text, /X-Admin-Targeted-SE is missing beside/);
+	const other = await post(lab, { ...report, 'X-Admin-Targeted-SE': '//se-id/ICCID/8949' }, { path: here, body });
+	assert.match(other.text, /X-Admin-Targeted-SE is not the secure element/);
+	assert.equal(other.status, 409);
+	const end = await post(lab, { ...report, 'X-Admin-Targeted-SE': '//se-id/cud/0102' }, { path: here, body });
+	assert.equal(end.status, 204, 'the card does not know the key: the job fails, the session is over');
+	assert.equal((await lab.end(job.id)).state, 'failed');
+});
+
+const failures = [
+	['unknown-application', 'not-found'],
+	['not-a-security-domain', 'not-found'],
+	['security-error', 'denied'],
+	['script-format-error', 'malformed'],
+	['Something-New', 'unsupported'],
+];
+
+gatewayTest('each status of a script becomes the reason of the job', { ...plain }, async (lab) => {
+	for (const [status, code] of failures) {
+		const { job, answer } = await firstScript(lab, 'h');
+		const end = await post(lab, { 'X-Admin-SE-List': undefined, 'X-Admin-Script-Status': status },
+			{ path: answer.headers['x-admin-next-uri'] });
+		assert.equal(end.status, 204, end.text);
+		const failed = await lab.end(job.id);
+		assert.equal(failed.state, 'failed');
+		assert.equal(failed.error.code, code, `${status}: ${JSON.stringify(failed.error)}`);
+		if (code !== 'unsupported')
+			assert.ok(failed.error.reason.includes(status), failed.error.reason);
+	}
+});
+
+gatewayTest('a request that is repeated gets the same script, one that resumes does not', { ...plain }, async (lab) => {
+	const { answer } = await firstScript(lab, 'h');
+	const report = { 'X-Admin-SE-List': undefined, 'X-Admin-Script-Status': 'ok', 'Content-Type': response,
+		'X-Admin-Targeted-SE': '//se-id/CUD/0102' };
+	const path = answer.headers['x-admin-next-uri'];
+	// A card that has another key set than the one that is asked for: the job looks for another way, or fails.
+	const resumed = await post(lab, { 'X-Admin-SE-List': undefined, 'X-Admin-Resume': 'true' }, { path });
+	assert.equal(resumed.status, 200, 'the script was not run, as far as one knows');
+	assert.notEqual(resumed.headers['x-admin-next-uri'], path, 'so the job begins again');
+	const repeated = await post(lab, { 'X-Admin-SE-List': undefined }, { path });
+	assert.equal(repeated.headers['x-admin-next-uri'], resumed.headers['x-admin-next-uri']);
+	assert.deepEqual(repeated.bytes, resumed.bytes);
+	const unknown = await post(lab, report, { path, body: Buffer.from('af8023026a880000', 'hex') });
+	assert.equal(unknown.status, 409, 'that script is given up');
+});
+
+gatewayTest('while a job goes on the agent is told to ask again', { ...plain, holdSeconds: 1 }, async (lab) => {
+	const { job, answer } = await firstScript(lab, 'h');
+	const busy = await post(lab, { 'X-Admin-SE-List': undefined,
+		'X-Admin-Script-Status': 'temporarily-unavailable-application' }, { path: answer.headers['x-admin-next-uri'] });
+	assert.equal(busy.status, 204, 'the job waits some seconds before it tries again');
+	const next = busy.headers['x-admin-next-uri'];
+	assert.match(next, /^\/adminagent\?session=[0-9a-f]{16}$/);
+	await lab.rest.call('DELETE', `/jobs/${job.id}`);
+	const end = await post(lab, { 'X-Admin-SE-List': undefined }, { path: next });
+	assert.equal(end.status, 204);
+	assert.equal(end.headers['x-admin-next-uri'], undefined);
+});
+
+gatewayTest('a card with Amendment B names no secure element', { ...plain }, async (lab) => {
+	const card = { 'X-Admin-Protocol': 'globalplatform-remote-admin/1.0', 'X-Admin-SE-List': undefined };
+	const { answer } = await firstScript(lab, 'h', card);
+	assert.equal(answer.headers['x-admin-protocol'], 'globalplatform-remote-admin/1.0');
+	assert.equal(answer.headers['x-admin-targeted-se'], undefined);
+	const end = await post(lab, { ...card, 'X-Admin-Script-Status': 'ok', 'Content-Type': response },
+		{ path: answer.headers['x-admin-next-uri'], body: Buffer.from('af8023026a880000', 'hex') });
+	assert.equal(end.status, 204);
+});
+
+// Each of these kills the agent at another point of an installation; it comes back and resumes.
+for (const moment of ['before-apdu:9', 'apdu:12', 'after-record:6', 'before-request:4', 'request:5', 'request:7'])
+	gatewayTest(`an installation survives an agent that loses power at ${moment}`, { ...plain }, async (lab) => {
+		await putKeys(lab, 'p');
+		const pack = await uploadCap(lab);
+		const job = await lab.rest.post('/devices/p/operations',
+			{ operation: 'se.install', params: { package: pack.id, instanceAidHex: instanceAid } });
+		const agent = new Agent(lab, 'p', { 'reboot-at': moment, 'reboot-by-exec': true });
+		await agent.start();
+		succeeded(await lab.end(job.id));
+		const card = await readCard(agent, [packageAid, instanceAid]);
+		assert.equal(card.applications, 1);
+		assert.equal(card.objects[packageAid].kind, 'load-file');
+		assert.equal(agent.process.lines.filter((line) => line.startsWith('gateway ')).length, 2, 'it did lose power');
+	});
+
+gatewayTest('an installation survives a server that is killed again and again', { ...plain }, async (lab) => {
+	await putKeys(lab, 'k');
+	const pack = await uploadCap(lab);
+	const agent = await agentIn(lab, 'k', { 'apdu-delay-ms': 20 });
+	const job = await lab.rest.post('/devices/k/operations',
+		{ operation: 'se.install', params: { package: pack.id, instanceAidHex: instanceAid } });
+	for (let kills = 0; kills < 4; kills++) {
+		const from = lab.server.process.lines.length;
+		await lab.server.process.line(/job\.updated id=\d+ endpoint=k operation=se.install state=(running|verifying)/, from)
+			.catch(() => {});
+		await lab.server.kill();
+		await lab.server.start();
+	}
+	succeeded(await lab.end(job.id));
+	assert.equal((await readCard(agent, [packageAid, instanceAid])).applications, 1);
+});

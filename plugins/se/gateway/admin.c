@@ -110,7 +110,7 @@ static enum err read_message(struct post *post, struct fault *fault)
 					     bytes_of_text(request->fields[i].value) };
 	enum err err = admin_request_read(&post->message, &post->said, fault);
 	if (err != ERR_NONE)
-		post->status = err == ERR_UNSUPPORTED && post->said.protocol.at != NULL ? 415 : 400;
+		post->status = err == ERR_UNSUPPORTED ? 415 : 400;
 	return err;
 }
 

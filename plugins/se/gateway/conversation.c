@@ -261,7 +261,17 @@ static enum err present(struct agent *agent, struct arena *arena, struct fault *
 	if (builder_bytes(&links, &text) != ERR_NONE)
 		return ERR_NOMEM;
 	device.links = (const char *)text.at;
+	agent->presented = agent->element_count;
 	return gateway->server->present(gateway->host, &device, fault);
+}
+
+/* An agent that asks now and then, and for which there is nothing to do, is no news. */
+static bool must_present(const struct agent *agent, const struct turn *turn)
+{
+	const struct gateway *gateway = agent->gateway;
+
+	return agent->presented != agent->element_count ||
+	       (turn->is_new && gateway->server->has_job(gateway->host, agent->endpoint));
 }
 
 /* One request of it is held at a time: the older one will not be answered by anything else. */
@@ -290,7 +300,7 @@ enum err agent_take_turn(struct agent *agent, const struct turn *turn, struct fa
 	memcpy(endpoint, agent->endpoint, sizeof(endpoint));
 	trace_request(agent, turn);
 	hold(agent, turn);
-	if (turn->is_new) {
+	if (must_present(agent, turn)) {
 		err = present(agent, turn->request->arena, fault);
 		if (err != ERR_NONE) {
 			agent->held = 0;

@@ -62,7 +62,7 @@ struct agent {
 	char protocol[AGENT_TEXT_SIZE], identifier[AGENT_TEXT_SIZE]; /* as it says */
 	bool names_elements;           /* SERAM; a card with Amendment B is one by itself */
 	struct element elements[AGENT_MAX_ELEMENTS];
-	size_t element_count;
+	size_t element_count, presented; /* how many of them the server knows of */
 	uint64_t held;                 /* its request that waits; 0: none */
 	int64_t held_until_ms, heard_ms;
 	char asking[2 * AGENT_TEXT_SIZE]; /* path and query of the request that is held */

@@ -220,8 +220,7 @@ enum err admin_request_read(const struct http_message *message, struct admin_req
 	if (err != ERR_NONE)
 		return err;
 	if (request.protocol.at != NULL && !bytes_equal(bytes_first(request.protocol, family.len), family))
-		return fault_set(fault, ERR_UNSUPPORTED,
-				 "X-Admin-Protocol is not " SERAM_PROTOCOL_FAMILY "*");
+		return fault_set(fault, ERR_MALFORMED, "X-Admin-Protocol is not " SERAM_PROTOCOL_FAMILY "*");
 	if (request.response.len > 0 && !equals_text(bytes_first(type, expected.len), SERAM_RESPONSE_TYPE))
 		return fault_set(fault, ERR_UNSUPPORTED, "Content-Type is not " SERAM_RESPONSE_TYPE);
 	request.has_status = status.at != NULL;

@@ -35,6 +35,7 @@ struct admin_request {
 	bool is_resuming;
 	struct bytes response; /* TS 102 226 template; empty without one */
 };
+/* ERR_MALFORMED names the field; ERR_UNSUPPORTED: the body is of another type. */
 MUST_CHECK enum err admin_request_read(const struct http_message *message, struct admin_request *ret_request,
 				       struct fault *fault);
 
