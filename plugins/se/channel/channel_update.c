@@ -94,14 +94,16 @@ void update_plan(struct task *task, struct batch *batch)
 	const struct kept *kept = &task->kept;
 	struct command command = gp_initialize_update(kept->key_version, kept->host_challenge);
 
-	if (kept->channel == CHANNEL_NONE)
+	if (kept->channel == CHANNEL_NONE) {
 		batch_add_opening(batch, &command, OPENING_UPDATE, APDU_MAX_RESPONSE);
+		return;
+	}
 	if (kept->channel == CHANNEL_EXPECTED)
 		batch_add_opening(batch, &command, OPENING_UPDATE, kept->opening.len);
-	if (kept->channel != CHANNEL_NONE &&
-	    task_is_good(task,
-			 ways_of(task)->authenticate(&task->session, kept->level, task->arena, &command)))
-		batch_add_opening(batch, &command, OPENING_AUTHENTICATE, 0);
+	if (task_is_good(task,
+			 ways_of(task)->authenticate(&task->session, kept->level, task->arena, &command)) &&
+	    !batch_add_opening(batch, &command, OPENING_AUTHENTICATE, 0))
+		session_wipe(&task->session); /* so nothing of the operation goes before it */
 }
 
 /* A card is made for challenges of 8 or of 16 bytes, and says so by refusing the other length. */
@@ -149,8 +151,11 @@ static void take_expected(struct task *task, const struct response *response)
 	struct fault fault = { 0 };
 	uint8_t i, version;
 
-	if (bytes_equal(response->data, task->kept.opening))
+	if (bytes_equal(response->data, task->kept.opening)) {
+		task->kept.channel =
+			CHANNEL_VERIFIED; /* EXTERNAL AUTHENTICATE follows, or comes in the next script */
 		return;
+	}
 	task->is_other_counter = true;
 	task->kept.opening = response->data;
 	session_wipe(&task->session);

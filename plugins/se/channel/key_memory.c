@@ -31,8 +31,8 @@ static struct bytes hex_of(struct task *task, const json_t *record, const char *
 	const char *hex = json_string_value(json_object_get(record, name));
 	struct bytes bytes = { 0 };
 
-	if (hex != NULL)
-		task_is_good(task, bytes_from_hex(task->arena, hex, &bytes));
+	if (hex != NULL && bytes_from_hex(task->arena, hex, &bytes) == ERR_NOMEM)
+		task_is_good(task, ERR_NOMEM);
 	return bytes;
 }
 

@@ -17,14 +17,17 @@ static struct bytes due_selection(const struct batch *batch)
 		       : bytes_of(NULL, 0);
 }
 
-/* MAC, padding and status word around an answer, and its data. */
-static size_t answer_size(const struct batch *batch, enum batch_answer answer)
+/* What an answer takes of the response, with padding, MAC and status word. */
+static size_t answer_size(const struct batch *batch, size_t plain_bytes)
 {
-	const size_t status_word = 2, short_data = 16;
+	const struct session *session = &batch->task->session;
+	size_t size = plain_bytes;
 
-	return body_form(batch)->answer_size(
-		status_word +
-		(answer == ANSWER_LONG ? APDU_MAX_RESPONSE : short_data + batch->task->session.mac_size));
+	if ((session->level & LEVEL_R_ENC) != 0 && size > 0)
+		size += AES_BLOCK - size % AES_BLOCK;
+	if ((session->level & LEVEL_R_MAC) != 0)
+		size += session->mac_size;
+	return body_form(batch)->answer_size((size < APDU_MAX_RESPONSE ? size : APDU_MAX_RESPONSE) + 2);
 }
 
 static bool has_room(const struct batch *batch, size_t command_bytes)
@@ -53,7 +56,7 @@ static void append(struct batch *batch, const struct planned *planned, size_t co
 	batch->response_bytes += answer_bytes;
 }
 
-bool batch_add(struct batch *batch, const struct command *plain, unsigned what, enum batch_answer answer)
+bool batch_add(struct batch *batch, const struct command *plain, unsigned what, size_t answer_bytes)
 {
 	struct task *task = batch->task;
 	const struct protocol *protocol = channel_protocol(task);
@@ -63,22 +66,22 @@ bool batch_add(struct batch *batch, const struct command *plain, unsigned what, 
 	if (batch->is_full || task->broken != ERR_NONE)
 		return false;
 	sized.data.len = protocol->wrapped_data_size(&task->session, plain->data.len);
-	if (sized.data.len > APDU_MAX_DATA) {
+	if (sized.data.len > task->max_data) {
 		task_break(task, ERR_LIMIT, "%s does not fit one command at this security level",
 			   command_text(task->arena, plain));
 		batch->is_full = true;
 		return false;
 	}
 	size_t command_bytes = body_form(batch)->command_size(command_size(&sized));
-	size_t answer_bytes = answer_size(batch, answer);
-	if (!fits(batch, command_bytes, answer_bytes)) {
+	size_t element_bytes = answer_size(batch, answer_bytes);
+	if (!fits(batch, command_bytes, element_bytes)) {
 		batch->is_full = true;
 		return false;
 	}
 	if (!task_is_good(task, protocol->wrap(&task->session, plain, task->arena, &planned.wrapped)))
 		return false;
 	planned.mark = task->session.mark;
-	append(batch, &planned, command_bytes, answer_bytes);
+	append(batch, &planned, command_bytes, element_bytes);
 	return true;
 }
 
@@ -86,29 +89,45 @@ bool batch_add_change(struct batch *batch, const struct command *plain, unsigned
 {
 	bool is_added = batch_add(batch, plain, what, ANSWER_SHORT);
 
-	if (is_added)
+	if (is_added) {
+		batch->has_more_changes = batch->has_change;
 		batch->has_change = batch->planned[batch->count - 1].is_change = true;
+	}
 	return is_added;
+}
+
+/* Of a script that has `used` bytes already. */
+static size_t data_that_fits(const struct batch *batch, size_t used)
+{
+	const struct session *session = &batch->task->session;
+	const struct protocol *protocol = channel_protocol(batch->task);
+	const struct body *body = body_form(batch);
+	const size_t overhead = body->request_overhead(due_selection(batch)) + used;
+	const size_t limit = batch->task->kept.max_request_bytes;
+	struct command command = { .has_le = true };
+	size_t size = batch->task->max_data;
+
+	for (; size > 0; size--) {
+		command.data.len = protocol->wrapped_data_size(session, size);
+		if (command.data.len <= batch->task->max_data &&
+		    overhead + body->command_size(command_size(&command)) <= limit)
+			break;
+	}
+	return size;
 }
 
 size_t batch_max_data(const struct batch *batch)
 {
-	const struct session *session = &batch->task->session;
-	const struct protocol *protocol = channel_protocol(batch->task);
-	size_t size = APDU_MAX_DATA;
-	const struct body *body = body_form(batch);
-	const size_t room = batch->task->kept.max_request_bytes;
-	struct command command = { .has_le = true };
+	const size_t size = data_that_fits(batch, 0);
 
-	for (; size > 1; size--) {
-		command.data.len = protocol->wrapped_data_size(session, size);
-		if (command.data.len <= APDU_MAX_DATA &&
-		    body->request_overhead(due_selection(batch)) +
-				    body->command_size(command_size(&command)) <=
-			    room)
-			break;
-	}
-	return size;
+	return size > 0 ? size : 1;
+}
+
+size_t batch_room(const struct batch *batch)
+{
+	return batch->count == BATCH_MAX_COMMANDS || batch->count == body_form(batch)->max_commands
+		       ? 0
+		       : data_that_fits(batch, batch->request_bytes);
 }
 
 /* ---- composing ---- */
@@ -124,7 +143,7 @@ bool batch_add_opening(struct batch *batch, const struct command *command, unsig
 	/* answers to the opening are short, or alone: only the request is measured */
 	if (!has_room(batch, command_bytes))
 		return false;
-	append(batch, &planned, command_bytes, answer_bytes);
+	append(batch, &planned, command_bytes, body_form(batch)->answer_size(answer_bytes + 2));
 	return true;
 }
 

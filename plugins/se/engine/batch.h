@@ -11,25 +11,30 @@ struct batch {
 	size_t request_bytes, response_bytes;
 	bool is_full;
 	bool has_change; /* a command that must not run twice */
+	bool has_more_changes; /* than one */
 	const struct script_action *actions; /* what stands between the commands; of forms that are scripts */
 	size_t action_count;
 };
 
-enum batch_answer { ANSWER_SHORT, ANSWER_LONG /* as much as an answer can hold */ };
+/* Bytes of an answer, in the clear: what a script has room for is reckoned with them. An answer that is longer costs another
+ * script, no more. */
+enum batch_answer { ANSWER_SHORT = 10, ANSWER_LONG = 256 };
 
 /* Everything of the next script: what opens the channel, where that is due, and what the operation plans. The same for the same kept state. Failures end the task. */
 void batch_compose(struct batch *batch, struct task *task);
 
-/* False when it does not fit any more; then nothing changed. For operation.plan. */
-bool batch_add(struct batch *batch, const struct command *plain, unsigned what, enum batch_answer answer);
+/* False when it does not fit any more; then nothing changed. For operation.plan. `answer_bytes`: enum batch_answer, or what is
+ * known better. */
+bool batch_add(struct batch *batch, const struct command *plain, unsigned what, size_t answer_bytes);
 /* As batch_add, for a command that changes the card. */
 bool batch_add_change(struct batch *batch, const struct command *plain, unsigned what);
 
 /* A command that opens the channel (`opening`: enum opening) and goes as it is. False when it does not fit. */
 bool batch_add_opening(struct batch *batch, const struct command *command, unsigned opening, size_t answer_bytes);
 
-/* The most plain data that one command of this batch can carry. */
+/* The most plain data that one command of this batch can carry, and that one more can carry: 0 when there is no room. */
 size_t batch_max_data(const struct batch *batch);
+size_t batch_room(const struct batch *batch);
 
 /* As the body of a request, and what its response is read against. */
 MUST_CHECK enum err batch_request(const struct batch *batch, struct body_request *ret_request);

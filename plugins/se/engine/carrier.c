@@ -72,7 +72,8 @@ void ask_write(struct task *task, const struct batch *batch)
 		.id = kept->request_id,
 		.target_aid = task->domain_aid,
 		.has_stop_on_error = kept->can_go_on_after_error,
-		.stop_on_error = batch->has_change, /* a look is harmless whatever failed before it */
+		/* a look is harmless whatever failed before it, another change is not */
+		.stop_on_error = batch->has_more_changes,
 	};
 	struct lwm2m_records records;
 	enum err err = batch_body(batch, &request.body, &fault);

@@ -385,6 +385,7 @@ static enum err read_parameters(struct task *task, struct fault *fault)
 		return fault_set(fault, ERR_MALFORMED, "the parameters are not JSON");
 	task->instance = (uint16_t)task_number(task, "se", 0);
 	read_settings(task);
+	task->max_data = (size_t)task_number(task, "maxCommandData", APDU_MAX_DATA);
 	task->diversification = task_text(task, "diversification", NULL);
 	task->wanted_level = security_level_of(task_text(task, "securityLevel", "auto"));
 	if (task->wanted_level == 0xFF)

@@ -202,7 +202,8 @@ static bool take_response(struct task *task, struct seram_instance *instance)
 	if (authentication < batch.count && (authentication > body.count || did_not_begin(instance, &body)))
 		authentication_ended(task, AUTHENTICATION_NOT_TRIED);
 	take_answers(task, &body, &batch);
-	if (task->kept.channel == CHANNEL_EXPECTED && task->kept.ending == ENDING_NONE)
+	if (authentication < batch.count && body.count <= authentication &&
+	    task->kept.channel != CHANNEL_NONE && task->kept.ending == ENDING_NONE)
 		lose_channel(task); /* whether it opened is not known */
 	if (body.refusal != NULL)
 		task_break(task, ERR_MALFORMED, "the script was refused: %s", body.refusal);

@@ -85,6 +85,7 @@ struct task {
 	uint16_t instance;
 	struct bytes domain_aid;
 	uint8_t wanted_level;     /* 0: the highest */
+	size_t max_data;          /* bytes of a command's data that the card takes, once wrapped */
 	unsigned wanted_protocol; /* enum protocol_choice */
 	enum body_form wanted_form; /* BODY_NONE: as the agent announces */
 	int64_t wanted_settings[SERAM_SETTINGS]; /* -1: as the agent has it */

@@ -11,6 +11,8 @@
 #include "operations/install_look.h"
 #include "operations/look.h"
 
+#define SMALLEST_PART 16 /* bytes: less is not worth a command of its own */
+
 enum stage { STAGE_LOOK, STAGE_ACT, STAGE_DELETE };
 
 enum { ACT_FOR_LOAD = 100, ACT_LOAD, ACT_INSTALL, ACT_SELECT, ACT_DELETE };
@@ -170,7 +172,21 @@ static bool has_too_many_blocks(struct task *task, size_t block_size)
 	return true;
 }
 
-static void plan_load(struct task *task, struct batch *batch)
+/* A whole block, or what the script still has room for, as long as the card has numbers enough for all of
+ * them. */
+static size_t block_size(const struct batch *batch, size_t left, size_t number)
+{
+	const size_t size = batch_max_data(batch), room = batch_room(batch);
+	const size_t whole = left < size ? left : size;
+
+	if (room >= whole)
+		return whole;
+	return room >= SMALLEST_PART && number + 1 + (left - room + size - 1) / size <= LOAD_MAX_BLOCKS ? room
+													: 0;
+}
+
+/* False when there is more to load than this script has room for. */
+static bool plan_load(struct task *task, struct batch *batch)
 {
 	const struct install *install = task->order;
 	const size_t size = batch_max_data(batch);
@@ -181,22 +197,26 @@ static void plan_load(struct task *task, struct batch *batch)
 	uint8_t digest[SHA256_SIZE];
 
 	if (has_too_many_blocks(task, size))
-		return;
+		return false;
 	if ((task->kept.flags & DID_FOR_LOAD) == 0) {
 		if (install->file.is_signed && task_is_good(task, sha256(install->file.block, digest)))
 			hash = bytes_of(digest, sizeof(digest));
 		if (!task_is_good(task, gp_install_for_load(task->arena, install->file.aid, install->domain,
 							    hash, &install->memory, &command)) ||
 		    !batch_add_change(batch, &command, ACT_FOR_LOAD))
-			return;
+			return false;
 	}
 	while (position < install->file.content.len) {
-		struct bytes block = bytes_first(bytes_from(install->file.content, position), size);
+		struct bytes block = bytes_from(install->file.content, position);
+		block = bytes_first(block, block_size(batch, block.len, number));
+		if (block.len == 0)
+			return false;
 		position += block.len;
 		command = gp_load(block, number++, position == install->file.content.len);
 		if (!batch_add_change(batch, &command, ACT_LOAD))
-			return;
+			return false;
 	}
+	return true;
 }
 
 static void plan_act(struct task *task, struct batch *batch)
@@ -205,21 +225,25 @@ static void plan_act(struct task *task, struct batch *batch)
 	const struct application *application = &install->applications[current(task)];
 	const uint32_t flags = task->kept.flags;
 	struct command command;
+	bool is_last = false;
 
-	if ((flags & NEEDS_LOAD) != 0 && task->kept.position < install->file.content.len)
-		plan_load(task, batch);
-	if (task->kept.ending != ENDING_NONE)
+	if ((flags & NEEDS_LOAD) != 0 && task->kept.position < install->file.content.len &&
+	    !plan_load(task, batch))
 		return;
 	if ((flags & NEEDS_INSTALL) != 0) {
-		batch_add_change(batch, &application->install, ACT_INSTALL);
+		is_last = batch_add_change(batch, &application->install, ACT_INSTALL);
 	} else if ((flags & NEEDS_SELECT) != 0) {
 		const struct install_parameters parameters = {
 			.implicit_selection = application->parameters.implicit_selection
 		};
 		if (task_is_good(task, gp_make_selectable(task->arena, application->instance,
 							  application->privileges, &parameters, &command)))
-			batch_add_change(batch, &command, ACT_SELECT);
+			is_last = batch_add_change(batch, &command, ACT_SELECT);
+	} else {
+		is_last = true; /* the load file is all that is wanted */
 	}
+	if (is_last)
+		look_plan_after(task, batch);
 }
 
 static void plan(struct task *task, struct batch *batch)
@@ -231,8 +255,9 @@ static void plan(struct task *task, struct batch *batch)
 		look_plan(task, batch);
 	else if (task->kept.stage == STAGE_ACT)
 		plan_act(task, batch);
-	else if (task_is_good(task, gp_delete(task->arena, install->file.aid, true, &command)))
-		batch_add_change(batch, &command, ACT_DELETE);
+	else if (task_is_good(task, gp_delete(task->arena, install->file.aid, true, &command)) &&
+		 batch_add_change(batch, &command, ACT_DELETE))
+		look_plan_after(task, batch);
 }
 
 static void act_failed(struct task *task, const struct planned *planned, uint16_t sw)

@@ -36,7 +36,10 @@ unsigned look_ask_status(struct task *task, enum status_scope scope, struct byte
 
 void look_again(struct task *task)
 {
-	memset(task->kept.queries, 0, sizeof(task->kept.queries));
+	for (unsigned i = 0; i < KEPT_MAX_QUERIES; i++) {
+		struct query_answer *answer = &task->kept.queries[i];
+		*answer = (struct query_answer){ .is_without_tags = answer->is_without_tags };
+	}
 	task->kept.is_look_old = false;
 }
 
@@ -75,18 +78,39 @@ bool look_is_done(const struct task *task)
 	       find(task, QUERY_ALONE) == task->query_count && find(task, QUERY_MORE) == task->query_count;
 }
 
-static bool add_query(struct task *task, struct batch *batch, unsigned i)
+/* How long answers usually are; any may be longer. */
+static size_t usual_bytes(const struct query *query)
+{
+	static const struct {
+		uint16_t tag;
+		uint16_t bytes;
+	} rows[] = {
+		{ 0x0042, 20 }, { 0x0045, 20 }, { 0x0066, 112 }, { 0x0067, 64 },
+		{ 0x00C1, 8 },  { 0x00E0, 80 }, { 0x9F7F, 45 },  { 0xFF21, 24 },
+	};
+	const size_t one_entry = 80;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && query->tag != 0; i++) {
+		if (rows[i].tag == query->tag)
+			return rows[i].bytes;
+	}
+	/* of the registry: the one with that name, or as much as fits */
+	return query->tag == 0 && query->aid.len > 0 ? one_entry : ANSWER_LONG;
+}
+
+static bool add_query(struct task *task, struct batch *batch, unsigned i, bool is_next)
 {
 	const struct query *query = &task->queries[i];
 	const struct query_answer *answer = &task->kept.queries[i];
+	const bool is_long = answer->state == QUERY_ALONE || answer->state == QUERY_MORE;
 	struct command command = gp_get_data(query->tag);
 
 	if (query->tag == 0 &&
 	    !task_is_good(task,
-			  gp_get_status(task->arena, query->scope, answer->state == QUERY_MORE, query->aid,
+			  gp_get_status(task->arena, query->scope, is_next, query->aid,
 					answer->is_without_tags ? bytes_of(NULL, 0) : query->tags, &command)))
 		return false;
-	return batch_add(batch, &command, i, ANSWER_LONG);
+	return batch_add(batch, &command, i, is_long ? ANSWER_LONG : usual_bytes(query));
 }
 
 /* A page must follow the one before it directly, and a list of which we know that it has pages ends its
@@ -96,16 +120,24 @@ void look_plan(struct task *task, struct batch *batch)
 	unsigned more = find(task, QUERY_MORE);
 
 	if (more < task->query_count) {
-		add_query(task, batch, more);
+		add_query(task, batch, more, true);
 		return;
 	}
 	for (unsigned i = 0; i < task->query_count; i++) {
 		if (task->kept.queries[i].state == QUERY_PENDING && is_needed(task, i) &&
-		    !add_query(task, batch, i))
+		    !add_query(task, batch, i, false))
 			return;
 	}
 	if (find(task, QUERY_ALONE) < task->query_count)
-		add_query(task, batch, find(task, QUERY_ALONE));
+		add_query(task, batch, find(task, QUERY_ALONE), false);
+}
+
+void look_plan_after(struct task *task, struct batch *batch)
+{
+	for (unsigned i = 0; i < task->query_count; i++) {
+		if (!task->queries[i].is_fallback && !add_query(task, batch, i, false))
+			return;
+	}
 }
 
 static void add_page(struct task *task, struct query_answer *answer, struct bytes page)

@@ -14,6 +14,8 @@ unsigned look_ask_status(struct task *task, enum status_scope scope, struct byte
 void look_again(struct task *task); /* forgets all answers */
 bool look_is_done(const struct task *task);
 void look_plan(struct task *task, struct batch *batch);
+/* The queries once more, behind a change in its script. Whoever takes the answer to that change calls look_again. */
+void look_plan_after(struct task *task, struct batch *batch);
 void look_take(struct task *task, const struct planned *planned, const struct card_answer *answer);
 
 /* The answer to a list: empty when nothing matched. False when the card refused to tell or said nonsense; the

@@ -48,8 +48,9 @@ void one_change_plan(struct task *task, struct batch *batch)
 
 	if (task->kept.stage == STAGE_LOOK)
 		look_plan(task, batch);
-	else if (task_is_good(task, task->operation->change->compose(task, &command)))
-		batch_add_change(batch, &command, ACT_CHANGE);
+	else if (task_is_good(task, task->operation->change->compose(task, &command)) &&
+		 batch_add_change(batch, &command, ACT_CHANGE))
+		look_plan_after(task, batch);
 }
 
 static void note_refusal(struct task *task, const struct planned *planned, uint16_t sw)
