@@ -3,6 +3,7 @@
 #include <cardea/tlv.h>
 
 #include "se_test.h"
+#include "seram/seram2.h"
 
 #define OBJECT 30401
 
@@ -96,6 +97,91 @@ static struct reader script_commands(struct bytes script)
 	return reader_of(content);
 }
 
+struct commands {
+	struct bytes at[64];
+	size_t count;
+};
+
+static void add_command(struct commands *commands, struct bytes command)
+{
+	assert_true(commands->count < 64);
+	commands->at[commands->count++] = command;
+}
+
+static void read_script(struct agent *agent, struct commands *commands)
+{
+	struct reader r = script_commands(agent->request);
+	uint32_t tag;
+	struct bytes command;
+
+	while (read_tlv(&r, &tag, &command)) {
+		assert_int_equal(tag, 0x22);
+		add_command(commands, command);
+	}
+}
+
+static void read_order(struct agent *agent, struct commands *commands)
+{
+	struct seram2_order order;
+
+	assert_int_equal(seram2_order_parse(agent->request, agent->arena, &order, NULL), ERR_NONE);
+	for (size_t i = 0; i < order.command_count; i++) {
+		agent->starts += order.commands[i].kind == SERAM2_START;
+		for (size_t k = 0; k < order.commands[i].apdu_count; k++)
+			add_command(commands, order.commands[i].apdus[k]);
+	}
+}
+
+static void read_commands(struct agent *agent, struct commands *commands)
+{
+	if (agent->body_format == 0)
+		read_script(agent, commands);
+	else if (agent->body_format == 1)
+		read_order(agent, commands);
+	else
+		add_command(commands, agent->request);
+}
+
+static enum err build_report(struct agent *agent, const struct commands *answers)
+{
+	const struct seram2_response response = { answers->at, answers->count };
+	const struct seram2_report report = {
+		.status = agent->report_status != 0 ? (enum seram2_status)agent->report_status
+						    : SERAM2_PROCESSED,
+		.has_executed = true,
+		.executed = 1,
+		.error_text = agent->report_status != 0 ? "by rule" : NULL,
+		.responses = &response,
+		.response_count = 1,
+	};
+
+	agent->report_status = 0;
+	return seram2_report_build(agent->arena, &report, &agent->response);
+}
+
+static void answer_commands(struct agent *agent, const struct commands *answers)
+{
+	struct builder b = builder_in(agent->arena);
+	enum err err;
+
+	if (agent->body_format == 1) {
+		err = build_report(agent, answers);
+	} else {
+		if (agent->body_format == 0)
+			build_u16(&b, 0xAF80);
+		for (size_t i = 0; i < answers->count; i++) {
+			if (agent->body_format == 0)
+				build_tlv(&b, 0x23, answers->at[i]);
+			else
+				build_bytes(&b, answers->at[i]);
+		}
+		if (agent->body_format == 0)
+			build_u16(&b, 0);
+		err = builder_bytes(&b, &agent->response);
+	}
+	assert_int_equal(err, ERR_NONE);
+}
+
 /* An agent that keeps a command from the card. */
 static bool is_lie(struct agent *agent, struct bytes command)
 {
@@ -112,22 +198,37 @@ static bool is_stop(const struct agent *agent, struct bytes answer)
 	return agent->stop_on_error && sw1 != 0x90 && sw1 != 0x61 && sw1 != 0x62 && sw1 != 0x63;
 }
 
+/* A selection by the script itself opens the channel; an agent may do it by its own means. */
+static struct bytes run_selection(struct agent *agent, struct bytes command)
+{
+	struct bytes answer = send_command(agent, command);
+
+	agent->selections++;
+	agent->is_channel_open = sw1_of(answer) == 0x90 || sw1_of(answer) == 0x62;
+	return agent->opens_by_itself && agent->is_channel_open ? bytes_of(NULL, 0) : answer;
+}
+
+static struct bytes run_command(struct agent *agent, struct bytes command)
+{
+	if (is_lie(agent, command))
+		return bytes_of("\x61\x00", 2);
+	assert_true(agent->commands < AGENT_MAX_COMMANDS);
+	agent->instructions[agent->commands++] = command.at[1];
+	return send_command(agent, command);
+}
+
 static void run_script(struct agent *agent)
 {
-	struct reader r = script_commands(agent->request);
-	struct builder b = builder_in(agent->arena);
-	uint32_t tag;
-	struct bytes command;
-	bool is_cut = false;
+	struct commands commands = { .count = 0 }, answers = { .count = 0 };
 
 	agent->script_status = 1;
-	build_u16(&b, 0xAF80);
-	while (!is_cut && read_tlv(&r, &tag, &command)) {
-		assert_int_equal(tag, 0x22);
-		struct bytes answer =
-			is_lie(agent, command) ? bytes_of("\x61\x00", 2) : send_command(agent, command);
-		assert_true(agent->commands < AGENT_MAX_COMMANDS);
-		agent->instructions[agent->commands++] = command.at[1];
+	read_commands(agent, &commands);
+	for (size_t i = 0; i < commands.count; i++) {
+		if (agent->body_format == 1 && commands.at[i].at[1] == 0xA4) {
+			add_command(&answers, run_selection(agent, commands.at[i]));
+			continue;
+		}
+		struct bytes answer = run_command(agent, commands.at[i]);
 		if (agent->cut_after == 1) { /* the command ran, its answer is lost */
 			agent->cut_after = 0;
 			agent->was_interrupted = true;
@@ -137,18 +238,17 @@ static void run_script(struct agent *agent)
 			agent->script_status = 6;
 			break;
 		}
-		if (agent->refuse_answers_over > 0 && answer.len > agent->refuse_answers_over + 2) {
+		const bool is_cut =
+			agent->refuse_answers_over > 0 && answer.len > agent->refuse_answers_over + 2;
+		if (is_cut)
 			answer = bytes_of("\x62\xF1", 2);
-			is_cut = true;
-		}
-		build_tlv(&b, 0x23, answer);
+		add_command(&answers, answer);
 		agent->executed++;
 		agent->cut_after -= agent->cut_after > 0;
-		if (is_stop(agent, answer))
+		if (is_cut || is_stop(agent, answer))
 			break;
 	}
-	build_u16(&b, 0);
-	assert_int_equal(builder_bytes(&b, &agent->response), ERR_NONE);
+	answer_commands(agent, &answers);
 }
 
 void agent_finish(struct agent *agent)
@@ -160,16 +260,24 @@ void agent_finish(struct agent *agent)
 	agent->was_interrupted = false;
 	if (agent->unreachable_script > 0 && --agent->unreachable_script == 0)
 		agent->next_status = 6;
-	if (agent->next_status != 0) {
+	agent->first_byte = agent->request.at[0];
+	if (agent->lasting_status != 0) {
+		agent->script_status = agent->lasting_status;
+	} else if (agent->is_definite_only && agent->first_byte == 0xAE) {
+		agent->script_status = 7;
+		agent->response = bytes_of("\xAB\x06\x80\x01\x00\x90\x01\x03", 8);
+	} else if (agent->next_status != 0) {
 		agent->script_status = agent->next_status;
 		agent->next_status = 0;
-	} else if (!agent->is_channel_open && !open_channel(agent)) {
+	} else if (agent->body_format != 1 && !agent->is_channel_open && !open_channel(agent)) {
 		agent->script_status = 2;
 	} else {
 		run_script(agent);
 	}
 	agent->response_id = agent->request_id;
-	agent->agent_state = READY;
+	agent->agent_state = agent->report_required ? READY : IDLE;
+	if (!agent->report_required)
+		agent->response = bytes_of(NULL, 0);
 	if (agent->ends_channel_after_script)
 		agent->is_channel_open = false;
 	if (agent->was_interrupted) {
@@ -203,8 +311,23 @@ uint8_t agent_write(struct agent *agent, struct lwm2m_records records)
 			agent->request = keep(agent, record->value.bytes);
 			agent->agent_state = STORED;
 			break;
+		case 8:
+			agent->report_required = record->value.boolean;
+			break;
+		case 10:
+			agent->body_format = record->value.integer;
+			break;
 		case 22:
 			agent->stop_on_error = record->value.boolean;
+			break;
+		case 23:
+			agent->retry_count = (uint32_t)record->value.whole;
+			break;
+		case 24:
+			agent->retry_delay = (uint32_t)record->value.whole;
+			break;
+		case 25:
+			agent->session_timeout = (uint32_t)record->value.whole;
 			break;
 		default:
 			return 0x85;
@@ -259,6 +382,12 @@ static struct lwm2m_record boolean(uint16_t resource, bool value)
 				      .value = { .type = LWM2M_BOOLEAN, .boolean = value } };
 }
 
+static struct lwm2m_record protocol(uint16_t number, const char *name)
+{
+	return (struct lwm2m_record){ .path = { OBJECT, 0, 4, number, 4 },
+				      .value = { .type = LWM2M_STRING, .bytes = bytes_of_text(name) } };
+}
+
 static struct lwm2m_record text(uint16_t resource, const char *value)
 {
 	return (struct lwm2m_record){ .path = LWM2M_RESOURCE(OBJECT, 0, resource),
@@ -273,16 +402,16 @@ static struct lwm2m_record opaque(uint16_t resource, struct bytes value)
 
 struct lwm2m_records agent_read(struct agent *agent, struct arena *arena)
 {
-	struct lwm2m_record *at = arena_alloc_array(arena, 20, sizeof(*at));
+	struct lwm2m_record *at = arena_alloc_array(arena, 30, sizeof(*at));
 	size_t count = 0;
 
 	assert_non_null(at);
 	at[count++] = text(0, agent->identifier);
 	at[count++] = integer(1, 1);
 	at[count++] = integer(3, agent->se_state);
-	at[count] = text(4, agent->protocol);
-	at[count].path.resource_instance = 0;
-	at[count++].path.depth = 4;
+	at[count++] = protocol(0, agent->protocol);
+	if (agent->second_protocol != NULL)
+		at[count++] = protocol(1, agent->second_protocol);
 	at[count++] = whole(7, agent->request_id);
 	at[count++] = opaque(12, agent->response);
 	at[count++] = integer(13, agent->script_status);
@@ -292,6 +421,13 @@ struct lwm2m_records agent_read(struct agent *agent, struct arena *arena)
 	at[count++] = whole(18, agent->executed);
 	at[count++] = whole(20, agent->max_request);
 	at[count++] = whole(21, agent->max_response);
+	if (agent->has_settings) {
+		at[count++] = boolean(8, agent->report_required);
+		at[count++] = integer(10, agent->body_format);
+		at[count++] = whole(23, agent->retry_count);
+		at[count++] = whole(24, agent->retry_delay);
+		at[count++] = whole(25, agent->session_timeout);
+	}
 	if (agent->has_stop_on_error)
 		at[count++] = boolean(22, agent->stop_on_error);
 	if (agent->has_channel_resource)

@@ -19,19 +19,29 @@ struct agent {
 	bool stop_on_error, was_interrupted, is_channel_open;
 	uint32_t max_request, max_response;
 	uint32_t real_max_request; /* 0: as it says */
-	const char *protocol, *identifier;
+	const char *identifier;
+	const char *protocol, *second_protocol; /* NULL: it announces one only */
+	int64_t body_format;                    /* resource 10 */
+	bool report_required;                   /* 8 */
+	uint32_t retry_count, retry_delay, session_timeout; /* 23, 24, 25 */
+	bool has_settings;                                  /* 8, 10, 23, 24, 25 */
 	/* how it behaves */
 	bool has_channel_resource, has_stop_on_error;
 	bool ends_channel_after_script;
+	bool opens_by_itself; /* of SERAM 2.0.0: no answer to the selection */
+	int64_t report_status; /* likewise, of the next Report, whatever its object says; 0: as it is */
 	bool is_slow;                 /* a script runs until agent_finish */
 	unsigned cut_after;           /* commands of the next script, then the power goes; 0: never */
+	int64_t lasting_status;       /* of every script, none of which runs; 0: none */
+	bool is_definite_only;        /* finds no length in a script of the other form */
 	int64_t next_status;          /* of the next script, which does not run; 0: none */
 	unsigned unreachable_script;  /* the n-th from now on finds its application unavailable; 0: none */
 	unsigned refuse_answers_over; /* bytes of data; then 62F1 */
 	uint8_t lies_about;           /* answers this instruction with 6100, unasked; 0: none */
 	unsigned lies;                /* how often */
 	/* what happened */
-	unsigned scripts, commands;
+	uint8_t first_byte; /* of the last request */
+	unsigned scripts, commands, starts, selections;
 	uint8_t instructions[AGENT_MAX_COMMANDS];
 };
 

@@ -80,6 +80,7 @@ void lab_open(struct lab *lab, const struct card_settings *settings)
 			   .protocol = "globalplatform-remote-admin/1.1.1",
 			   .has_channel_resource = true,
 			   .has_stop_on_error = true,
+			   .report_required = true,
 			   .stop_on_error = true },
 	};
 	job_lab_open(&lab->job, device);

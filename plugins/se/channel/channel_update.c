@@ -37,14 +37,14 @@ static uint8_t level_of(const struct task *task, uint8_t i)
 }
 
 /* Composes the card's part of the session. A counter that has moved meanwhile costs a failed authentication,
- * so this is only done where one is no harm. */
+ * so this is only done where one is no harm, and where a body takes more than one command. */
 static void expect_card(struct task *task, const struct key_memory *memory)
 {
 	struct kept *kept = &task->kept;
 	const bool is_s16 = ways_of(task)->has_long_challenge && (memory->i & SCP03_I_S16) != 0;
 	const uint8_t level = level_of(task, memory->i);
 
-	if (!memory->has_counter || memory->failures + memory->possible_failures > 0 ||
+	if (body_of(kept->form)->max_commands == 1 || !memory->has_counter || memory->failures + memory->possible_failures > 0 ||
 	    !authentication_may_fail(task, memory) || !ways_of(task)->level_is_possible(level, memory->i))
 		return;
 	kept->is_s16 = is_s16;

@@ -60,7 +60,8 @@ static void keep_waiting(struct task *task, uint32_t executed)
 	kept->poll_ms = kept->poll_ms * 2 < SERAM_SLOWEST_POLL_MS ? kept->poll_ms * 2 : SERAM_SLOWEST_POLL_MS;
 }
 
-/* What comes next builds on what the card was told before. A script that opens the channel itself does not. */
+/* What comes next builds on what the card was told before. A script that opens the channel itself does not.
+ */
 static bool needs_channel(const struct kept *kept)
 {
 	return (kept->channel != CHANNEL_NONE && kept->channel != CHANNEL_EXPECTED) || kept->is_selected;
@@ -201,6 +202,8 @@ static void learn_limits(struct task *task, const struct seram_instance *instanc
 		kept->form = choose_form(task, instance);
 	want_form(task);
 	kept->settings_due = settings_due(task, instance);
+	kept->agent_retries = task->wanted_settings[SERAM_SET_RETRY_COUNT] >= 0 &&
+			      instance->settings[SERAM_SET_RETRY_COUNT] >= 0;
 	if (kept->request_id < last_id)
 		kept->request_id = last_id;
 }
@@ -368,8 +371,12 @@ static enum body_form form_of(const char *format, const char *length)
 
 static void read_settings(struct task *task)
 {
-	task->wanted_form =
-		form_of(task_text(task, "bodyFormat", "auto"), task_text(task, "scriptLength", "auto"));
+	const char *length = task_text(task, "scriptLength", "auto");
+
+	task->wanted_form = form_of(task_text(task, "bodyFormat", "auto"), length);
+	if (task->wanted_form == BODY_NONE && strcmp(length, "definite") == 0)
+		task->wanted_form = BODY_SCRIPT_DEFINITE;
+	task->is_length_free = strcmp(length, "auto") == 0;
 	for (size_t i = 0; i < SERAM_SETTINGS; i++)
 		task->wanted_settings[i] = -1;
 	task->wanted_settings[SERAM_SET_REPORT_REQUIRED] = task_flag(task, "report", true);

@@ -1,5 +1,7 @@
 #include "engine/exchange.h"
 
+#include <inttypes.h>
+
 #include "channel/channel.h"
 #include "channel/key_memory.h"
 #include "inventory/inventory.h"
@@ -10,11 +12,18 @@ void pause_task(struct task *task, enum err kind, const char *reason)
 {
 	struct kept *kept = &task->kept;
 
-	if (kept->retries >= SERAM_MAX_RETRIES) {
-		task_break(task, kind, "%s, after %d tries", reason, SERAM_MAX_RETRIES + 1);
+	const int64_t wanted = task->wanted_settings[SERAM_SET_RETRY_COUNT];
+	const int64_t delay_s = task->wanted_settings[SERAM_SET_RETRY_DELAY];
+	const int64_t retries = wanted >= 0 ? wanted : SERAM_MAX_RETRIES;
+
+	if (kept->retries >= retries) {
+		task_break(task, kind, "%s, after %" PRId64 " tries", reason, retries + 1);
 		return;
 	}
-	int64_t pause_ms = (int64_t)SERAM_RETRY_MS << kept->retries++;
+	/* what the parameters do not say takes longer each time, up to a limit */
+	const unsigned doublings = kept->retries < SERAM_MAX_RETRIES ? kept->retries : SERAM_MAX_RETRIES;
+	const int64_t pause_ms = delay_s >= 0 ? delay_s * 1000 : (int64_t)SERAM_RETRY_MS << doublings;
+	kept->retries++;
 	kept->deadline_ms = task->step->now_ms + pause_ms;
 	wait_for(task, PHASE_PAUSE, pause_ms);
 }
@@ -198,6 +207,8 @@ static bool take_response(struct task *task, struct seram_instance *instance)
 			instance->error_text = bytes_of_text(body.error_text);
 	}
 	forget_what_did_not_run(task, &batch, body.count);
+	if (body.count == 0 && seram_status_row(instance->script_status)->is_before_commands)
+		task->kept.is_unproven = task->kept.was_unproven;
 	const size_t authentication = authentication_at(task, &batch);
 	if (authentication < batch.count && (authentication > body.count || did_not_begin(instance, &body)))
 		authentication_ended(task, AUTHENTICATION_NOT_TRIED);
@@ -205,6 +216,11 @@ static bool take_response(struct task *task, struct seram_instance *instance)
 	if (authentication < batch.count && body.count <= authentication &&
 	    task->kept.channel != CHANNEL_NONE && task->kept.ending == ENDING_NONE)
 		lose_channel(task); /* whether it opened is not known */
+	if (body.is_length_refused && task->is_length_free && task->kept.form == BODY_SCRIPT) {
+		task->kept.form = BODY_SCRIPT_DEFINITE; /* and once more */
+		instance->script_status = SERAM_STATUS_OK;
+		return true;
+	}
 	if (body.refusal != NULL)
 		task_break(task, ERR_MALFORMED, "the script was refused: %s", body.refusal);
 	if (body.count == 0 && instance->script_status == SERAM_STATUS_OK &&
@@ -230,7 +246,7 @@ static void script_failed(struct task *task, const struct seram_instance *instan
 
 	if (!task_is_good(task, reason == NULL ? ERR_NOMEM : ERR_NONE))
 		return;
-	if (row->is_worth_retrying)
+	if (row->is_worth_retrying && !task->kept.agent_retries)
 		pause_task(task, row->kind, reason);
 	else
 		task_break(task, row->kind, "%s", reason);

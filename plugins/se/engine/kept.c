@@ -5,7 +5,7 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 5
+#define KEPT_VERSION 6
 #define CHOICE_LIMIT 6 /* values of enum protocol_choice */
 
 enum width { BOOL, BYTE, ENUM, LONG, MILLISECONDS };
@@ -35,6 +35,7 @@ static const struct field fields[] = {
 	FIELD(can_go_on_after_error, BOOL, 2),
 	FIELD(form, ENUM, BODY_FORM_COUNT),
 	FIELD(is_selected, BOOL, 2),
+	FIELD(agent_retries, BOOL, 2),
 	FIELD(settings_due, BYTE, 0),
 	FIELD(refusals, BYTE, 0),
 	FIELD(retries, BYTE, 0),

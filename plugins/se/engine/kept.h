@@ -62,6 +62,7 @@ struct kept {
 	bool can_go_on_after_error; /* the agent has Stop On Error */
 	enum body_form form;        /* of requests and responses */
 	bool is_selected;           /* the target, on the agent's channel; of forms that select by a command */
+	bool agent_retries;         /* it does, as often as is wanted: the server does not */
 	uint8_t settings_due;       /* enum seram_setting, a bit each: the agent has another value than is wanted */
 	uint8_t refusals;           /* requests that the agent refused, in a row */
 	uint8_t retries;            /* of an SE that was unavailable */

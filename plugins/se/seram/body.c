@@ -43,6 +43,8 @@ static enum err parse_script(struct bytes body, const struct body_request *reque
 			.responses = script.responses,
 			.count = script.response_count,
 			.refusal = script_refusal_text(&script),
+			.is_length_refused = script.response_count == 0 && script.has_bad_format &&
+					     script.bad_format == SCRIPT_LENGTH_NOT_FOUND,
 			.status = SERAM_STATUS_OK,
 		};
 	return err;

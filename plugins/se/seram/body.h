@@ -27,6 +27,7 @@ struct body_response {
 	const struct response *responses; /* to the first commands, in order */
 	size_t count;
 	const char *refusal; /* why the body itself was refused; NULL: it was not */
+	bool is_length_refused; /* of a script: the form of its length, before anything ran */
 	int64_t status;      /* what the body says of the run: enum seram_script_status */
 	const char *error_text; /* NULL: none */
 };

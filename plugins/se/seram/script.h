@@ -19,6 +19,8 @@ enum script_tag {
 	TAG_BAD_FORMAT = 0x90,
 };
 
+enum script_bad_format { SCRIPT_UNKNOWN_TAG = 1, SCRIPT_WRONG_LENGTH, SCRIPT_LENGTH_NOT_FOUND };
+
 struct script_template {
 	bool is_response, is_indefinite;
 	struct bytes elements;

@@ -12,20 +12,20 @@ const struct seram_setting_row seram_setting_rows[SERAM_SETTINGS] = {
 };
 
 static const struct seram_status_row status_rows[] = {
-	[SERAM_STATUS_NONE] = { "none", ERR_UNAVAILABLE, true },
-	[SERAM_STATUS_OK] = { "ok", ERR_NONE, false },
-	[SERAM_STATUS_UNKNOWN_APPLICATION] = { "unknown-application", ERR_NOT_FOUND, false },
-	[SERAM_STATUS_NOT_A_SECURITY_DOMAIN] = { "not-a-security-domain", ERR_NOT_FOUND, false },
-	[SERAM_STATUS_SECURITY_ERROR] = { "security-error", ERR_DENIED, false },
-	[SERAM_STATUS_UNAVAILABLE_SE] = { "unavailable-se", ERR_UNAVAILABLE, true },
+	[SERAM_STATUS_NONE] = { "none", ERR_UNAVAILABLE, true, false },
+	[SERAM_STATUS_OK] = { "ok", ERR_NONE, false, false },
+	[SERAM_STATUS_UNKNOWN_APPLICATION] = { "unknown-application", ERR_NOT_FOUND, false, true },
+	[SERAM_STATUS_NOT_A_SECURITY_DOMAIN] = { "not-a-security-domain", ERR_NOT_FOUND, false, true },
+	[SERAM_STATUS_SECURITY_ERROR] = { "security-error", ERR_DENIED, false, false },
+	[SERAM_STATUS_UNAVAILABLE_SE] = { "unavailable-se", ERR_UNAVAILABLE, true, true },
 	[SERAM_STATUS_TEMPORARILY_UNAVAILABLE_APPLICATION] = { "temporarily-unavailable-application",
-							       ERR_UNAVAILABLE, true },
-	[SERAM_STATUS_SCRIPT_FORMAT_ERROR] = { "script-format-error", ERR_MALFORMED, false },
+							       ERR_UNAVAILABLE, true, false },
+	[SERAM_STATUS_SCRIPT_FORMAT_ERROR] = { "script-format-error", ERR_MALFORMED, false, true },
 };
 
 const struct seram_status_row *seram_status_row(int64_t status)
 {
-	static const struct seram_status_row unknown = { "unknown status", ERR_UNSUPPORTED, false };
+	static const struct seram_status_row unknown = { "unknown status", ERR_UNSUPPORTED, false, false };
 
 	if (status < 0 || (size_t)status >= sizeof(status_rows) / sizeof(status_rows[0]))
 		return &unknown;

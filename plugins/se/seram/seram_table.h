@@ -74,6 +74,7 @@ struct seram_status_row {
 	const char *spelling; /* of X-Admin-Script-Status */
 	enum err kind;        /* for the operator */
 	bool is_worth_retrying;
+	bool is_before_commands; /* without an answer none of them has run [ours] */
 };
 
 /* An unknown status counts as an error that is not retried. */
