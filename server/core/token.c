@@ -310,17 +310,16 @@ enum err token_find(struct token *token, const char *label, bool *ret_is_aes, si
 		    struct fault *fault)
 {
 	struct use use;
-	enum err err = use_begin(token, label, &use);
 
+	if (token == NULL)
+		return fault_set(fault, ERR_UNSUPPORTED, "no token is configured (--pkcs11-module)");
+	enum err err = use_begin(token, label, &use);
 	if (err == ERR_NOT_FOUND)
 		return fault_set(fault, err, "the token has no secret key \"%s\"", label);
 	if (err == ERR_CONFLICT)
 		return fault_set(fault, err, "the token has several secret keys \"%s\"", label);
 	if (err != ERR_NONE)
-		return fault_set(fault, err,
-				 token == NULL ? "no token is configured (--pkcs11-module)"
-					       : "the token does not answer: %s",
-				 err_name(err));
+		return fault_set(fault, err, "the token does not answer: %s", err_name(err));
 	err = look_at(&use, label, ret_is_aes, ret_size, fault);
 	use_end(&use);
 	return err;

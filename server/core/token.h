@@ -21,7 +21,8 @@ void token_close(struct token *token);  /* accepts NULL */
 struct key token_key(struct token *token, const char *label, size_t size);
 
 /* Looks for a secret key: AES, or DES with two or three parts. ERR_NOT_FOUND; ERR_CONFLICT when several have the label;
- * ERR_DENIED when its value can be read, which is no key that stays in a token; ERR_UNSUPPORTED for other kinds of keys. */
+ * ERR_DENIED when its value can be read, which is no key that stays in a token; ERR_UNSUPPORTED for other kinds of keys,
+ * and without a token. */
 MUST_CHECK enum err token_find(struct token *token, const char *label, bool *ret_is_aes, size_t *ret_size,
                                struct fault *fault);
 

@@ -114,7 +114,7 @@ static void finds_keys_by_their_label(void **state)
 	assert_string_equal(fault.text, "the token has no secret key \"aes\"");
 	assert_int_equal(token_find(soft.token, "twice", &is_aes, &size, &(struct fault){ 0 }), ERR_CONFLICT);
 	assert_int_equal(token_find(soft.token, "open", &is_aes, &size, &(struct fault){ 0 }), ERR_DENIED);
-	assert_int_equal(token_find(NULL, "aes 32", &is_aes, &size, &(struct fault){ 0 }), ERR_UNAVAILABLE);
+	assert_int_equal(token_find(NULL, "aes 32", &is_aes, &size, &(struct fault){ 0 }), ERR_UNSUPPORTED);
 }
 
 static void says_what_a_key_cannot_do(void **state)
