@@ -26,8 +26,20 @@ static bool is_present(struct device *device, struct path path, const struct res
 	return !(resource->operations & READABLE) || objects_read(device, path, &records) == ANSWER_NONE;
 }
 
+static void build_value_links(struct builder *b, struct device *device, struct path path)
+{
+	struct records records = records_in(b->arena);
+
+	if (objects_read(device, path, &records) != ANSWER_NONE)
+		return;
+	for (size_t i = 0; i < records.count; i++) {
+		build_link(b, records.at[i].path);
+		build_attributes(b, &device->servers.served->attributes, records.at[i].path);
+	}
+}
+
 static void build_resource_link(struct builder *b, struct device *device, struct path path,
-				const struct resource *resource)
+				const struct resource *resource, unsigned depth)
 {
 	if (!is_present(device, path, resource, b->arena))
 		return;
@@ -35,16 +47,18 @@ static void build_resource_link(struct builder *b, struct device *device, struct
 	if (resource->traits & MULTIPLE)
 		build_dimension(b, device, path);
 	build_attributes(b, &device->servers.served->attributes, path);
+	if (depth > 0 && (resource->traits & MULTIPLE))
+		build_value_links(b, device, path);
 }
 
 static void build_instance_links(struct builder *b, struct device *device, const struct object *object,
-				 struct path instance)
+				 struct path instance, unsigned depth)
 {
 	build_link(b, instance);
 	build_attributes(b, &device->servers.served->attributes, instance);
-	for (size_t i = 0; i < object->resource_count; i++)
+	for (size_t i = 0; i < object->resource_count && depth > 0; i++)
 		build_resource_link(b, device, path_append(instance, object->resources[i].id),
-				    &object->resources[i]);
+				    &object->resources[i], depth - 1);
 }
 
 static void build_version(struct builder *b, const struct device *device, const struct object *object)
@@ -53,26 +67,26 @@ static void build_version(struct builder *b, const struct device *device, const 
 		build_printf(b, ";ver=%s", object->version);
 }
 
-void build_discover(struct builder *b, struct device *device, struct path path)
+void build_discover(struct builder *b, struct device *device, struct path path, unsigned depth)
 {
 	const struct object *object = object_find(path.id[0]);
 	uint16_t ids[INSTANCES_MAX];
 	size_t count;
 
 	if (path.depth == 3) {
-		build_resource_link(b, device, path, resource_find(object, path.id[2]));
+		build_resource_link(b, device, path, resource_find(object, path.id[2]), depth);
 		return;
 	}
 	if (path.depth == 2) {
-		build_instance_links(b, device, object, path);
+		build_instance_links(b, device, object, path, depth);
 		return;
 	}
 	build_link(b, path);
 	build_version(b, device, object);
 	build_attributes(b, &device->servers.served->attributes, path);
 	count = object->instances(device, ids);
-	for (size_t i = 0; i < count; i++)
-		build_instance_links(b, device, object, path_append(path, ids[i]));
+	for (size_t i = 0; i < count && depth > 0; i++)
+		build_instance_links(b, device, object, path_append(path, ids[i]), depth - 1);
 }
 
 void build_register_links(struct builder *b, struct device *device)

@@ -49,10 +49,29 @@ enum answer_code work_answer_records(struct work *work, const struct records *re
 	return CONTENT;
 }
 
+/* LwM2M Core TS 1.2, 6.3.2: how many levels below the path are told. */
+static bool read_depth(struct work *work, unsigned *ret_depth)
+{
+	const struct request *request = work->request;
+	const struct bytes query = request->query_count > 0 ? request->queries[0] : bytes_of(NULL, 0);
+
+	if (request->query_count == 0)
+		return true;
+	if (device_minor_version(work->device) < 2 || request->query_count > 1 ||
+	    !bytes_equal_text(bytes_first(query, 6), "depth=") || query.len != 7 || query.at[6] < '0' ||
+	    query.at[6] > '3') {
+		work_refuse(work, BAD_REQUEST, "a Discover takes depth, 0 to 3, with LwM2M 1.2");
+		return false;
+	}
+	*ret_depth = (unsigned)(query.at[6] - '0');
+	return true;
+}
+
 static enum answer_code answer_discover(struct work *work, struct path path)
 {
 	const struct object *object = path.depth > 0 ? object_find(path.id[0]) : NULL;
 	struct builder b = builder_in(work->arena);
+	unsigned depth = 3u - path.depth; /* down to the resources */
 
 	if (path.depth == 0 || path.depth == 4)
 		return METHOD_NOT_ALLOWED;
@@ -64,23 +83,44 @@ static enum answer_code answer_discover(struct work *work, struct path path)
 		return NOT_FOUND;
 	if (path.depth == 3 && resource_find(object, path.id[2]) == NULL)
 		return NOT_FOUND;
-	build_discover(&b, work->device, path);
+	if (!read_depth(work, &depth))
+		return BAD_REQUEST;
+	build_discover(&b, work->device, path, depth);
 	if (builder_bytes(&b, &work->answer->payload) != ERR_NONE)
 		return INTERNAL_ERROR;
 	work->answer->format = FORMAT_LINK;
 	return CONTENT;
 }
 
-/* Without room for it the answer stands alone: without Observe the server knows (RFC 7641, 4.1). */
-static void observe(struct work *work, uint16_t format, const struct path *watched, size_t watched_count)
+static struct attribute_place place_of(struct device *device, const struct object *object, struct path path)
+{
+	const struct resource *resource =
+		object != NULL && path.depth >= 3 ? resource_find(object, path.id[2]) : NULL;
+	bool is_one = resource != NULL && (path.depth == 4 || !(resource->traits & MULTIPLE));
+
+	return (struct attribute_place){ is_one ? resource->kind : KIND_NONE, device_minor_version(device) };
+}
+
+/* Without room for it the answer stands alone: without Observe the server knows (RFC 7641, 4.1). Before
+ * LwM2M 1.2 it brings no attributes along. */
+static enum answer_code observe(struct work *work, uint16_t format, const struct path *watched,
+				size_t watched_count)
 {
 	const struct request *request = work->request;
+	struct attribute_set own = { .has = { false } };
 
 	if (request->observe == 1)
 		observe_cancel(work->device, request->token);
-	else if (request->observe == 0)
-		work->answer->is_observed =
-			observe_add(work->device, request, format, watched, watched_count) == ERR_NONE;
+	if (request->observe != 0)
+		return CONTENT;
+	if (request->query_count > 0 && device_minor_version(work->device) < 2)
+		return work_refuse(work, BAD_REQUEST, "attributes of an observation came with LwM2M 1.2");
+	if (attributes_apply(&own, place_of(work->device, object_find(request->path.id[0]), request->path),
+			     request->queries, request->query_count, work->fault) != CHANGED)
+		return BAD_REQUEST;
+	work->answer->is_observed =
+		observe_add(work->device, request, format, watched, watched_count, &own) == ERR_NONE;
+	return CONTENT;
 }
 
 /* Of an object that which the server may read. */
@@ -132,7 +172,7 @@ static enum answer_code get(struct work *work)
 	if (code == ANSWER_NONE)
 		code = work_answer_records(work, &records, request->path, format);
 	if (code == CONTENT && request->has_observe)
-		observe(work, format, &request->path, 1);
+		code = observe(work, format, &request->path, 1);
 	return code;
 }
 
@@ -189,19 +229,11 @@ static enum answer_code fetch(struct work *work)
 	}
 	code = work_answer_records(work, &records, root, format);
 	if (code == CONTENT && request->has_observe && names.count > 0)
-		observe(work, format, watched, names.count);
+		code = observe(work, format, watched, names.count);
 	return code;
 }
 
 /* ---- write, delete, execute ---- */
-
-static bool is_one_number(const struct object *object, struct path path)
-{
-	const struct resource *resource = path.depth >= 3 ? resource_find(object, path.id[2]) : NULL;
-	struct value value = { .kind = resource == NULL ? KIND_NONE : resource->kind };
-
-	return value_is_number(value) && (path.depth == 4 || !(resource->traits & MULTIPLE));
-}
 
 static enum answer_code put(struct work *work, const struct object *object)
 {
@@ -209,7 +241,7 @@ static enum answer_code put(struct work *work, const struct object *object)
 
 	if (request->query_count > 0)
 		return attributes_write(&work->device->servers.served->attributes, request->path,
-					is_one_number(object, request->path), request->queries,
+					place_of(work->device, object, request->path), request->queries,
 					request->query_count, work->fault);
 	if (request->path.depth < 2)
 		return METHOD_NOT_ALLOWED;

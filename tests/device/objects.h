@@ -143,7 +143,8 @@ void objects_dispatch(struct device *device, const struct request *request, stru
 MUST_CHECK enum err arguments_parse(struct bytes text, struct arguments *ret_arguments);
 
 /* discover.c: link format of the Discover answer (6.3.3) and of the Register payload (6.2.1). */
-void build_discover(struct builder *b, struct device *device, struct path path);
+/* Down to `depth` levels below the path. */
+void build_discover(struct builder *b, struct device *device, struct path path, unsigned depth);
 void build_register_links(struct builder *b, struct device *device);
 
 #endif

@@ -21,17 +21,19 @@ static bool read_number(struct device *device, struct path path, struct arena *a
 
 	if (path.depth < 3 || objects_read(device, path, &records) != ANSWER_NONE)
 		return false;
-	if (records.count != 1 || !path_equal(records.at[0].path, path) ||
-	    !value_is_number(records.at[0].value))
+	if (records.count != 1 || !path_equal(records.at[0].path, path))
 		return false;
-	*ret_number = value_number(records.at[0].value);
+	const struct value value = records.at[0].value;
+	if (value.kind != KIND_BOOLEAN && !value_is_number(value))
+		return false;
+	*ret_number = value.kind == KIND_BOOLEAN ? value.boolean : value_number(value);
 	return true;
 }
 
 static void heard(struct device *device, struct observation *observation, struct arena *arena)
 {
-	observation->sent_ms = device->now_ms;
-	observation->is_dirty = false;
+	observation->sent_ms = observation->evaluated_ms = device->now_ms;
+	observation->is_dirty = observation->is_due = false;
 	observation->has_number = observation->watched_count == 1 &&
 				  read_number(device, observation->watched[0], arena, &observation->number);
 }
@@ -72,7 +74,7 @@ static struct observation *find_or_create(struct observations *observations, str
 }
 
 enum err observe_add(struct device *device, const struct request *request, uint16_t format,
-		     const struct path *watched, size_t watched_count)
+		     const struct path *watched, size_t watched_count, const struct attribute_set *own)
 {
 	struct observations *observations = &device->servers.served->observations;
 	struct observation *observation;
@@ -90,6 +92,7 @@ enum err observe_add(struct device *device, const struct request *request, uint1
 	}
 	memcpy(observation->watched, watched, watched_count * sizeof(*watched));
 	observation->watched_count = watched_count;
+	observation->own = *own;
 	heard(device, observation, arena);
 	arena_free(arena);
 	return ERR_NONE;
@@ -170,21 +173,32 @@ static bool crosses(double threshold, double before, double now)
 	return (before <= threshold) != (now <= threshold);
 }
 
-/* gt, lt and st, if any of them is attached, say which changes are worth telling. */
-static bool is_worth_telling(struct device *device, const struct observation *observation,
+static bool has_threshold(const struct attribute_set *set)
+{
+	return set->has[ATTRIBUTE_GT] || set->has[ATTRIBUTE_LT] || set->has[ATTRIBUTE_ST] ||
+	       set->has[ATTRIBUTE_EDGE];
+}
+
+/* gt, lt, st and edge, if any of them is attached, say which changes are worth telling. */
+static bool is_worth_telling(struct device *device, struct observation *observation,
 			     const struct attribute_set *set, struct arena *arena)
 {
+	const double before = observation->number;
 	double now;
 
-	if (!set->has[ATTRIBUTE_GT] && !set->has[ATTRIBUTE_LT] && !set->has[ATTRIBUTE_ST])
+	if (!has_threshold(set))
 		return true;
 	if (!observation->has_number || !read_number(device, observation->watched[0], arena, &now))
 		return true;
-	if (set->has[ATTRIBUTE_GT] && crosses(set->value[ATTRIBUTE_GT], observation->number, now))
+	if (set->has[ATTRIBUTE_EDGE]) {
+		observation->number = now; /* the next edge is from here, told or not */
+		return before != now && now == set->value[ATTRIBUTE_EDGE];
+	}
+	if (set->has[ATTRIBUTE_GT] && crosses(set->value[ATTRIBUTE_GT], before, now))
 		return true;
-	if (set->has[ATTRIBUTE_LT] && crosses(set->value[ATTRIBUTE_LT], observation->number, now))
+	if (set->has[ATTRIBUTE_LT] && crosses(set->value[ATTRIBUTE_LT], before, now))
 		return true;
-	return set->has[ATTRIBUTE_ST] && fabs(now - observation->number) >= set->value[ATTRIBUTE_ST];
+	return set->has[ATTRIBUTE_ST] && fabs(now - before) >= set->value[ATTRIBUTE_ST];
 }
 
 static int64_t period_ms(struct device *device, const struct attribute_set *set, enum attribute attribute,
@@ -197,26 +211,53 @@ static int64_t period_ms(struct device *device, const struct attribute_set *set,
 	       1000;
 }
 
-/* When it is to be sent if nothing else happens: now or earlier means at once, -1 not at all. */
+/* Looks whether a change is to be told, at most once in epmin. Answers when to look again; -1: there is no
+ * need to. As changes are seen when they happen, epmax asks for nothing more. */
+static int64_t evaluate(struct device *device, struct observation *observation,
+			const struct attribute_set *set, struct arena *arena)
+{
+	int64_t look_ms = observation->evaluated_ms;
+
+	if (!observation->is_dirty)
+		return -1;
+	if (set->has[ATTRIBUTE_EPMIN])
+		look_ms += (int64_t)(set->value[ATTRIBUTE_EPMIN] * 1000);
+	if (look_ms > device->now_ms)
+		return look_ms;
+	observation->evaluated_ms = device->now_ms;
+	observation->is_dirty = false;
+	observation->is_due |= is_worth_telling(device, observation, set, arena);
+	return -1;
+}
+
+static struct attribute_set effective(const struct device *device, const struct observation *observation)
+{
+	return attributes_effective(&device->servers.served->attributes, observation->watched[0],
+				    &observation->own);
+}
+
+/* When it is to be sent, or looked at, if nothing else happens: now or earlier means at once, -1 not at all.
+ */
 static int64_t due_ms(struct device *device, struct observation *observation, struct arena *arena)
 {
-	struct attribute_set set =
-		attributes_effective(&device->servers.served->attributes, observation->watched[0]);
+	struct attribute_set set = effective(device, observation);
 	int64_t pmin_ms = period_ms(device, &set, ATTRIBUTE_PMIN, 2);
 	int64_t pmax_ms = period_ms(device, &set, ATTRIBUTE_PMAX, 3);
 	int64_t due = pmax_ms > 0 && pmax_ms >= pmin_ms ? observation->sent_ms + pmax_ms : -1;
+	int64_t look_ms = evaluate(device, observation, &set, arena);
 
-	if (observation->is_dirty && !is_worth_telling(device, observation, &set, arena))
-		observation->is_dirty = false;
-	if (observation->is_dirty && (due < 0 || observation->sent_ms + pmin_ms < due))
+	if (observation->is_due && (due < 0 || observation->sent_ms + pmin_ms < due))
 		due = observation->sent_ms + pmin_ms;
-	return due;
+	return look_ms >= 0 && (due < 0 || look_ms < due) ? look_ms : due;
 }
 
 static void make_notification(struct device *device, struct observation *observation, struct arena *arena,
 			      struct notification *ret_notification)
 {
+	const struct attribute_set set = effective(device, observation);
+
 	objects_dispatch(device, &observation->request, arena, &ret_notification->answer, NULL);
+	ret_notification->is_confirmable = !set.has[ATTRIBUTE_CON] || set.value[ATTRIBUTE_CON] != 0;
 	observation->sequence++;
 	ret_notification->sequence = observation->sequence;
 	ret_notification->token = bytes_of(observation->token, observation->token_len);

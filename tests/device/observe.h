@@ -2,6 +2,7 @@
 #ifndef DEVICE_OBSERVE_H
 #define DEVICE_OBSERVE_H
 
+#include "attributes.h"
 #include "buffer.h"
 #include "objects.h"
 
@@ -15,11 +16,13 @@ struct observation {
 	struct buffer body;
 	struct path watched[OBSERVE_PATHS_MAX]; /* one, or those of a composite observation */
 	size_t watched_count;
+	struct attribute_set own; /* that its request brought along (LwM2M 1.2) */
 	uint32_t sequence; /* of the last notification */
-	int64_t sent_ms;
-	bool is_dirty; /* something below the path changed since the last one */
+	int64_t sent_ms, evaluated_ms;
+	bool is_dirty; /* something below the path changed, and it has not been looked whether that is to be told */
+	bool is_due;   /* it is to be told */
 	bool has_number;
-	double number; /* what the server last heard, for gt, lt and st */
+	double number; /* what the server last heard, for gt, lt, st and edge; a boolean is 0 or 1 */
 	struct observation *next;
 };
 
@@ -33,9 +36,10 @@ struct observations {
 /* The observations are those of the server that is served.
  *
  * Registers or replaces the observation with the token of this request; its answer counts as the first
- * notification. `format` is that of the answer. ERR_LIMIT, ERR_NOMEM. */
+ * notification. `format` is that of the answer, `own` what the request says of when to notify. ERR_LIMIT, ERR_NOMEM. */
 MUST_CHECK enum err observe_add(struct device *device, const struct request *request, uint16_t format,
-				const struct path *watched, size_t watched_count);
+				const struct path *watched, size_t watched_count,
+				const struct attribute_set *own);
 void observe_cancel(struct device *device, struct bytes token);
 void observe_cancel_all(struct device *device);
 
@@ -45,6 +49,7 @@ void observe_changed(struct device *device, struct path path);
 struct notification {
 	struct bytes token;
 	uint32_t sequence;
+	bool is_confirmable;
 	struct answer answer;
 };
 

@@ -489,9 +489,9 @@ enum err line_fetch(struct line *line, const char *path, const char *const *quer
 enum err line_notify(struct line *line, const struct notification *notification)
 {
 	const coap_block_t first = { .szx = BLOCK_SZX };
-	coap_pdu_t *pdu =
-		coap_pdu_init(COAP_MESSAGE_CON, COAP_RESPONSE_CODE_CONTENT,
-			      coap_new_message_id(line->session), coap_session_max_pdu_size(line->session));
+	coap_pdu_t *pdu = coap_pdu_init(notification->is_confirmable ? COAP_MESSAGE_CON : COAP_MESSAGE_NON,
+					COAP_RESPONSE_CODE_CONTENT, coap_new_message_id(line->session),
+					coap_session_max_pdu_size(line->session));
 	bool goes_on =
 		notification->answer.code == CONTENT; /* an error ends the observation (RFC 7641, 4.2) */
 

@@ -224,7 +224,8 @@ static void reads_on_every_level(void **state)
 	assert_payload(desk, "410105");
 	assert_reads(desk, "/3/0/6/1", "5");
 	assert_int_equal(get(desk, "/5/0", FORMAT_SENML_CBOR), CONTENT);
-	assert_payload(desk, "8AA321652F352F302F0061310360A20061330200A20061350200A20063382F300200A20063382F310201A20063382F320204A20063382F330205A20061390202A2006231310201A2006231330200");
+	assert_payload(desk, "8AA321652F352F302F0061310360A20061330200A20061350200A20063382F300200A20063382F3"
+			     "10201A20063382F320204A20063382F330205A20061390202A2006231310201A2006231330200");
 }
 
 static void writes_one_resource_in_every_format(void **state)
@@ -522,6 +523,95 @@ static void honours_thresholds_and_steps(void **state)
 	assert_true(is_notified(desk));
 }
 
+/* ---- what came with LwM2M 1.2 ---- */
+
+static void evaluates_no_more_often_than_it_shall(void **state)
+{
+	struct desk *desk = *state;
+
+	assert_int_equal(attributes(desk, "/3/0/9", "epmin=10", "gt=50"), CHANGED);
+	assert_int_equal(attributes(desk, "/3/0/9", "epmax=10", NULL), BAD_REQUEST);
+	drain(desk, 40);
+	assert_int_equal(observe(desk, "/3/0/9", FORMAT_TEXT), CONTENT);
+	drain(desk, 60);
+	assert_false(is_notified(desk));
+	drain(desk, 40); /* nobody looked in between */
+	desk->device->now_ms += 10000;
+	assert_false(is_notified(desk));
+	drain(desk, 60);
+	assert_false(is_notified(desk));
+	desk->device->now_ms += 10000;
+	assert_true(is_notified(desk));
+}
+
+static void tells_one_edge_of_a_boolean(void **state)
+{
+	struct desk *desk = *state;
+
+	assert_int_equal(attributes(desk, "/1/0/6", "edge=1", NULL), BAD_REQUEST); /* to a device of 1.1 */
+	desk->device->servers.served->minor_version = 2;
+	assert_int_equal(attributes(desk, "/3/0/9", "edge=1", NULL), BAD_REQUEST);
+	assert_int_equal(attributes(desk, "/1/0/6", "edge=2", NULL), BAD_REQUEST);
+	assert_int_equal(attributes(desk, "/1/0/6", "edge=1", NULL), CHANGED);
+	assert_int_equal(put_text(desk, "/1/0/6", "1"), CHANGED);
+	assert_int_equal(observe(desk, "/1/0/6", FORMAT_TEXT), CONTENT);
+	assert_int_equal(put_text(desk, "/1/0/6", "0"), CHANGED);
+	assert_false(is_notified(desk));
+	assert_int_equal(put_text(desk, "/1/0/6", "1"), CHANGED);
+	assert_true(is_notified(desk));
+	assert_int_equal(put_text(desk, "/1/0/6", "1"), CHANGED);
+	assert_false(is_notified(desk));
+}
+
+static void an_observation_has_attributes_of_its_own(void **state)
+{
+	struct desk *desk = *state;
+	struct bytes queries[] = { bytes_of_text("pmin=5"), bytes_of_text("con=0") };
+	struct request request = request_of(METHOD_GET, "/3/0/14");
+	struct notification notification;
+	int64_t next_ms;
+
+	request.accept = FORMAT_TEXT;
+	request.has_observe = true;
+	request.token = bytes_of_text("t");
+	request.queries = queries;
+	request.query_count = 2;
+	assert_int_equal(ask(desk, request), BAD_REQUEST);
+	desk->device->servers.served->minor_version = 2;
+	assert_int_equal(attributes(desk, "/3/0/14", "pmin=60", NULL), CHANGED);
+	assert_int_equal(ask(desk, request), CONTENT);
+	assert_int_equal(put_text(desk, "/3/0/14", "+01:00"), CHANGED);
+	assert_false(is_notified(desk));
+	desk->device->now_ms += 5000;
+	assert_true(observe_next(desk->device, desk->arena, &notification, &next_ms));
+	assert_false(notification.is_confirmable);
+	queries[0] = bytes_of_text("speed=5");
+	assert_int_equal(ask(desk, request), BAD_REQUEST);
+}
+
+static void discovers_as_deep_as_asked(void **state)
+{
+	struct desk *desk = *state;
+	struct bytes depth = bytes_of_text("depth=0");
+	struct request request = request_of(METHOD_GET, "/3");
+
+	request.accept = FORMAT_LINK;
+	request.queries = &depth;
+	request.query_count = 1;
+	assert_int_equal(ask(desk, request), BAD_REQUEST);
+	desk->device->servers.served->minor_version = 2;
+	assert_int_equal(ask(desk, request), CONTENT);
+	assert_text(desk, "</3>;ver=1.1");
+	depth = bytes_of_text("depth=1");
+	assert_int_equal(ask(desk, request), CONTENT);
+	assert_text(desk, "</3>;ver=1.1,</3/0>");
+	request.path = RESOURCE_PATH(3, 0, 6);
+	assert_int_equal(ask(desk, request), CONTENT);
+	assert_text(desk, "</3/0/6>;dim=2,</3/0/6/0>,</3/0/6/1>");
+	depth = bytes_of_text("depth=4");
+	assert_int_equal(ask(desk, request), BAD_REQUEST);
+}
+
 static void tells_a_quiet_change_only_to_who_watches_it(void **state)
 {
 	struct desk *desk = *state;
@@ -798,6 +888,10 @@ int main(void)
 		TEST(a_replacing_write_replaces_the_whole_array),
 		TEST(takes_no_more_instances_than_it_has_room_for),
 		TEST(discovers_with_attributes),
+		TEST(evaluates_no_more_often_than_it_shall),
+		TEST(tells_one_edge_of_a_boolean),
+		TEST(an_observation_has_attributes_of_its_own),
+		TEST(discovers_as_deep_as_asked),
 		TEST(refuses_attributes_that_make_no_sense),
 		TEST(notifies_of_changes_and_of_nothing_else),
 		TEST(notifies_of_changes_below),
