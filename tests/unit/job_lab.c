@@ -142,11 +142,17 @@ static enum err host_keyset(cardea_out *out, const char *kind, struct bytes aid,
 static enum err host_keyset_document(cardea_out *out, const char *kind, struct bytes aid, uint8_t version,
 				     const char **ret_json)
 {
-	assert_string_equal(kind, "scp11");
-	if (out->lab->scp11 == NULL)
-		return ERR_NOT_FOUND;
-	*ret_json = out->lab->scp11;
-	return ERR_NONE;
+	const struct job_lab *lab = out->lab;
+
+	for (size_t i = 0; i < lab->document_count; i++) {
+		const struct lab_document *document = &lab->documents[i];
+		if (strcmp(document->kind, kind) == 0 &&
+		    (document->aid.len == 0 || bytes_equal(document->aid, aid))) {
+			*ret_json = arena_strdup(lab->step_arena, document->json);
+			return ERR_NONE;
+		}
+	}
+	return ERR_NOT_FOUND;
 }
 
 static enum err host_serve(cardea_out *out, const char **ret_uri)

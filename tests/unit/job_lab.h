@@ -6,7 +6,8 @@
 #include <cardea/plugin.h>
 #include <jansson.h>
 
-#define LAB_MAX_KEYSETS 4
+#define LAB_MAX_KEYSETS   4
+#define LAB_MAX_DOCUMENTS 6
 #define LAB_MAX_PACKAGES 4
 #define LAB_MAX_STEPS   4000
 
@@ -48,7 +49,12 @@ struct job_lab {
 	size_t package_count;
 	json_t *known; /* what all jobs learned: by section, then by key */
 	const char *config; /* of the plugin; NULL: {} */
-	const char *scp11; /* the document of the SCP11 key set; NULL: there is none */
+	struct lab_document { /* key sets that are documents */
+		const char *kind;
+		struct bytes aid; /* empty: for any security domain */
+		const char *json;
+	} documents[LAB_MAX_DOCUMENTS];
+	size_t document_count;
 	/* breaks */
 	enum lab_break break_kind;
 	unsigned break_at;          /* at the n-th request, from 1 on */

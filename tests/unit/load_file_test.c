@@ -145,12 +145,29 @@ static void a_signed_load_file_is_recognized(void **state)
 	assert_true(bytes_equal(file.block, an_ijc()));
 }
 
+static void a_ciphered_load_file_is_taken_unread(void **state)
+{
+	struct load_file file = parse(hex("E20C4F07A0000000010203C301AA"
+					  "D3081122334455667788D4101122334455667788"
+					  "1122334455667788"));
+
+	assert_int_equal(file.form, LOAD_FILE_CIPHERED);
+	assert_true(file.is_signed);
+	assert_int_equal(file.dap_blocks.len, 14);
+	assert_int_equal(file.block.len, 16);
+	assert_int_equal(file.aid.len, 0);
+}
+
 static void other_files_are_refused(void **state)
 {
 	assert_refused(bytes_of(NULL, 0), ERR_MALFORMED, "empty");
 	assert_refused(bytes_of_text("hello"), ERR_MALFORMED, "begins with 68");
 	assert_refused(bytes_of_text("PK\x03\x04"), ERR_MALFORMED, "not a readable ZIP");
-	assert_refused(hex("D4021234"), ERR_UNSUPPORTED, "ciphered");
+	assert_refused(hex("D4021234"), ERR_MALFORMED, "whole blocks");
+	assert_refused(hex("D30812345678901234"), ERR_MALFORMED, "cut short");
+	assert_refused(hex("D3021234D4081122334455667788"), ERR_MALFORMED, "ICV");
+	assert_refused(hex("D3081122334455667788C4081122334455667788"), ERR_MALFORMED, "ICV");
+	assert_refused(hex("E203C301AAC40100"), ERR_MALFORMED, "DAP");
 	assert_refused(hex("C4821000AA"), ERR_MALFORMED, "cut short");
 }
 
@@ -301,6 +318,7 @@ int main(void)
 		cmocka_unit_test(components_one_after_another_are_taken),
 		cmocka_unit_test(a_ready_load_file_is_taken_as_it_is),
 		cmocka_unit_test(a_signed_load_file_is_recognized),
+		cmocka_unit_test(a_ciphered_load_file_is_taken_unread),
 		cmocka_unit_test(other_files_are_refused),
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(what_is_wrong_with_the_header_is_named),

@@ -33,7 +33,8 @@ static void assert_done(const struct lab *lab)
 
 static void assert_failed(const struct lab *lab, enum err kind, const char *words)
 {
-	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind || strstr(lab->job.reason, words) == NULL)
+	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind ||
+	    strstr(lab->job.reason, words) == NULL)
 		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
 }
 
@@ -159,7 +160,8 @@ static void open_scp11(struct lab *lab, enum ec_curve curve, uint8_t options)
 			 ERR_NONE);
 	lab_open(lab, &settings);
 	lab->job.keyset_count = 0;
-	lab->job.scp11 = arena_strdup(lab->job.arena, keyset);
+	lab->job.documents[lab->job.document_count++] =
+		(struct lab_document){ .kind = "scp11", .json = arena_strdup(lab->job.arena, keyset) };
 	arena_free(arena);
 }
 
@@ -273,7 +275,7 @@ static void a_wrong_receipt_ends_the_job_at_once(void **state)
 /* The document with one text in place of another of the same length. */
 static const char *changed(struct lab *lab, const char *from, const char *to)
 {
-	char *copy = arena_strdup(lab->job.arena, lab->job.scp11), *at = strstr(copy, from);
+	char *copy = arena_strdup(lab->job.arena, lab->job.documents[0].json), *at = strstr(copy, from);
 
 	assert_non_null(at);
 	memcpy(at, to, strlen(to));
@@ -287,10 +289,11 @@ static void a_card_of_another_authority_is_not_spoken_to(void **state)
 	(void)state;
 	open_scp11(&lab, EC_P256, CARD_SCP11_A);
 	/* the generator of the curve: a point, and nobody's key here */
-	lab.job.scp11 = changed(&lab, "cardAuthorityPublicKeyHex",
-			    "cardAuthorityPublicKeyHex\":\"04"
-			    "6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296"
-			    "4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5");
+	lab.job.documents[0].json =
+		changed(&lab, "cardAuthorityPublicKeyHex",
+			"cardAuthorityPublicKeyHex\":\"04"
+			"6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296"
+			"4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5");
 	install(&lab, "{\"package\":\"1\"}");
 	assert_failed(&lab, ERR_DENIED, "signature");
 	assert_int_equal(agent_count(&lab.agent, 0x82), 0);
@@ -304,7 +307,7 @@ static void a_certificate_that_the_card_refuses_is_said(void **state)
 	(void)state;
 	open_scp11(&lab, EC_P256, CARD_SCP11_A);
 	/* serial number 1 becomes 2 */
-	lab.job.scp11 = changed(&lab, "930101", "930102");
+	lab.job.documents[0].json = changed(&lab, "930101", "930102");
 	install(&lab, "{\"package\":\"1\"}");
 	assert_failed(&lab, ERR_DENIED, "refuses our certificate: 6600");
 	lab_close(&lab);

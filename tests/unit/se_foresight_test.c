@@ -284,7 +284,8 @@ static void open_scp11(struct lab *lab, uint8_t options)
 	lab_open(lab, &settings);
 	lab->agent.max_request = lab->agent.max_response = 8192;
 	lab->job.keyset_count = 0;
-	lab->job.scp11 = arena_strdup(lab->job.arena, keyset);
+	lab->job.documents[lab->job.document_count++] =
+		(struct lab_document){ .kind = "scp11", .json = arena_strdup(lab->job.arena, keyset) };
 	arena_free(arena);
 }
 

@@ -77,17 +77,42 @@ static void a_token_signs_the_command_without_it(void **state)
 
 static void the_token_of_a_deletion_has_its_reference(void **state)
 {
-	struct builder b = builder_in(arena);
-	struct command command = { .ins = INS_DELETE, .p2 = 0x80 };
+	struct command command = { .ins = INS_DELETE, .p2 = 0x80, .data = hex("4F05B0B1B2B3B4") };
 	struct bytes input;
 
-	build_bytes(&b, hex("4F05B0B1B2B3B4"));
-	build_token_reference(&b, hex("0102"));
-	assert_int_equal(builder_bytes(&b, &command.data), ERR_NONE);
+	assert_int_equal(token_reference_add(arena, &command, hex("0102"), &command), ERR_NONE);
 	assert_int_equal(token_input(arena, &command, &input), ERR_NONE);
 	assert_string_equal(bytes_to_hex(arena, input), "00800D4F05B0B1B2B3B4B60493020102");
 	assert_int_equal(token_attach(arena, &command, hex("AABB"), &command), ERR_NONE);
 	assert_string_equal(bytes_to_hex(arena, command.data), "4F05B0B1B2B3B4B604930201029E02AABB");
+}
+
+static void a_reference_is_the_last_parameter_of_an_installation(void **state)
+{
+	struct command load = install(0x02, 0, LOAD_FILE DOMAIN "00"
+						       "06EF04C6020100"
+						       "00"),
+		       select = install(0x08, 0, "0000"
+						 "05B0B1B2B3B4"
+						 "0100"
+						 "00"
+						 "00"),
+		       broken = install(0x08, 0, "0000"
+						 "05B0B1B2B3B4"
+						 "0100"
+						 "0500");
+
+	assert_int_equal(token_reference_add(arena, &load, hex("7A"), &load), ERR_NONE);
+	assert_string_equal(bytes_to_hex(arena, load.data), LOAD_FILE DOMAIN "00"
+									     "0BEF04C6020100B60393017A"
+									     "00");
+	assert_int_equal(token_reference_add(arena, &select, hex("7A"), &select), ERR_NONE);
+	assert_string_equal(bytes_to_hex(arena, select.data), "0000"
+							      "05B0B1B2B3B4"
+							      "0100"
+							      "05B60393017A"
+							      "00");
+	assert_int_equal(token_reference_add(arena, &broken, hex("7A"), &broken), ERR_MALFORMED);
 }
 
 static void a_long_command_has_a_length_of_three_bytes(void **state)
@@ -329,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_token_signs_the_command_without_it),
 		cmocka_unit_test(the_token_of_a_deletion_has_its_reference),
+		cmocka_unit_test(a_reference_is_the_last_parameter_of_an_installation),
 		cmocka_unit_test(a_long_command_has_a_length_of_three_bytes),
 		cmocka_unit_test(one_token_goes_for_loading_and_installing),
 		cmocka_unit_test(a_token_takes_the_place_of_the_empty_one),

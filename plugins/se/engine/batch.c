@@ -85,15 +85,25 @@ bool batch_add(struct batch *batch, const struct command *plain, unsigned what, 
 	return true;
 }
 
-bool batch_add_change(struct batch *batch, const struct command *plain, unsigned what)
+static bool add_change(struct batch *batch, const struct command *plain, unsigned what, size_t answer_bytes)
 {
-	bool is_added = batch_add(batch, plain, what, ANSWER_SHORT);
+	bool is_added = batch_add(batch, plain, what, answer_bytes);
 
 	if (is_added) {
 		batch->has_more_changes = batch->has_change;
 		batch->has_change = batch->planned[batch->count - 1].is_change = true;
 	}
 	return is_added;
+}
+
+bool batch_add_change(struct batch *batch, const struct command *plain, unsigned what)
+{
+	return add_change(batch, plain, what, ANSWER_SHORT);
+}
+
+bool batch_add_confirmed_change(struct batch *batch, const struct command *plain, unsigned what)
+{
+	return add_change(batch, plain, what, ANSWER_LONG);
 }
 
 /* Of a script that has `used` bytes already. */

@@ -29,6 +29,9 @@ bool batch_add(struct batch *batch, const struct command *plain, unsigned what, 
 /* As batch_add, for a command that changes the card. */
 bool batch_add_change(struct batch *batch, const struct command *plain, unsigned what);
 
+/* As batch_add_change, for one that is answered with a confirmation. */
+bool batch_add_confirmed_change(struct batch *batch, const struct command *plain, unsigned what);
+
 /* A command that opens the channel (`opening`: enum opening) and goes as it is. False when it does not fit. */
 bool batch_add_opening(struct batch *batch, const struct command *command, unsigned opening, size_t answer_bytes);
 

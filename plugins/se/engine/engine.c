@@ -20,8 +20,6 @@
 
 #define MAX_REFUSALS 4
 
-static const uint8_t default_domain_aid[] = { 0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00 };
-
 /* ---- the end ---- */
 
 /* Before the result is told the agent gets its memory and the card its channel back. */
@@ -402,7 +400,7 @@ static enum err read_parameters(struct task *task, struct fault *fault)
 		return fault_set(fault, ERR_MALFORMED, "protocol is not one that exists");
 	enum err err = task_hex(task, "securityDomainAidHex", &task->domain_aid, fault);
 	if (err == ERR_NONE && task->domain_aid.len == 0)
-		task->domain_aid = bytes_of(default_domain_aid, sizeof(default_domain_aid));
+		task->domain_aid = task_issuer_aid;
 	return err;
 }
 

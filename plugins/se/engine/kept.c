@@ -5,7 +5,7 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 6
+#define KEPT_VERSION 7
 #define CHOICE_LIMIT 6 /* values of enum protocol_choice */
 
 enum width { BOOL, BYTE, ENUM, LONG, MILLISECONDS };
@@ -61,6 +61,7 @@ static const struct field fields[] = {
 	FIELD(has_changed, BOOL, 2),
 	FIELD(is_look_old, BOOL, 2),
 	FIELD(made_uncertain, BOOL, 2),
+	FIELD(is_disproved, BOOL, 2),
 	FIELD(position, LONG, 0),
 	FIELD(blocks, LONG, 0),
 	FIELD(ending, ENUM, ENDING_COUNT),
@@ -125,6 +126,10 @@ enum err kept_build(const struct kept *kept, struct arena *arena, struct bytes *
 	build_u16(&b, (uint16_t)kept->opening.len);
 	build_bytes(&b, kept->opening);
 	build_lv(&b, bytes_of_text(kept->reason));
+	for (size_t i = 0; i < KEPT_MAX_NOTES; i++) {
+		build_u16(&b, (uint16_t)kept->notes[i].len);
+		build_bytes(&b, kept->notes[i]);
+	}
 	for (size_t i = 0; i < KEPT_MAX_QUERIES; i++) {
 		const struct query_answer *query = &kept->queries[i];
 		build_u8(&b, (uint8_t)query->state);
@@ -168,6 +173,8 @@ enum err kept_parse(struct bytes state, struct kept *ret_kept, struct fault *fau
 	kept.host_challenge = read_lv(&r);
 	kept.opening = read_bytes(&r, read_u16(&r));
 	struct bytes reason = read_lv(&r);
+	for (size_t i = 0; i < KEPT_MAX_NOTES; i++)
+		kept.notes[i] = read_bytes(&r, read_u16(&r));
 	for (size_t i = 0; i < KEPT_MAX_QUERIES; i++)
 		is_valid = read_query(&r, &kept.queries[i]) && is_valid;
 	is_valid = is_valid && reason.len < KEPT_REASON_SIZE && (reason.len == 0 || bytes_are_utf8(reason));

@@ -8,6 +8,7 @@
 #include "seram/body.h"
 
 #define KEPT_MAX_QUERIES 16
+#define KEPT_MAX_NOTES   41
 #define KEPT_MAX_ANSWERS (48u << 10) /* bytes of all queries */
 #define KEPT_REASON_SIZE FAULT_TEXT_SIZE
 
@@ -46,6 +47,9 @@ struct query_answer {
 	uint16_t sw;          /* of the last answer */
 	struct bytes data;    /* of all pages */
 };
+
+/* Places of notes. */
+enum note { NOTE_TOKENS = 0, NOTE_RECEIPTS = 19, NOTE_OTHERS = 38 /* the operation's own */ };
 
 enum ending { ENDING_NONE, ENDING_DONE, ENDING_FAILED, ENDING_UNKNOWN, ENDING_COUNT };
 
@@ -94,9 +98,13 @@ struct kept {
 	bool has_changed;  /* a change was sent, ever */
 	bool is_look_old;  /* and after the answers below */
 	bool made_uncertain; /* the inventory item says so because of us */
+	bool is_disproved; /* what the card gave as a proof is none: the job must not succeed */
 	uint32_t position; /* bytes that the card has taken */
 	uint32_t blocks;   /* in how many commands */
 	struct query_answer queries[KEPT_MAX_QUERIES];
+	/* What was made with random numbers, so that a script is the same when it is composed again, and what the card said
+	 * that is needed at the end; each has its place. */
+	struct bytes notes[KEPT_MAX_NOTES];
 
 	/* how it ends, once it is known; what follows is tidying up */
 	enum ending ending;

@@ -35,6 +35,14 @@ enum err task_hex(struct task *task, const char *name, struct bytes *ret_bytes, 
 	return err;
 }
 
+static const uint8_t issuer_aid[] = { 0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00 };
+const struct bytes task_issuer_aid = { issuer_aid, sizeof(issuer_aid) };
+
+bool task_is_issuer(const struct task *task)
+{
+	return bytes_equal(task->domain_aid, task_issuer_aid);
+}
+
 /* ---- how it ends ---- */
 
 __attribute__((format(printf, 3, 0))) static void keep_reason(struct task *task, enum err kind,

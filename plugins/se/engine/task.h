@@ -110,6 +110,10 @@ bool task_flag(const struct task *task, const char *name, bool fallback);
 MUST_CHECK enum err task_hex(struct task *task, const char *name, struct bytes *ret_bytes,
 			     struct fault *fault);
 
+/* The usual AID of the issuer's security domain. */
+extern const struct bytes task_issuer_aid;
+bool task_is_issuer(const struct task *task);
+
 /* ---- how it ends ---- */
 
 void task_succeed(struct task *task);

@@ -2,8 +2,8 @@
 #include <cardea/arena.h>
 #include <stdio.h>
 
-#include "package/cap.h"
 #include "explain/explain.h"
+#include "package/cap.h"
 
 static void explain_components(struct explanation *e, const struct components *components)
 {
@@ -27,6 +27,11 @@ enum err explain_cap(struct bytes content, struct builder *text, struct fault *f
 		return err;
 	explain_line(&e, "load file (%s), %zu bytes", load_file_form_text(file.form), content.len);
 	e.depth++;
+	if (file.form == LOAD_FILE_CIPHERED) {
+		explain_line(&e, "ciphered load file data block  %zu bytes, %s", file.block.len,
+			     file.is_signed ? "with DAP" : "without DAP");
+		return ERR_NONE;
+	}
 	explain_bytes(&e, "AID", file.aid);
 	explain_line(&e, "version  %u.%u", file.major, file.minor);
 	for (size_t i = 0; i < file.applet_count; i++)

@@ -82,10 +82,59 @@ enum err token_attach(struct arena *arena, const struct command *command, struct
 	return err;
 }
 
-void build_token_reference(struct builder *b, struct bytes identifier)
+static void build_reference(struct builder *b, struct bytes identifier)
 {
 	size_t mark = build_open(b, TAG_REFERENCE);
 
 	build_tlv(b, TAG_IDENTIFIER, identifier);
 	build_close(b, mark);
+}
+
+/* The fields before the parameters have one byte of length each: three of them for load, four for all else.
+ */
+static enum err build_install_with_reference(struct arena *arena, struct builder *b,
+					     const struct command *command, struct bytes identifier)
+{
+	struct reader r = reader_of(command->data);
+	struct builder with = builder_in(arena);
+	struct bytes parameters;
+	const size_t count = command->p1 == 0x02 ? 3 : 4;
+
+	for (size_t i = 0; i < count; i++)
+		build_lv(b, read_lv(&r));
+	build_bytes(&with, read_bytes(&r, read_ber_length(&r)));
+	build_reference(&with, identifier);
+	if (read_u8(&r) != 0x00 || !reader_done(&r))
+		return ERR_MALFORMED;
+	enum err err = builder_bytes(&with, &parameters);
+	if (err != ERR_NONE)
+		return err;
+	build_ber_length(b, parameters.len);
+	build_bytes(b, parameters);
+	build_u8(b, 0x00);
+	return ERR_NONE;
+}
+
+enum err token_reference_add(struct arena *arena, const struct command *command, struct bytes identifier,
+			     struct command *ret_command)
+{
+	struct builder b = builder_in(arena);
+	struct command with = *command;
+	enum err err = ERR_NONE;
+
+	if (command->ins == INS_DELETE) {
+		build_bytes(&b, command->data);
+		build_reference(&b, identifier);
+	} else {
+		err = command->ins == INS_INSTALL
+			      ? build_install_with_reference(arena, &b, command, identifier)
+			      : ERR_MALFORMED;
+	}
+	if (err == ERR_NONE)
+		err = builder_bytes(&b, &with.data);
+	if (err == ERR_NONE && with.data.len > APDU_MAX_DATA)
+		err = ERR_LIMIT;
+	if (err == ERR_NONE)
+		*ret_command = with;
+	return err;
 }

@@ -15,8 +15,9 @@ MUST_CHECK enum err token_input_combined(struct arena *arena, const struct comma
 MUST_CHECK enum err token_attach(struct arena *arena, const struct command *command, struct bytes token,
 				 struct command *ret_command);
 
-/* The control reference template (B6) that names a token, for the parameters of an INSTALL or after the AID of a
- * DELETE. */
-void build_token_reference(struct builder *b, struct bytes identifier);
+/* The command, still without a token, with the control reference template (B6) that names the token to come: last of the
+ * parameters of an INSTALL, or after the AID of a DELETE. */
+MUST_CHECK enum err token_reference_add(struct arena *arena, const struct command *command, struct bytes identifier,
+					struct command *ret_command);
 
 #endif

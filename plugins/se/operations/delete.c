@@ -6,6 +6,7 @@
 #include "operations/one_change.h"
 
 struct order {
+	struct delegation delegation;
 	struct bytes aid;
 	bool related;
 	unsigned load_files, applications;
@@ -18,6 +19,8 @@ static enum err prepare(struct task *task, struct fault *fault)
 	if (order == NULL)
 		return ERR_NOMEM;
 	enum err err = task_hex(task, "aidHex", &order->aid, fault);
+	if (err == ERR_NONE)
+		err = delegation_prepare(task, &order->delegation, fault);
 	if (err != ERR_NONE)
 		return err;
 	if (bytes_equal(order->aid, task->domain_aid))
@@ -52,18 +55,27 @@ static enum err compose(struct task *task, struct command *ret_command)
 	return gp_delete(task->arena, order->aid, order->related, ret_command);
 }
 
+static void subject(struct task *task, struct receipt_subject *ret_subject)
+{
+	const struct order *order = task->order;
+
+	*ret_subject = (struct receipt_subject){ .fields = { order->aid }, .count = 1 };
+}
+
 static void finish(struct task *task)
 {
 	const struct order *order = task->order;
 
 	task_report_hex(task, "aidHex", order->aid);
 	task_report(task, "alreadyAbsent", json_boolean(!one_change_was_due(task)));
+	delegation_report(task, &order->delegation);
 	channel_report(task);
 }
 
 static const struct one_change deletion = {
 	.compare = compare,
 	.compose = compose,
+	.subject = subject,
 	.what = "the deletion",
 	.conditions = "something on the card still needs it",
 };

@@ -11,17 +11,14 @@
 #include "operations/install_look.h"
 #include "operations/look.h"
 
-#define SMALLEST_PART 16 /* bytes: less is not worth a command of its own */
-
 enum stage { STAGE_LOOK, STAGE_ACT, STAGE_DELETE };
 
-enum { ACT_FOR_LOAD = 100, ACT_LOAD, ACT_INSTALL, ACT_SELECT, ACT_DELETE };
+enum { ACT_INSTALL = LOADING_ACTS_END, ACT_SELECT, ACT_DELETE };
 
 /* Flags of the kept state. */
 enum {
 	NEEDS_LOAD = 1 << 0,
 	/* 1 << 1 and 1 << 2: enum install_need of the current application */
-	DID_FOR_LOAD = 1 << 3,
 	CHANGED = 1 << 5,      /* something was sent by this job */
 	LOADED_BY_US = 1 << 6, /* the load file was not there before */
 	ROLLING_BACK = 1 << 7, /* kept.kind and reason say why */
@@ -31,6 +28,7 @@ enum {
 	CURRENT_SHIFT = 12, /* four bits: which application is dealt with */
 	CURRENT_MASK = 0xF << CURRENT_SHIFT,
 	INSTALLED_SHIFT = 16, /* a bit for each that was installed by us */
+			      /* 1 << 31 is of loading.c */
 };
 
 static size_t current(const struct task *task)
@@ -56,8 +54,7 @@ static enum err prepare(struct task *task, struct fault *fault)
 static void go_look(struct task *task)
 {
 	task->kept.stage = STAGE_LOOK;
-	task->kept.flags &= ~(unsigned)DID_FOR_LOAD;
-	task->kept.position = task->kept.blocks = 0;
+	loading_restart(task);
 	look_again(task);
 }
 
@@ -96,8 +93,8 @@ static void compare(struct task *task, const struct install_seen *seen)
 	task->kept.flags |= HAS_TOLD_MEMORY;
 	if (install_is_impossible(task, seen))
 		return;
-	if (seen->file != NULL && need == 0)
-		task_succeed(task);
+	if ((seen->file != NULL && need == 0) || task->kept.is_disproved)
+		delegation_succeed(task, &install->delegation);
 	else if ((task->kept.flags & CONFIRMED) != 0 && i == current(task))
 		task_break(task, ERR_CONFLICT,
 			   "the card confirmed the installation, but its registry does not show it");
@@ -159,86 +156,29 @@ static void advance(struct task *task)
 
 /* ---- acting ---- */
 
-static bool has_too_many_blocks(struct task *task, size_t block_size)
-{
-	const struct install *install = task->order;
-	const size_t left = install->file.content.len - task->kept.position;
-	const size_t blocks = task->kept.blocks + (left + block_size - 1) / block_size;
-
-	if (blocks <= LOAD_MAX_BLOCKS)
-		return false;
-	task_break(task, ERR_LIMIT, "the load file needs %zu blocks of %zu bytes, a card takes %d", blocks,
-		   block_size, LOAD_MAX_BLOCKS);
-	return true;
-}
-
-/* A whole block, or what the script still has room for, as long as the card has numbers enough for all of
- * them. */
-static size_t block_size(const struct batch *batch, size_t left, size_t number)
-{
-	const size_t size = batch_max_data(batch), room = batch_room(batch);
-	const size_t whole = left < size ? left : size;
-
-	if (room >= whole)
-		return whole;
-	return room >= SMALLEST_PART && number + 1 + (left - room + size - 1) / size <= LOAD_MAX_BLOCKS ? room
-													: 0;
-}
-
-/* False when there is more to load than this script has room for. */
-static bool plan_load(struct task *task, struct batch *batch)
-{
-	const struct install *install = task->order;
-	const size_t size = batch_max_data(batch);
-	size_t position = task->kept.position;
-	size_t number = task->kept.blocks;
-	struct command command;
-	struct bytes hash = { 0 };
-	uint8_t digest[SHA256_SIZE];
-
-	if (has_too_many_blocks(task, size))
-		return false;
-	if ((task->kept.flags & DID_FOR_LOAD) == 0) {
-		if (install->file.is_signed && task_is_good(task, sha256(install->file.block, digest)))
-			hash = bytes_of(digest, sizeof(digest));
-		if (!task_is_good(task, gp_install_for_load(task->arena, install->file.aid, install->domain,
-							    hash, &install->memory, &command)) ||
-		    !batch_add_change(batch, &command, ACT_FOR_LOAD))
-			return false;
-	}
-	while (position < install->file.content.len) {
-		struct bytes block = bytes_from(install->file.content, position);
-		block = bytes_first(block, block_size(batch, block.len, number));
-		if (block.len == 0)
-			return false;
-		position += block.len;
-		command = gp_load(block, number++, position == install->file.content.len);
-		if (!batch_add_change(batch, &command, ACT_LOAD))
-			return false;
-	}
-	return true;
-}
-
 static void plan_act(struct task *task, struct batch *batch)
 {
-	const struct install *install = task->order;
-	const struct application *application = &install->applications[current(task)];
+	struct install *install = task->order;
+	const size_t i = current(task);
+	const struct application *application = &install->applications[i];
 	const uint32_t flags = task->kept.flags;
 	struct command command;
 	bool is_last = false;
 
-	if ((flags & NEEDS_LOAD) != 0 && task->kept.position < install->file.content.len &&
-	    !plan_load(task, batch))
+	if ((flags & NEEDS_LOAD) != 0 && !loading_plan(task, batch, &install->loading))
 		return;
 	if ((flags & NEEDS_INSTALL) != 0) {
-		is_last = batch_add_change(batch, &application->install, ACT_INSTALL);
+		is_last = delegation_add(batch, &install->delegation, DELEGATED_INSTALL + i,
+					 &application->install, ACT_INSTALL);
 	} else if ((flags & NEEDS_SELECT) != 0) {
 		const struct install_parameters parameters = {
 			.implicit_selection = application->parameters.implicit_selection
 		};
-		if (task_is_good(task, gp_make_selectable(task->arena, application->instance,
-							  application->privileges, &parameters, &command)))
-			is_last = batch_add_change(batch, &command, ACT_SELECT);
+		is_last = task_is_good(task,
+				       gp_make_selectable(task->arena, application->instance,
+							  application->privileges, &parameters, &command)) &&
+			  delegation_add(batch, &install->delegation, DELEGATED_SELECT + i, &command,
+					 ACT_SELECT);
 	} else {
 		is_last = true; /* the load file is all that is wanted */
 	}
@@ -256,7 +196,7 @@ static void plan(struct task *task, struct batch *batch)
 	else if (task->kept.stage == STAGE_ACT)
 		plan_act(task, batch);
 	else if (task_is_good(task, gp_delete(task->arena, install->file.aid, true, &command)) &&
-		 batch_add_change(batch, &command, ACT_DELETE))
+		 delegation_add(batch, &install->delegation, DELEGATED_TAKE_BACK, &command, ACT_DELETE))
 		look_plan_after(task, batch);
 }
 
@@ -274,37 +214,55 @@ static void confirm(struct task *task)
 	task->kept.flags |= CONFIRMED;
 }
 
-static void take_block(struct task *task, const struct planned *planned)
+static void take_load(struct task *task, const struct planned *planned, const struct card_answer *answer)
 {
-	const struct install *install = task->order;
-	struct kept *kept = &task->kept;
+	struct install *install = task->order;
 
-	kept->position += (uint32_t)planned->plain.data.len;
-	kept->blocks++;
-	task_progress(task, kept->position, install->file.content.len);
-	if (kept->position == install->file.content.len &&
-	    (kept->flags & (NEEDS_INSTALL | NEEDS_SELECT)) == 0)
+	if (loading_compose(task, &install->loading) &&
+	    loading_take(task, &install->loading, planned, answer) &&
+	    (task->kept.flags & (NEEDS_INSTALL | NEEDS_SELECT)) == 0)
 		confirm(task);
 }
 
-static void take_act(struct task *task, const struct planned *planned)
+static void take_application(struct task *task, enum delegated_act first, const struct card_answer *answer)
+{
+	const struct install *install = task->order;
+	const size_t i = current(task);
+	const struct receipt_subject subject = {
+		.fields = { install->file.aid, install->applications[i].instance },
+		.count = 2,
+	};
+
+	delegation_take(task, &install->delegation, first + i, &subject, answer);
+	if (first == DELEGATED_INSTALL)
+		task->kept.flags |= UINT32_C(1) << INSTALLED_SHIFT << i;
+	confirm(task);
+}
+
+static void take_back(struct task *task, const struct card_answer *answer)
+{
+	const struct install *install = task->order;
+	const struct receipt_subject subject = { .fields = { install->file.aid }, .count = 1 };
+
+	delegation_take(task, &install->delegation, DELEGATED_TAKE_BACK, &subject, answer);
+	go_look(task);
+}
+
+static void take_act(struct task *task, const struct planned *planned, const struct card_answer *answer)
 {
 	switch (planned->what) {
 	case ACT_FOR_LOAD:
-		task->kept.flags |= DID_FOR_LOAD;
-		break;
 	case ACT_LOAD:
-		take_block(task, planned);
+		take_load(task, planned, answer);
 		break;
 	case ACT_INSTALL:
-		task->kept.flags |= UINT32_C(1) << INSTALLED_SHIFT << current(task);
-		confirm(task);
+		take_application(task, DELEGATED_INSTALL, answer);
 		break;
 	case ACT_SELECT:
-		confirm(task);
+		take_application(task, DELEGATED_SELECT, answer);
 		break;
 	default:
-		go_look(task);
+		take_back(task, answer);
 		break;
 	}
 }
@@ -323,7 +281,7 @@ static void take(struct task *task, const struct planned *planned, const struct 
 		task_reopen(task, task->kept.key_version);
 		go_look(task);
 	} else if (sw_is_success(sw)) {
-		take_act(task, planned);
+		take_act(task, planned, answer);
 	} else if (planned->what == ACT_DELETE) {
 		task->kept.flags |= DELETE_REFUSED;
 		go_look(task);
@@ -360,6 +318,7 @@ static void finish(struct task *task)
 	task_report(task, "alreadyInstalled", json_boolean((task->kept.flags & CHANGED) == 0));
 	task_report(task, "loadFileBytes", json_integer((json_int_t)install->file.content.len));
 	install_tell_memory(task, "memoryAfter");
+	delegation_report(task, &install->delegation);
 	channel_report(task);
 }
 

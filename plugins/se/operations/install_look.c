@@ -33,7 +33,7 @@ bool install_see(struct task *task, struct install_seen *ret_seen)
 /* 01 00 on the card is 1.0 in the file. */
 static bool is_other_version(const struct install *install, const struct registry_entry *file)
 {
-	return install->has_package && file->version.len == 2 &&
+	return install->has_package && install->file.form != LOAD_FILE_CIPHERED && file->version.len == 2 &&
 	       (file->version.at[0] != install->file.major || file->version.at[1] != install->file.minor);
 }
 

@@ -30,7 +30,8 @@ static enum err choose_module(struct task *task, const struct install *install,
 	const struct load_file *file = &install->file;
 	enum err err = task_hex(task, "moduleAidHex", &application->module, fault);
 
-	if (err != ERR_NONE || !install->has_package)
+	/* what is on the card already, or ciphered, only the card can read */
+	if (err != ERR_NONE || !install->has_package || file->form == LOAD_FILE_CIPHERED)
 		return err;
 	if (application->module.len == 0 && file->applet_count == 1)
 		application->module = file->applets[0];
@@ -65,8 +66,8 @@ static enum err compose_install(struct task *task, const struct install *install
 }
 
 /* From the parameters, or from an element of their list. */
-static enum err read_application(struct task *task, const struct install *install,
-				 struct application *application, struct fault *fault)
+static enum err read_application(struct task *task, struct install *install, struct application *application,
+				 struct fault *fault)
 {
 	enum err err = choose_module(task, install, application, fault);
 
@@ -83,6 +84,10 @@ static enum err read_application(struct task *task, const struct install *instal
 	if (application->instance.len == 0)
 		return fault_set(fault, ERR_MALFORMED,
 				 "moduleAidHex or instanceAidHex must say which application");
+	err = delegation_prepare_application(task, &install->delegation,
+					     (size_t)(application - install->applications), fault);
+	if (err != ERR_NONE)
+		return err;
 	application->make_selectable = task_flag(task, "makeSelectable", true);
 	application->query =
 		look_ask_status(task, SCOPE_APPLICATIONS, application->instance, look_application_tags);
@@ -154,6 +159,12 @@ static enum err read_load_file(struct task *task, struct install *install, struc
 		return ERR_NONE;
 	}
 	err = load_file_parse(task->step->package, task->arena, &install->file, fault);
+	if (err == ERR_NONE && install->file.form == LOAD_FILE_CIPHERED) {
+		install->file.aid = aid;
+		return aid.len > 0 ? ERR_NONE
+				   : fault_set(fault, ERR_MALFORMED,
+					       "the load file is ciphered: loadFileAidHex must tell its AID");
+	}
 	if (err == ERR_NONE && aid.len > 0 && !bytes_equal(aid, install->file.aid))
 		err = fault_set(fault, ERR_MALFORMED, "loadFileAidHex: the package is %s",
 				bytes_to_hex(task->arena, install->file.aid));
@@ -168,6 +179,8 @@ enum err install_read(struct task *task, struct install **ret_install, struct fa
 		return ERR_NOMEM;
 	*install = (struct install){ 0 };
 	enum err err = read_load_file(task, install, fault);
+	if (err == ERR_NONE)
+		err = delegation_prepare(task, &install->delegation, fault);
 	if (err != ERR_NONE)
 		return err;
 	install->memory = (struct install_parameters){
@@ -175,6 +188,13 @@ enum err install_read(struct task *task, struct install **ret_install, struct fa
 		.volatile_bytes = (uint32_t)task_number(task, "loadVolatileBytes", 0),
 		.non_volatile_bytes = (uint32_t)task_number(task, "loadNonVolatileBytes", 0),
 	};
+	install->loading = (struct loading){ .file = &install->file,
+					     .delegation = &install->delegation,
+					     .domain = install->domain,
+					     .memory = &install->memory };
+	err = loading_prepare(task, &install->loading, fault);
+	if (err != ERR_NONE)
+		return err;
 	install->load_files = look_ask_status(task, SCOPE_LOAD_FILES, install->file.aid, look_load_file_tags);
 	install->resources = look_ask_data(task, 0xFF21);
 	err = read_applications(task, install, fault);

@@ -2,10 +2,9 @@
 #ifndef SE_INSTALL_ORDER_H
 #define SE_INSTALL_ORDER_H
 
-#include "engine/task.h"
-#include "package/load_file.h"
+#include "operations/loading.h"
 
-#define INSTALL_MAX_APPLICATIONS 8
+#define INSTALL_MAX_APPLICATIONS DELEGATED_APPLICATIONS
 
 struct application {
 	struct bytes module; /* empty: not told, so it cannot be installed, only made selectable */
@@ -22,6 +21,8 @@ struct install {
 	struct load_file file;            /* without a package its AID alone */
 	struct bytes domain;              /* that the load file comes under; empty: the one that loads it */
 	struct install_parameters memory; /* of INSTALL [for load] */
+	struct delegation delegation;
+	struct loading loading;
 	struct application applications[INSTALL_MAX_APPLICATIONS];
 	size_t application_count; /* 0: the load file alone */
 	unsigned load_files, resources;

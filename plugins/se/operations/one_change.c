@@ -36,10 +36,19 @@ void one_change_advance(struct task *task)
 	if (verdict == HAS_ENDED)
 		return;
 	task->kept.is_unproven = false;
-	if (verdict == AS_WANTED)
+	if (verdict == AS_WANTED && task->operation->change->subject != NULL)
+		delegation_succeed(task, task->order);
+	else if (verdict == AS_WANTED)
 		task_succeed(task);
 	else
 		act(task);
+}
+
+static bool add_change(struct task *task, struct batch *batch, const struct command *command)
+{
+	if (task->operation->change->subject == NULL)
+		return batch_add_change(batch, command, ACT_CHANGE);
+	return delegation_add(batch, task->order, DELEGATED_CHANGE, command, ACT_CHANGE);
 }
 
 void one_change_plan(struct task *task, struct batch *batch)
@@ -49,7 +58,7 @@ void one_change_plan(struct task *task, struct batch *batch)
 	if (task->kept.stage == STAGE_LOOK)
 		look_plan(task, batch);
 	else if (task_is_good(task, task->operation->change->compose(task, &command)) &&
-		 batch_add_change(batch, &command, ACT_CHANGE))
+		 add_change(task, batch, &command))
 		look_plan_after(task, batch);
 }
 
@@ -64,6 +73,17 @@ static void note_refusal(struct task *task, const struct planned *planned, uint1
 	else
 		task_note_reason(task, sw_kind(sw), "%s: %04X %s", command_text(task->arena, &planned->plain),
 				 sw, sw_text(sw));
+}
+
+static void take_receipt(struct task *task, const struct card_answer *answer)
+{
+	const struct one_change *change = task->operation->change;
+	struct receipt_subject subject = { .count = 0 };
+
+	if (change->subject == NULL)
+		return;
+	change->subject(task, &subject);
+	delegation_take(task, task->order, DELEGATED_CHANGE, &subject, answer);
 }
 
 void one_change_take(struct task *task, const struct planned *planned, const struct card_answer *answer)
@@ -83,6 +103,7 @@ void one_change_take(struct task *task, const struct planned *planned, const str
 		return;
 	} else if (sw_is_success(sw)) {
 		task->kept.flags |= CHANGE_CONFIRMED;
+		take_receipt(task, answer);
 	} else {
 		note_refusal(task, planned, sw);
 	}

@@ -6,7 +6,7 @@
 #ifndef SE_ONE_CHANGE_H
 #define SE_ONE_CHANGE_H
 
-#include "engine/batch.h"
+#include "operations/delegation.h"
 
 enum verdict { AS_WANTED, NOT_AS_WANTED, HAS_ENDED /* the task did */ };
 
@@ -17,6 +17,9 @@ struct one_change {
 	enum err (*compose)(struct task *task, struct command *ret_command);
 	/* True when the answer is the last word and no look can come. NULL: never. */
 	bool (*is_last_word)(const struct task *task, uint16_t sw);
+	/* Of an operation that may be delegated: what the receipt of its command signs. It has its struct delegation as the
+	 * first member of its order, prepared. NULL: no token goes with it. */
+	void (*subject)(struct task *task, struct receipt_subject *ret_subject);
 	const char *what;       /* "the deletion": for the reason when card and registry disagree */
 	const char *conditions; /* which conditions are not met when the card says so; NULL */
 };

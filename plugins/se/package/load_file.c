@@ -3,12 +3,19 @@
  * Three forms are taken:
  *   CAP    a ZIP with <package>/javacard/Header.cap and so on; its components are put into loading order
  *   IJC    the same components, already one after another
- *   ready  { E2 DAP block }... C4 load file data block, as LOAD carries it */
+ *   ready  { E2 DAP block }... C4 load file data block, or [D3 ICV] D4 the same ciphered, as LOAD carries it
+ */
 #include "package/load_file.h"
 
 #include <cardea/tlv.h>
 
+#include "gp/dap.h"
 #include "package/cap.h"
+
+#define TAG_DAP            0xE2
+#define TAG_BLOCK          0xC4
+#define TAG_ICV            0xD3
+#define TAG_CIPHERED_BLOCK 0xD4
 
 /* The order in which they are loaded; Descriptor and Debug stay behind. */
 static const enum component loading_order[] = {
@@ -42,32 +49,63 @@ static enum err parse_ijc(struct bytes content, struct arena *arena, struct load
 	return wrap_block(arena, file);
 }
 
+/* D3 before D4; the ICV is as long as a block of the cipher, of which the ciphered one has a whole number. */
+static enum err parse_ciphered(struct reader *r, uint32_t tag, struct bytes value, struct load_file *file,
+			       struct fault *fault)
+{
+	size_t unit = DES_BLOCK;
+
+	if (tag == TAG_ICV) {
+		unit = value.len;
+		if (!read_tlv(r, &tag, &value) || tag != TAG_CIPHERED_BLOCK ||
+		    (unit != DES_BLOCK && unit != AES_BLOCK))
+			return fault_set(fault, ERR_MALFORMED,
+					 "the ICV (D3) is not of 8 or 16 bytes before a ciphered block (D4)");
+	}
+	if (value.len == 0 || value.len % unit != 0)
+		return fault_set(fault, ERR_MALFORMED,
+				 "the ciphered block (D4) of %zu bytes is not of whole blocks", value.len);
+	file->form = LOAD_FILE_CIPHERED;
+	file->block = value;
+	return ERR_NONE;
+}
+
+static enum err parse_plain(struct bytes value, struct load_file *file, struct fault *fault)
+{
+	struct components c;
+	enum err err = cap_split(value, &c, fault);
+
+	if (err == ERR_NONE)
+		err = cap_describe(&c, file, fault);
+	file->form = LOAD_FILE_READY;
+	file->block = value;
+	return err;
+}
+
 static enum err parse_ready(struct bytes content, struct load_file *file, struct fault *fault)
 {
 	struct reader r = reader_of(content);
-	struct components c;
+	struct dap_block dap;
 	uint32_t tag = 0;
 	struct bytes value = { 0 };
 
-	while (read_tlv(&r, &tag, &value) && tag == 0xE2)
+	while (read_tlv(&r, &tag, &value) && tag == TAG_DAP) {
+		enum err err = dap_block_parse(value, &dap, fault);
+		if (err != ERR_NONE)
+			return err;
 		file->is_signed = true;
-	if (r.bad || (tag != 0xC4 && tag != 0xD3 && tag != 0xD4))
+		file->dap_blocks = bytes_first(content, content.len - reader_left(&r));
+	}
+	if (r.bad || (tag != TAG_BLOCK && tag != TAG_ICV && tag != TAG_CIPHERED_BLOCK))
 		return fault_set(fault, ERR_MALFORMED,
 				 "the load file is cut short: no whole data block (C4)");
-	if (tag != 0xC4)
-		return fault_set(fault, ERR_UNSUPPORTED,
-				 "the load file is ciphered (%X): package and applets cannot be read",
-				 (unsigned)tag);
+	enum err err = tag == TAG_BLOCK ? parse_plain(value, file, fault)
+					: parse_ciphered(&r, tag, value, file, fault);
+	if (err != ERR_NONE)
+		return err;
 	if (!reader_done(&r))
 		return fault_set(fault, ERR_MALFORMED, "%zu bytes after the load file data block",
 				 reader_left(&r));
-	enum err err = cap_split(value, &c, fault);
-	if (err == ERR_NONE)
-		err = cap_describe(&c, file, fault);
-	if (err != ERR_NONE)
-		return err;
-	file->form = LOAD_FILE_READY;
-	file->block = value;
 	file->content = content;
 	return ERR_NONE;
 }
@@ -96,7 +134,7 @@ static enum err parse_cap(struct bytes content, struct arena *arena, struct load
 
 const char *load_file_form_text(enum load_file_form form)
 {
-	static const char *const texts[] = { "cap", "ijc", "load-file" };
+	static const char *const texts[] = { "cap", "ijc", "load-file", "ciphered-load-file" };
 
 	return texts[form];
 }
@@ -119,9 +157,10 @@ enum err load_file_parse(struct bytes content, struct arena *arena, struct load_
 	case COMPONENT_HEADER:
 		err = parse_ijc(content, arena, &file, fault);
 		break;
-	case 0xC4:
-	case 0xD4:
-	case 0xE2:
+	case TAG_BLOCK:
+	case TAG_ICV:
+	case TAG_CIPHERED_BLOCK:
+	case TAG_DAP:
 		err = parse_ready(content, &file, fault);
 		break;
 	default:

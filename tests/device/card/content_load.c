@@ -49,6 +49,8 @@ static uint16_t load_complete(struct call *call, const struct load *load)
 		return err == ERR_MALFORMED ? SW_WRONG_DATA : SW_MEMORY_FAILURE;
 	if (!aid_equal(&file.package, &load->load_file))
 		return SW_WRONG_DATA;
+	if (load->code_bytes_max != 0 && file.block.len > load->code_bytes_max)
+		return SW_NO_MEMORY;
 	const struct entry *owner = registry_find(registry, aid_bytes(&load->security_domain));
 	if (owner == NULL || registry_find(registry, aid_bytes(&load->load_file)) != NULL ||
 	    !imports_resolve(registry, file.imports))

@@ -64,7 +64,9 @@ enum err load_file_length(struct bytes beginning, size_t *ret_length, size_t *re
 		if (element != ELEMENT_THERE)
 			return element == ELEMENT_BROKEN ? ERR_MALFORMED : ERR_NONE;
 		if (tag == TAG_BLOCK || tag == TAG_CIPHERED_BLOCK) {
-			*ret_block_length = length;
+			*ret_block_length = tag == TAG_BLOCK
+						    ? length
+						    : length - (length < AES_BLOCK ? length : AES_BLOCK);
 			*ret_length = beginning.len - reader_left(&r) + length;
 			return ERR_NONE;
 		}

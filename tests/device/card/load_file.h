@@ -28,8 +28,8 @@ struct load_file {
 	struct aid_item *modules, *imports;
 };
 
-/* How long the whole will be, as soon as its beginning tells: 0 before. ERR_MALFORMED when it is no load
- * file. */
+/* How long the whole will be, as soon as its beginning tells: 0 before; and the load file data block in the clear, at
+ * least. ERR_MALFORMED when it is no load file. */
 MUST_CHECK enum err load_file_length(struct bytes beginning, size_t *ret_length, size_t *ret_block_length);
 
 /* ERR_MALFORMED. */
