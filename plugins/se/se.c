@@ -11,8 +11,8 @@
 #include "package/load_file.h"
 
 /* Made from objects/ and schemas/. */
-extern const char se_object_30401[], audit_schema[], install_schema[], delete_schema[], put_keys_schema[],
-	store_data_schema[], set_state_schema[];
+extern const char se_object_30401[], audit_schema[], install_schema[], delete_schema[], ensure_schema[],
+	put_keys_schema[], store_data_schema[], set_state_schema[];
 
 /* ---- packages ---- */
 
@@ -111,6 +111,8 @@ static const struct cardea_operation operations[] = {
 	{ "se.install", "Loads a load file and installs an application from it", install_schema, engine_step,
 	  &install_operation },
 	{ "se.delete", "Deletes a load file or an application", delete_schema, engine_step, &delete_operation },
+	{ "se.ensure", "Makes true which load files and applications are on a secure element, and which are not", ensure_schema,
+	  engine_step, &ensure_operation },
 	{ "se.put-keys", "Puts a stored key set on a secure element and proves it", put_keys_schema, engine_step,
 	  &put_keys_operation },
 	{ "se.store-data", "Gives personalization data to an application", store_data_schema, engine_step,

@@ -5,7 +5,7 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 7
+#define KEPT_VERSION 8
 #define CHOICE_LIMIT 6 /* values of enum protocol_choice */
 
 enum width { BOOL, BYTE, ENUM, LONG, MILLISECONDS };
@@ -62,6 +62,7 @@ static const struct field fields[] = {
 	FIELD(is_look_old, BOOL, 2),
 	FIELD(made_uncertain, BOOL, 2),
 	FIELD(is_disproved, BOOL, 2),
+	FIELD(action, LONG, 0),
 	FIELD(position, LONG, 0),
 	FIELD(blocks, LONG, 0),
 	FIELD(ending, ENUM, ENDING_COUNT),

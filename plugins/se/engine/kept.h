@@ -99,6 +99,7 @@ struct kept {
 	bool is_look_old;  /* and after the answers below */
 	bool made_uncertain; /* the inventory item says so because of us */
 	bool is_disproved; /* what the card gave as a proof is none: the job must not succeed */
+	uint32_t action;   /* of several, which is under way */
 	uint32_t position; /* bytes that the card has taken */
 	uint32_t blocks;   /* in how many commands */
 	struct query_answer queries[KEPT_MAX_QUERIES];

@@ -242,7 +242,7 @@ struct command gp_load(struct bytes block, size_t number, bool is_last)
 {
 	return (struct command){ .cla = CLA_GP,
 				 .ins = INS_LOAD,
-				 .p1 = is_last ? 0x80 : 0x00,
+				 .p1 = is_last ? LOAD_IS_LAST : 0x00,
 				 .p2 = (uint8_t)number,
 				 .data = block,
 				 .has_le = true };

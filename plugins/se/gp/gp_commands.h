@@ -82,6 +82,10 @@ struct registry_update {
 MUST_CHECK enum err gp_update_registry(struct arena *arena, const struct registry_update *update,
 				       struct command *ret_command);
 
+/* Life cycle of an application (GPCS 2.3.1, table 11-4): as it is read, and as SET STATUS takes it. */
+enum { STATE_UNLOCKED = 0x00, STATE_INSTALLED = 0x03, STATE_LOCKED = 0x80 /* the other bits say from what */ };
+
+#define LOAD_IS_LAST    0x80 /* P1 */
 #define LOAD_MAX_BLOCKS 256 /* their number has one byte */
 struct command gp_load(struct bytes block, size_t number, bool is_last);
 MUST_CHECK enum err gp_delete(struct arena *arena, struct bytes aid, bool related,

@@ -12,10 +12,6 @@
 #include "operations/look.h"
 #include "operations/one_change.h"
 
-#define LOCKED_BIT     0x80
-#define STATE_UNLOCKED 0x00
-#define STATE_LOCKED   LOCKED_BIT
-
 #define PRIVILEGE_SECURITY_DOMAIN   0x800000
 #define PRIVILEGE_FINAL_APPLICATION 0x000200
 
@@ -144,7 +140,7 @@ static bool is_as_wanted(const struct task *task, const struct registry_entry *e
 {
 	const struct order *order = task->order;
 
-	return (entry->life_cycle.at[0] & LOCKED_BIT) == order->wanted->value;
+	return (entry->life_cycle.at[0] & STATE_LOCKED) == order->wanted->value;
 }
 
 static bool is_below(const struct registry *registry, const struct registry_entry *entry, struct bytes root)
