@@ -251,6 +251,7 @@ static void plan(struct task *task, struct batch *batch)
 		if (!plan_action(batch, &plan->actions[i], i == task->kept.action))
 			return;
 	}
+	look_plan_after(task, batch);
 }
 
 static void action_done(struct task *task)
