@@ -213,6 +213,7 @@ static struct bytes run_command(struct agent *agent, struct bytes command)
 	if (is_lie(agent, command))
 		return bytes_of("\x61\x00", 2);
 	assert_true(agent->commands < AGENT_MAX_COMMANDS);
+	assert_true(agent->max_command_data == 0 || command.len <= agent->max_command_data + 6);
 	agent->instructions[agent->commands++] = command.at[1];
 	return send_command(agent, command);
 }

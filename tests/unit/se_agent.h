@@ -36,6 +36,7 @@ struct agent {
 	bool is_definite_only;        /* finds no length in a script of the other form */
 	int64_t next_status;          /* of the next script, which does not run; 0: none */
 	unsigned unreachable_script;  /* the n-th from now on finds its application unavailable; 0: none */
+	unsigned max_command_data;    /* of the card; 0: any */
 	unsigned refuse_answers_over; /* bytes of data; then 62F1 */
 	uint8_t lies_about;           /* answers this instruction with 6100, unasked; 0: none */
 	unsigned lies;                /* how often */
