@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent_body.h"
 #include "agent_record.h"
 #include "agent_run.h"
 #include "channel.h"
@@ -81,6 +82,8 @@ enum err agent_open(struct agent *agent, const struct agent_settings *settings, 
 		agent->record.is_resumed = true;
 		err = agent_record_store(&agent->record, settings->state_path);
 	}
+	if (err == ERR_NONE && settings->wants_session && agent->record.state == AGENT_IDLE)
+		agent->record.state = AGENT_WANTS_SESSION;
 	if (err != ERR_NONE)
 		agent_close(agent);
 	return err;
@@ -107,13 +110,31 @@ static bool is_answered(const struct agent *agent, uint64_t id)
 	return agent->record.state == AGENT_READY && id == agent->record.response_id;
 }
 
+bool agent_announces(const struct agent *agent, const char *protocol)
+{
+	return strcmp(protocol, AGENT_PROTOCOL_ORDERS) == 0 ? agent->settings.has_orders
+							    : !agent->settings.has_no_scripts;
+}
+
+static bool takes_format(const struct agent *agent, int64_t format)
+{
+	const struct agent_body *body = agent_body_of(format);
+
+	return body != NULL && (body->protocol == NULL || agent_announces(agent, body->protocol));
+}
+
 static enum err check_request(const struct agent *agent, const struct agent_write *write, struct fault *fault)
 {
 	uint64_t id = id_after_write(agent, write);
+	const int64_t format =
+		write->has_body_format ? write->body_format : (int64_t)agent->record.body_format;
 
 	if (write->request.len > agent->settings.max_request_bytes)
 		return fault_set(fault, ERR_LIMIT, "the request is longer than %zu bytes",
 				 agent->settings.max_request_bytes);
+	if (!takes_format(agent, format))
+		return fault_set(fault, ERR_MALFORMED, "body format %lld is not announced",
+				 (long long)format);
 	if (is_answered(agent, id))
 		return ERR_NONE; /* a repetition: there is an answer already, nothing will run again */
 	if (id <= agent->record.response_id)
@@ -140,8 +161,7 @@ enum err agent_check_write(const struct agent *agent, const struct agent_write *
 	if (write->has_request_id &&
 	    (write->request_id == 0 || write->request_id < agent->record.response_id))
 		return fault_set(fault, ERR_MALFORMED, "request ids only increase");
-	if (write->has_body_format && write->body_format != BODY_TEMPLATES &&
-	    write->body_format != BODY_RAW_APDU)
+	if (write->has_body_format && !takes_format(agent, write->body_format))
 		return fault_set(fault, ERR_MALFORMED, "body format %lld is not supported",
 				 (long long)write->body_format);
 	if (write->retry_count > UINT32_MAX || write->retry_delay_s > UINT32_MAX ||
@@ -256,6 +276,7 @@ enum err agent_end_session(struct agent *agent)
 
 	run_free(agent->run);
 	agent->run = NULL;
+	agent->is_started = false;
 	agent_close_channel(agent);
 	buffer_clear(&record->request);
 	buffer_clear(&record->response);

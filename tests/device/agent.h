@@ -34,9 +34,10 @@ enum script_status {
 	SCRIPT_FORMAT_ERROR = 7,
 };
 
-/* Values of resource 10. SERAM 2.0.0 orders in JSON (1) are not taken. */
+/* Values of resource 10. */
 enum body_format {
 	BODY_TEMPLATES = 0,
+	BODY_ORDER = 1, /* SERAM 2.0.0 in JSON */
 	BODY_RAW_APDU = 2,
 };
 
@@ -65,6 +66,10 @@ struct card_refusal {
 	uint16_t status;     /* SW, given without asking the card */
 };
 
+/* What resource 4 may announce; formats of bodies go with them. */
+#define AGENT_PROTOCOL_SCRIPTS "globalplatform-remote-admin/1.1.1"
+#define AGENT_PROTOCOL_ORDERS  "gpseram/2.0.0"
+
 #define AGENT_REFUSALS_MAX 8
 #define AGENT_TARGET_MAX   64
 
@@ -77,6 +82,8 @@ struct agent_settings {
 	struct card_settings card;
 	enum se_state se_state;
 	size_t max_request_bytes, max_response_bytes;
+	bool has_no_scripts, has_orders; /* of the two protocols */
+	bool wants_session;              /* at its start, when it is idle */
 	const char *allowed_aids; /* comma separated beginnings in hexadecimal; NULL or empty: every
 				     application */
 	struct card_refusal refusals[AGENT_REFUSALS_MAX];
@@ -114,6 +121,8 @@ struct agent {
 	char identifier[96]; /* //se-id/CUD/... */
 	char error_text[FAULT_TEXT_SIZE];
 
+	bool is_started; /* a session of SERAM 2.0.0 */
+	bool is_chained; /* a chain of scripts has begun on the channel */
 	unsigned channel; /* 0: none is open */
 	char channel_target[AGENT_TARGET_MAX];
 	int64_t last_use_ms;
@@ -154,6 +163,9 @@ MUST_CHECK enum err agent_end_session(struct agent *agent);
 /* Does the next piece of work, at most one C-APDU of a script. Answers when to call again, -1: not before the
  * next execute. */
 int64_t agent_step(struct agent *agent, int64_t now_ms);
+
+/* Whether resource 4 shows the protocol. */
+bool agent_announces(const struct agent *agent, const char *protocol);
 
 /* The response as resource 12 shows it: empty while the script runs. */
 struct bytes agent_response(const struct agent *agent);

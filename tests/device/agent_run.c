@@ -4,22 +4,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent_body.h"
 #include "agent_record.h"
 #include "channel.h"
+#include "log.h"
 
 #define RUN_BYTES_MAX    (1 << 20)
 #define ANSWER_OVERHEAD  64     /* template, count and end around the R-APDU TLVs, and one TLV header */
 #define STATUS_CUT_SHORT 0x62F1 /* response data were cut to fit, the rest was not executed */
 
+/* What an Error Action makes of resource 22 [memory]: one without a value goes on, one that would do
+ * something cannot be carried out and stops. */
+enum on_error { AS_SET, GO_ON, STOP };
+
 struct run {
 	struct arena *script_arena, *step_arena;
 	struct script script;
-	bool is_raw; /* body format 2: one C-APDU, the answer is the R-APDU */
+	const struct agent_body *body;
 	struct builder answers;
+	size_t answer_bytes; /* as the response shows them */
+	size_t lists;        /* of an order, that were executed */
 	struct script_end end;
 	size_t next, executed; /* elements of the script; C-APDUs are counted in the record */
-	bool is_connected;
+	bool is_parsed, is_connected;
 	bool is_continued; /* on the channel of the script before */
+	bool is_stopped;   /* by an order: nobody wants a response */
+	enum on_error on_error;
 	unsigned tries;
 	int64_t due_ms;
 };
@@ -39,7 +49,7 @@ enum err run_create(const struct agent *agent, int64_t now_ms, struct run **ret_
 		return ERR_NOMEM;
 	}
 	run->answers = builder_in(run->script_arena);
-	run->is_raw = agent->record.body_format == BODY_RAW_APDU;
+	run->body = agent_body_of(agent->record.body_format);
 	run->due_ms = now_ms;
 	*ret_run = run;
 	return ERR_NONE;
@@ -65,43 +75,55 @@ void agent_close_channel(struct agent *agent)
 		channel_close(agent->se, arena, agent->channel);
 	arena_free(arena);
 	agent->channel = 0;
+	agent->is_chained = false;
 	agent->channel_target[0] = '\0';
 	agent->settings.changed(agent->settings.arg, AGENT_CHANNEL);
 }
 
-/* Puts what is known by now into the record: the response template around the answers so far. */
-static enum err record_response(struct agent *agent)
+/* Puts what is known by now into the record: the response around the answers so far. */
+static enum err record_response(struct agent *agent, enum script_status status, const char *error)
 {
 	struct run *run = agent->run;
 	struct builder b = builder_in(run->step_arena);
+	const struct agent_outcome outcome = {
+		.is_indefinite = run->script.is_indefinite,
+		.executed = run->executed,
+		.lists = run->lists,
+		.answers = bytes_of(run->answers.at, run->answers.len),
+		.end = run->end,
+		.status = status,
+		.error = error,
+	};
 	struct bytes response;
 	enum err err;
 
-	if (run->is_raw)
-		build_bytes(&b, bytes_of(run->answers.at, run->answers.len));
-	else
-		build_script_response(&b, run->script.is_indefinite, run->executed,
-				      bytes_of(run->answers.at, run->answers.len), run->end);
+	run->body->build_response(&b, &outcome);
 	err = builder_bytes(&b, &response);
 	return err == ERR_NONE && !run->answers.bad ? buffer_set(&agent->record.response, response)
 						    : ERR_NOMEM;
+}
+
+static bool has_response(const struct run *run, enum script_status status)
+{
+	return !run->is_stopped &&
+	       (status == SCRIPT_OK || run->executed > 0 || run->end.tag != 0 || run->body->reports_always);
 }
 
 /* The end of the script: status, response, id and state change together. */
 static int64_t finish(struct agent *agent, enum script_status status, const char *reason)
 {
 	struct agent_record *record = &agent->record;
-	bool has_response = status == SCRIPT_OK || agent->run->executed > 0 || agent->run->end.tag != 0;
+	const bool is_reported = record->is_report_required && !agent->run->is_stopped;
 
-	if (has_response && record->is_report_required) {
-		if (record_response(agent) != ERR_NONE)
+	if (has_response(agent->run, status) && is_reported) {
+		if (record_response(agent, status, reason) != ERR_NONE)
 			reason = "no memory for the response";
 	} else {
 		buffer_clear(&record->response);
 	}
 	snprintf(agent->error_text, sizeof(agent->error_text), "%s", reason);
 	record->status = status;
-	record->state = record->is_report_required ? AGENT_READY : AGENT_IDLE;
+	record->state = is_reported ? AGENT_READY : AGENT_IDLE;
 	if (agent_record_store(record, agent->settings.state_path) != ERR_NONE)
 		snprintf(agent->error_text, sizeof(agent->error_text), "the response could not be stored");
 	run_free(agent->run);
@@ -141,6 +163,15 @@ bool target_parse(struct bytes target, uint8_t ret_aid[CARD_AID_MAX], size_t *re
 	}
 	arena_free(arena);
 	return is_aid;
+}
+
+void target_print(struct bytes aid, char ret_target[static AGENT_TARGET_MAX])
+{
+	int len = snprintf(ret_target, AGENT_TARGET_MAX, "//aid/");
+
+	for (size_t i = 0; i < aid.len && i < CARD_AID_MAX; i++)
+		len += snprintf(ret_target + len, AGENT_TARGET_MAX - (size_t)len, i == 5 ? "/%02X" : "%02X",
+				aid.at[i]);
 }
 
 /* The beginnings in settings.allowed_aids, as hexadecimal. */
@@ -183,37 +214,64 @@ static int64_t open_refused(struct agent *agent, int64_t now_ms, uint16_t status
 	return retry(agent, now_ms, SCRIPT_TEMPORARILY_UNAVAILABLE, reason);
 }
 
+/* Whether the application may be reached. False: `ret_next_ms` says when to go on, or that the script has
+ * ended. */
+static bool may_open(struct agent *agent, int64_t now_ms, struct bytes aid, int64_t *ret_next_ms)
+{
+	if (!is_allowed(agent, aid, agent->run->step_arena))
+		*ret_next_ms = finish(agent, SCRIPT_SECURITY_ERROR,
+				      "the application is not on the list of allowed ones");
+	else if (agent->settings.se_state != SE_PRESENT)
+		*ret_next_ms =
+			retry(agent, now_ms, SCRIPT_UNAVAILABLE_SE, "the secure element cannot be reached");
+	else
+		return true;
+	return false;
+}
+
+/* A channel with the application selected, in place of the one that is open. False as above. */
+static bool open_application(struct agent *agent, int64_t now_ms, struct bytes aid, int64_t *ret_next_ms)
+{
+	uint16_t status = 0;
+	enum err err;
+
+	agent_close_channel(agent);
+	err = channel_open(agent->se, agent->run->step_arena, aid, &agent->channel, &status);
+	if (err != ERR_NONE && se_reset(agent->se) != ERR_NONE) {
+		*ret_next_ms = finish(agent, SCRIPT_UNAVAILABLE_SE, "the secure element does not start");
+		return false;
+	}
+	if (err != ERR_NONE) {
+		*ret_next_ms =
+			retry(agent, now_ms, SCRIPT_UNAVAILABLE_SE, "the secure element does not answer");
+		return false;
+	}
+	if (agent->channel == 0) {
+		*ret_next_ms = open_refused(agent, now_ms, status);
+		return false;
+	}
+	target_print(aid, agent->channel_target);
+	agent->settings.changed(agent->settings.arg, AGENT_CHANNEL);
+	return true;
+}
+
 /* A channel with the target selected, the one that is still open if it has the same target. */
 static int64_t open_target(struct agent *agent, int64_t now_ms)
 {
 	struct run *run = agent->run;
 	uint8_t aid[CARD_AID_MAX];
+	char target[AGENT_TARGET_MAX];
 	size_t aid_len;
-	uint16_t status = 0;
-	enum err err;
+	int64_t next_ms = now_ms;
 
 	if (!target_parse(bytes_of_text(agent->record.target), aid, &aid_len))
 		return finish(agent, SCRIPT_UNKNOWN_APPLICATION, "no application is targeted");
-	if (!is_allowed(agent, bytes_of(aid, aid_len), run->step_arena))
-		return finish(agent, SCRIPT_SECURITY_ERROR,
-			      "the application is not on the list of allowed ones");
-	if (agent->settings.se_state != SE_PRESENT)
-		return retry(agent, now_ms, SCRIPT_UNAVAILABLE_SE, "the secure element cannot be reached");
-	if (agent->channel != 0 && strcmp(agent->channel_target, agent->record.target) == 0) {
-		run->is_connected = run->is_continued = true;
-		return now_ms;
-	}
-	agent_close_channel(agent);
-	err = channel_open(agent->se, run->step_arena, bytes_of(aid, aid_len), &agent->channel, &status);
-	if (err != ERR_NONE) {
-		if (se_reset(agent->se) != ERR_NONE)
-			return finish(agent, SCRIPT_UNAVAILABLE_SE, "the secure element does not start");
-		return retry(agent, now_ms, SCRIPT_UNAVAILABLE_SE, "the secure element does not answer");
-	}
-	if (agent->channel == 0)
-		return open_refused(agent, now_ms, status);
-	memcpy(agent->channel_target, agent->record.target, sizeof(agent->channel_target));
-	agent->settings.changed(agent->settings.arg, AGENT_CHANNEL);
+	if (!may_open(agent, now_ms, bytes_of(aid, aid_len), &next_ms))
+		return next_ms;
+	target_print(bytes_of(aid, aid_len), target);
+	run->is_continued = agent->channel != 0 && strcmp(agent->channel_target, target) == 0;
+	if (!run->is_continued && !open_application(agent, now_ms, bytes_of(aid, aid_len), &next_ms))
+		return next_ms;
 	run->is_connected = true;
 	return now_ms;
 }
@@ -256,7 +314,7 @@ static bool is_good(uint16_t status)
 static uint16_t keep_answer(struct agent *agent, struct bytes answer)
 {
 	struct run *run = agent->run;
-	size_t used = run->answers.len + answer.len + ANSWER_OVERHEAD;
+	size_t used = run->answer_bytes + run->body->answer_size(answer.len) + ANSWER_OVERHEAD;
 	uint16_t status = answer_status(answer);
 
 	if (used > agent->settings.max_response_bytes) {
@@ -270,10 +328,8 @@ static uint16_t keep_answer(struct agent *agent, struct bytes answer)
 		status = STATUS_CUT_SHORT;
 		run->answers.bad |= cut.bad;
 	}
-	if (run->is_raw)
-		build_bytes(&run->answers, answer);
-	else
-		build_script_answer(&run->answers, answer);
+	run->body->build_answer(&run->answers, run->script.commands[run->next].list, answer);
+	run->answer_bytes += run->body->answer_size(answer.len);
 	return status;
 }
 
@@ -283,6 +339,19 @@ static int64_t finish_after_command(struct agent *agent, enum script_status stat
 
 	agent->settings.moment(agent->settings.arg, AFTER_RECORD);
 	return next_ms;
+}
+
+static bool stops_at_error(const struct agent *agent)
+{
+	return agent->run->on_error == AS_SET ? agent->record.is_stop_on_error : agent->run->on_error == STOP;
+}
+
+/* Of an order: the last command of a list is behind us. */
+static void count_lists(struct run *run)
+{
+	if (run->next == run->script.count || run->script.commands[run->next].tag != SCRIPT_COMMAND_APDU ||
+	    run->script.commands[run->next].list != run->script.commands[run->next - 1].list)
+		run->lists++;
 }
 
 static int64_t transmit_next(struct agent *agent, int64_t now_ms, struct bytes command)
@@ -297,6 +366,7 @@ static int64_t transmit_next(struct agent *agent, int64_t now_ms, struct bytes c
 	err = ask_card(agent, command, &answer);
 	if (err != ERR_NONE) {
 		agent->channel = 0; /* went with the card's power */
+		agent->is_chained = false;
 		settings->changed(settings->arg, AGENT_CHANNEL);
 		if (se_reset(agent->se) != ERR_NONE)
 			settings->se_state = SE_ERROR;
@@ -306,15 +376,16 @@ static int64_t transmit_next(struct agent *agent, int64_t now_ms, struct bytes c
 	status = keep_answer(agent, answer);
 	run->executed++;
 	run->next++;
+	count_lists(run);
 	agent->record.executed++;
 	agent->last_use_ms = now_ms;
 	if (status == STATUS_CUT_SHORT)
 		return finish_after_command(agent, SCRIPT_OK, "the response is full");
-	if (agent->record.is_stop_on_error && !is_good(status))
+	if (stops_at_error(agent) && !is_good(status))
 		return finish_after_command(agent, SCRIPT_OK, "stopped at an error status word");
 	if (run->next == run->script.count)
 		return finish_after_command(agent, SCRIPT_OK, "");
-	if (record_response(agent) != ERR_NONE ||
+	if (record_response(agent, SCRIPT_OK, "") != ERR_NONE ||
 	    agent_record_store(&agent->record, settings->state_path) != ERR_NONE)
 		return finish(agent, SCRIPT_TEMPORARILY_UNAVAILABLE, "no room to record the answer");
 	settings->moment(settings->arg, AFTER_RECORD);
@@ -322,65 +393,148 @@ static int64_t transmit_next(struct agent *agent, int64_t now_ms, struct bytes c
 	return now_ms + settings->command_delay_ms;
 }
 
-/* What is not an APDU never reaches the card: the agent answers for it. */
-static int64_t obey_control(struct agent *agent, int64_t now_ms, const struct script_command *command)
+/* Commands of a SERAM 2.0.0 session. */
+static bool is_select(struct bytes command)
+{
+	return command.len > 5 && command.at[0] == 0x00 && command.at[1] == 0xA4 && command.at[2] == 0x04 &&
+	       command.at[3] == 0x00;
+}
+
+/* By the call that opens a channel, which has no R-APDU. */
+static int64_t select_application(struct agent *agent, int64_t now_ms, struct bytes command)
 {
 	struct run *run = agent->run;
+	const struct bytes aid = bytes_first(bytes_from(command, 5), command.at[4]);
+	int64_t next_ms;
 
+	if (!may_open(agent, now_ms, aid, &next_ms) || !open_application(agent, now_ms, aid, &next_ms))
+		return next_ms;
+	run->body->build_answer(&run->answers, run->script.commands[run->next].list, bytes_of(NULL, 0));
+	run->answer_bytes += run->body->answer_size(0);
 	run->executed++;
 	run->next++;
-	if (command->tag == SCRIPT_IMMEDIATE_ACTION) {
-		run->end = SCRIPT_END_NO_SUSPENSION;
-		return finish(agent, SCRIPT_OK, "immediate actions are not supported");
+	count_lists(run);
+	return run->next == run->script.count ? finish(agent, SCRIPT_OK, "") : now_ms;
+}
+
+static int64_t transmit_of_session(struct agent *agent, int64_t now_ms, struct bytes command)
+{
+	if (!agent->is_started)
+		return finish(agent, SCRIPT_TEMPORARILY_UNAVAILABLE, "the session was not started");
+	if (is_select(command))
+		return select_application(agent, now_ms, command);
+	if (agent->channel == 0)
+		return finish(agent, SCRIPT_TEMPORARILY_UNAVAILABLE, "no application is selected");
+	return transmit_next(agent, now_ms, command);
+}
+
+/* ---- what is not an APDU never reaches the card: the agent answers for it ---- */
+
+static int64_t go_on(struct agent *agent, int64_t now_ms)
+{
+	return agent->run->next == agent->run->script.count ? finish(agent, SCRIPT_OK, "") : now_ms;
+}
+
+static int64_t refuse_action(struct agent *agent, int64_t now_ms, struct bytes value)
+{
+	(void)now_ms, (void)value;
+	agent->run->end = SCRIPT_END_NO_SUSPENSION;
+	return finish(agent, SCRIPT_OK, "immediate actions are not supported");
+}
+
+static int64_t set_error_action(struct agent *agent, int64_t now_ms, struct bytes value)
+{
+	agent->run->on_error = value.len == 0 ? GO_ON : STOP;
+	return go_on(agent, now_ms);
+}
+
+/* A chain lives as long as its channel; over a reset of the card the agent cannot keep it. */
+static int64_t chain_script(struct agent *agent, int64_t now_ms, struct bytes value)
+{
+	struct run *run = agent->run;
+	const bool is_first = value.at[0] == CHAIN_FIRST;
+
+	if (value.at[0] == CHAIN_FIRST_KEPT) {
+		run->end = SCRIPT_END_NO_CHAINING;
+		return finish(agent, SCRIPT_OK, "no chain is kept over a reset of the card");
 	}
-	if (command->tag == SCRIPT_CHAINING && (command->value.at[0] & 0x02) && !run->is_continued) {
+	if (!is_first && !(agent->is_chained && run->is_continued)) {
 		run->end = SCRIPT_END_NO_PREVIOUS;
 		return finish(agent, SCRIPT_OK, "there is no script to continue");
 	}
-	if (run->next == run->script.count)
-		return finish(agent, SCRIPT_OK, "");
-	return now_ms;
+	agent->is_chained = value.at[0] != CHAIN_LAST;
+	return go_on(agent, now_ms);
 }
 
-static enum err parse_request(struct agent *agent, struct fault *fault)
+static int64_t start_session(struct agent *agent, int64_t now_ms, struct bytes value)
 {
-	struct run *run = agent->run;
-	struct bytes request = buffer_bytes(&agent->record.request);
-	enum script_bad_format bad_format = BAD_FORMAT_WRONG_LENGTH;
-	struct builder template = builder_in(run->script_arena);
-	enum err err;
+	(void)value;
+	agent_close_channel(agent);
+	agent->is_started = true;
+	return go_on(agent, now_ms);
+}
 
-	if (run->is_raw) { /* the C-APDU as a script of one */
-		struct builder content = builder_in(run->script_arena);
-		build_u8(&content, SCRIPT_COMMAND_APDU);
-		build_u8(&content, 0x82);
-		build_u16(&content, (uint16_t)request.len);
-		build_bytes(&content, request);
-		build_u8(&template, 0xAA);
-		build_u8(&template, 0x82);
-		build_u16(&template, (uint16_t)content.len);
-		build_bytes(&template, bytes_of(content.at, content.len));
-		template.bad |= content.bad || request.len > 512;
-		err = builder_bytes(&template, &request);
-		if (err != ERR_NONE)
-			return fault_set(fault, ERR_MALFORMED, "longer than a C-APDU can be");
-	}
-	err = script_parse(run->script_arena, request, &run->script, &bad_format, fault);
-	if (err == ERR_MALFORMED && !run->is_raw)
-		run->end = SCRIPT_END_BAD_FORMAT((uint8_t)bad_format);
-	return err;
+static int64_t notify_application(struct agent *agent, int64_t now_ms, struct bytes value)
+{
+	log_info("agent.notification", "text=%.*s", (int)value.len, (const char *)value.at);
+	return go_on(agent, now_ms);
+}
+
+static int64_t stop_session(struct agent *agent, int64_t now_ms, struct bytes value)
+{
+	(void)now_ms, (void)value;
+	agent_close_channel(agent);
+	agent->is_started = false;
+	agent->run->is_stopped = true;
+	return finish(agent, SCRIPT_OK, "");
+}
+
+static int64_t obey_control(struct agent *agent, int64_t now_ms, const struct script_command *command)
+{
+	static const struct {
+		enum script_tag tag;
+		int64_t (*obey)(struct agent *agent, int64_t now_ms, struct bytes value);
+	} rows[] = {
+		{ SCRIPT_IMMEDIATE_ACTION, refuse_action },  { SCRIPT_ERROR_ACTION, set_error_action },
+		{ SCRIPT_CHAINING, chain_script },           { SCRIPT_START, start_session },
+		{ SCRIPT_NOTIFICATION, notify_application }, { SCRIPT_STOP, stop_session },
+	};
+	size_t row = 0;
+
+	while (rows[row].tag != command->tag)
+		row++;
+	agent->run->executed++;
+	agent->run->next++;
+	return rows[row].obey(agent, now_ms, command->value);
+}
+
+/* An order may name the element by its whole identifier or by the value in it. */
+static bool is_own_element(const struct agent *agent, const char *id)
+{
+	const char *value = strrchr(agent->identifier, '/');
+
+	return id == NULL || strcmp(id, agent->identifier) == 0 ||
+	       (value != NULL && strcmp(id, value + 1) == 0);
 }
 
 static int64_t begin_script(struct agent *agent, int64_t now_ms)
 {
+	struct run *run = agent->run;
 	struct fault fault = { .kind = ERR_NONE };
-	enum err err = parse_request(agent, &fault);
+	enum err err = run->body->parse(run->script_arena, buffer_bytes(&agent->record.request), &run->script,
+					&run->end, &fault);
 
+	run->is_parsed = err == ERR_NONE;
 	if (err == ERR_MALFORMED)
 		return finish(agent, SCRIPT_FORMAT_ERROR, fault.text);
 	if (err != ERR_NONE)
 		return finish(agent, SCRIPT_TEMPORARILY_UNAVAILABLE, "no memory for the script");
-	return open_target(agent, now_ms);
+	if (!is_own_element(agent, run->script.element_id))
+		return finish(agent, SCRIPT_UNAVAILABLE_SE, "the order is for another secure element");
+	if (!run->body->selects_by_command)
+		return open_target(agent, now_ms);
+	run->is_connected = true;
+	return now_ms;
 }
 
 static int64_t do_next(struct agent *agent, int64_t now_ms)
@@ -389,12 +543,13 @@ static int64_t do_next(struct agent *agent, int64_t now_ms)
 	const struct script_command *command;
 
 	if (!run->is_connected)
-		return run->script.count == 0 ? begin_script(agent, now_ms) : open_target(agent, now_ms);
+		return run->is_parsed ? open_target(agent, now_ms) : begin_script(agent, now_ms);
 	if (run->script.count == 0)
 		return finish(agent, SCRIPT_OK, "");
 	command = &run->script.commands[run->next];
 	if (command->tag == SCRIPT_COMMAND_APDU)
-		return transmit_next(agent, now_ms, command->value);
+		return run->body->selects_by_command ? transmit_of_session(agent, now_ms, command->value)
+						     : transmit_next(agent, now_ms, command->value);
 	return obey_control(agent, now_ms, command);
 }
 

@@ -12,6 +12,8 @@ void run_free(struct run *run); /* accepts NULL */
  */
 int64_t run_step(struct agent *agent, int64_t now_ms);
 
+/* The AID to that. */
+void target_print(struct bytes aid, char ret_target[static AGENT_TARGET_MAX]);
 /* "//aid/<RID>/<PIX>" to the AID. False when it is none. */
 bool target_parse(struct bytes target, uint8_t ret_aid[CARD_AID_MAX], size_t *ret_len);
 

@@ -95,6 +95,16 @@ static void read_reader_name(struct path path, struct records *records)
 		records_add(records, path, STRING_VALUE(name));
 }
 
+static void read_protocols(const struct agent *agent, struct path path, struct records *records)
+{
+	static const char *const protocols[] = { AGENT_PROTOCOL_SCRIPTS, AGENT_PROTOCOL_ORDERS };
+
+	for (uint16_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
+		if (agent_announces(agent, protocols[i]))
+			records_add(records, path_append(path, i), STRING_VALUE(protocols[i]));
+	}
+}
+
 static void read(struct device *device, struct path path, const struct resource *resource,
 		 struct records *records)
 {
@@ -116,7 +126,7 @@ static void read(struct device *device, struct path path, const struct resource 
 		records_add(records, path, INTEGER_VALUE(settings->se_state));
 		break;
 	case PROTOCOL_VERSION:
-		records_add(records, path_append(path, 0), STRING_VALUE("globalplatform-remote-admin/1.1.1"));
+		read_protocols(agent, path, records);
 		break;
 	case AGENT_IDENTIFIER:
 		records_add(records, path, STRING_VALUE(device->endpoint));

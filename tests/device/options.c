@@ -304,6 +304,28 @@ static bool parse_firmware_failure(const char *text, struct options *options)
 
 /* ---- the table ---- */
 
+static bool parse_se_protocol(const char *text, struct options *options)
+{
+	static const struct {
+		const char *text;
+		bool has_scripts, has_orders;
+	} rows[] = {
+		{ "1.1.1", true, false },
+		{ "2.0.0", false, true },
+		{ "1.1.1,2.0.0", true, true },
+		{ "2.0.0,1.1.1", true, true },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(rows[i].text, text) != 0)
+			continue;
+		options->has_no_scripts = !rows[i].has_scripts;
+		options->has_orders = rows[i].has_orders;
+		return true;
+	}
+	return false;
+}
+
 enum option_kind {
 	TEXT,
 	NUMBER,
@@ -428,6 +450,10 @@ static const struct option_row rows[] = {
 	  "this card gives its files over SCP03 only" },
 	{ "se-absent", NULL, FLAG, AT(is_se_absent), 0, 0, NULL,
 	  "the reader is empty" },
+	{ "se-protocol", "LIST", PARSED, 0, 0, 0, parse_se_protocol,
+	  "what its agent announces and takes: 1.1.1 (scripts), 2.0.0 (orders of SERAM 2.0.0), or both [1.1.1]" },
+	{ "se-wants-session", NULL, FLAG, AT(wants_session), 0, 0, NULL,
+	  "its agent asks for a session when it starts" },
 	{ "se-max-request", "BYTES", NUMBER, AT(max_request_bytes), 1, 65536, NULL,
 	  "longest script [8192]" },
 	{ "se-max-response", "BYTES", NUMBER, AT(max_response_bytes), 300, 65000, NULL,

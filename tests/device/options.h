@@ -45,6 +45,8 @@ struct options {
 
 	uint32_t se_count;
 	bool is_se_absent;
+	bool has_no_scripts, has_orders; /* what agents announce */
+	bool wants_session;
 	bool se_is_in_reader;
 	const char *reader; /* beginning of its name; NULL: any */
 	struct card_settings card;

@@ -45,8 +45,7 @@ static bool read_length(struct reader *r, size_t *ret_length)
 	return !r->bad;
 }
 
-/* Case 1, 2, 3 or 4 with short lengths. */
-static bool is_command_apdu(struct bytes apdu)
+bool script_is_command_apdu(struct bytes apdu)
 {
 	struct reader r = reader_of(bytes_from(apdu, APDU_HEADER));
 	size_t data_len;
@@ -62,15 +61,15 @@ static bool is_command_apdu(struct bytes apdu)
 
 static bool is_chaining(struct bytes value)
 {
-	return value.len == 1 &&
-	       (value.at[0] == 0x01 || value.at[0] == 0x11 || value.at[0] == 0x02 || value.at[0] == 0x03);
+	return value.len == 1 && (value.at[0] == CHAIN_FIRST || value.at[0] == CHAIN_FIRST_KEPT ||
+				  value.at[0] == CHAIN_NEXT || value.at[0] == CHAIN_LAST);
 }
 
 static enum err check_command(struct parse *parse, uint8_t tag, struct bytes value)
 {
 	switch (tag) {
 	case SCRIPT_COMMAND_APDU:
-		return is_command_apdu(value)
+		return script_is_command_apdu(value)
 			       ? ERR_NONE
 			       : refuse(parse, BAD_FORMAT_WRONG_LENGTH, "a C-APDU contradicts its Lc");
 	case SCRIPT_IMMEDIATE_ACTION:
@@ -103,7 +102,7 @@ static enum err add_command(struct parse *parse, uint8_t tag, struct bytes value
 		script->commands = commands;
 		parse->capacity = capacity;
 	}
-	script->commands[script->count++] = (struct script_command){ (enum script_tag)tag, value };
+	script->commands[script->count++] = (struct script_command){ (enum script_tag)tag, value, 0 };
 	return ERR_NONE;
 }
 

@@ -590,6 +590,263 @@ static void says_when_its_state_is_damaged(void **state)
 	open_agent(desk);
 }
 
+/* ---- actions and chains ---- */
+
+static void an_error_action_decides_whether_an_error_stops(void **state)
+{
+	struct desk *desk = *state;
+	struct agent_write go_on = { .has_stop_on_error = true, .is_stop_on_error = false };
+
+	run(desk, ISD, 1, "AE808200" GET_NOTHING GET_NOTHING "0000"); /* no action: goes on */
+	assert_whole_response(desk, "AF8023026A8823026A880000");
+	assert_int_equal(agent_write(&desk->agent, &go_on), ERR_NONE);
+	run(desk, ISD, 2, "AE80820101" GET_NOTHING GET_NOTHING "0000"); /* one that nobody can do: stops */
+	assert_whole_response(desk, "AF8023026A880000");
+	run(desk, ISD, 3, "AE80820101" GET_NOTHING "0000");
+	run(desk, ISD, 4, "AE808201018200" GET_NOTHING GET_NOTHING "0000"); /* the last one counts */
+	assert_whole_response(desk, "AF8023026A8823026A880000");
+}
+
+static void an_error_action_works_over_a_chain(void **state)
+{
+	struct desk *desk = *state;
+
+	run(desk, ISD, 1, "AE808301018200" GET_NOTHING GET_NOTHING "0000");
+	assert_whole_response(desk, "AF8023026A8823026A880000");
+	run(desk, ISD, 2, "AE80830103820101" GET_NOTHING GET_NOTHING "0000");
+	assert_whole_response(desk, "AF8023026A880000");
+}
+
+static void a_chain_goes_on_only_where_one_began(void **state)
+{
+	struct desk *desk = *state;
+
+	run(desk, ISD, 1, "AE80" GET_NOTHING "0000"); /* the channel is open, no chain is */
+	run(desk, ISD, 2, "AE80830102" GET_NOTHING "0000");
+	assert_whole_response(desk, "AF808301010000");
+	run(desk, ISD, 3, "AE80830101" GET_NOTHING "0000");
+	run(desk, ISD, 4, "AE80830102" GET_NOTHING "0000");
+	assert_whole_response(desk, "AF8023026A880000");
+	run(desk, ISD, 5, "AE80830103" GET_NOTHING "0000");
+	assert_whole_response(desk, "AF8023026A880000");
+	run(desk, ISD, 6, "AE80830102" GET_NOTHING "0000"); /* it has ended */
+	assert_whole_response(desk, "AF808301010000");
+}
+
+static void a_chain_does_not_survive_a_restart(void **state)
+{
+	struct desk *desk = *state;
+
+	run(desk, ISD, 1, "AE80830111" GET_NOTHING "0000"); /* one that should, is not begun */
+	assert_whole_response(desk, "AF808301020000");
+	run(desk, ISD, 2, "AE80830101" GET_NOTHING "0000");
+	restart(desk);
+	run(desk, ISD, 3, "AE80830102" GET_NOTHING "0000");
+	assert_whole_response(desk, "AF808301010000");
+}
+
+/* ---- orders of SERAM 2.0.0 ---- */
+
+#define START           "{\"ramCommandType\":\"ramStartCommand\"},"
+#define SELECT          "\"00A4040008A00000015100000000\""
+#define RUNS(list)      "{\"ramCommandType\":\"seRamCommand\",\"listOfCAPDU\":[" list "]}"
+#define ORDER(commands) "{\"delay\":0,\"ramCommands\":[" commands "]}"
+#define GET_NONE        "\"80CA5F5000\"" /* 6A88 */
+
+/* A new start of an agent that announces both protocols. */
+static void announce_orders(struct desk *desk)
+{
+	desk->settings.has_orders = true;
+	restart(desk);
+}
+
+static enum err write_order(struct desk *desk, uint64_t id, const char *order)
+{
+	struct agent_write write = {
+		.has_request_id = true,
+		.request_id = id,
+		.has_body_format = true,
+		.body_format = BODY_ORDER,
+		.has_request = true,
+		.request = bytes_of_text(order),
+	};
+	enum err err = agent_check_write(&desk->agent, &write, NULL);
+
+	return err == ERR_NONE ? agent_write(&desk->agent, &write) : err;
+}
+
+static void run_order(struct desk *desk, uint64_t id, const char *order)
+{
+	assert_int_equal(write_order(desk, id, order), ERR_NONE);
+	assert_int_equal(agent_run(&desk->agent, 1000), ERR_NONE);
+	run_to_end(desk);
+}
+
+static void assert_report(struct desk *desk, const char *expected)
+{
+	struct bytes response = agent_response(&desk->agent);
+
+	if (!bytes_equal_text(response, expected))
+		fail_msg("%.*s is not %s", (int)response.len, (const char *)response.at, expected);
+}
+
+static void refuses_orders_that_it_does_not_announce(void **state)
+{
+	struct desk *desk = *state;
+
+	assert_int_equal(write_order(desk, 1, ORDER(START RUNS(SELECT))), ERR_MALFORMED);
+	desk->settings.has_orders = desk->settings.has_no_scripts = true;
+	restart(desk);
+	assert_int_equal(write_order(desk, 1, ORDER(START RUNS(SELECT))), ERR_NONE);
+	assert_int_equal(write_request(desk, ISD, 2, "AE80" GET_IIN "0000"),
+			 ERR_NONE); /* as the order before */
+	desk->agent.record.body_format = BODY_TEMPLATES;
+	assert_int_equal(write_request(desk, ISD, 3, "AE80" GET_IIN "0000"), ERR_MALFORMED);
+}
+
+static void runs_an_order_and_reports(void **state)
+{
+	struct desk *desk = *state;
+
+	announce_orders(desk);
+	run_order(desk, 1, ORDER(START RUNS(SELECT "," GET_NONE)));
+	assert_report(desk, "{\"localAgentStatus\":{\"localAgentStatusEnum\":\"PROCESSED\","
+			    "\"executedSeRamCommands\":1,\"errorMsg\":\"stopped at an error status word\"},"
+			    "\"ramResponses\":[{\"ramResponseType\":\"seRamResponse\","
+			    "\"listOfRAPDU\":[\"\",\"6A88\"]}]}");
+	assert_int_equal(desk->agent.record.status, SCRIPT_OK);
+	run_order(desk, 2, ORDER(RUNS(GET_NONE))); /* on the same channel */
+	assert_int_equal(desk->agent.record.executed, 1);
+}
+
+static void reports_one_response_for_each_list(void **state)
+{
+	struct desk *desk = *state;
+	struct agent_write go_on = { .has_stop_on_error = true, .is_stop_on_error = false };
+
+	announce_orders(desk);
+	assert_int_equal(agent_write(&desk->agent, &go_on), ERR_NONE);
+	run_order(desk, 1, ORDER(START RUNS(SELECT "," GET_NONE) "," RUNS(GET_NONE)));
+	assert_report(desk, "{\"localAgentStatus\":{\"localAgentStatusEnum\":\"PROCESSED\","
+			    "\"executedSeRamCommands\":2},\"ramResponses\":["
+			    "{\"ramResponseType\":\"seRamResponse\",\"listOfRAPDU\":[\"\",\"6A88\"]},"
+			    "{\"ramResponseType\":\"seRamResponse\",\"listOfRAPDU\":[\"6A88\"]}]}");
+}
+
+static void runs_nothing_before_the_start_and_the_selection(void **state)
+{
+	struct desk *desk = *state;
+
+	announce_orders(desk);
+	run_order(desk, 1, ORDER(RUNS(GET_NONE)));
+	assert_report(desk, "{\"localAgentStatus\":{\"localAgentStatusEnum\":\"UNKNOWN_FAILURE\","
+			    "\"executedSeRamCommands\":0,\"errorMsg\":\"the session was not started\"}}");
+	assert_int_equal(desk->agent.record.status, SCRIPT_TEMPORARILY_UNAVAILABLE);
+	run_order(desk, 2, ORDER(START RUNS(GET_NONE)));
+	assert_int_equal(desk->agent.record.status, SCRIPT_TEMPORARILY_UNAVAILABLE);
+	assert_string_equal(desk->agent.error_text, "no application is selected");
+}
+
+static void a_stop_ends_the_session_without_a_report(void **state)
+{
+	struct desk *desk = *state;
+
+	announce_orders(desk);
+	run_order(desk, 1, ORDER(START RUNS(SELECT)));
+	assert_int_not_equal(desk->agent.channel, 0);
+	run_order(desk, 2,
+		  ORDER("{\"ramCommandType\":\"notificationCommand\","
+			"\"deviceAppNotification\":\"done\"},"
+			"{\"ramCommandType\":\"ramStopCommand\"}"));
+	assert_int_equal(desk->agent.channel, 0);
+	assert_int_equal(desk->agent.record.state, AGENT_IDLE);
+	assert_report(desk, "");
+	run_order(desk, 3, ORDER(RUNS(GET_NONE)));
+	assert_string_equal(desk->agent.error_text, "the session was not started");
+}
+
+static void an_order_names_its_element_or_none(void **state)
+{
+	struct desk *desk = *state;
+	char order[300];
+
+	announce_orders(desk);
+	snprintf(order, sizeof(order),
+		 "{\"chosenSecureElement\":{\"seType\":\"eSE\",\"seId\":\"%s\"},\"ramCommands\":[" START RUNS(
+			 SELECT) "]}",
+		 desk->agent.identifier + strlen("//se-id/CUD/"));
+	run_order(desk, 1, order);
+	assert_int_equal(desk->agent.record.status, SCRIPT_OK);
+	run_order(desk, 2,
+		  "{\"chosenSecureElement\":{\"seType\":\"eSE\",\"seId\":\"89\"},\"ramCommands\":[" RUNS(
+			  GET_NONE) "]}");
+	assert_int_equal(desk->agent.record.status, SCRIPT_UNAVAILABLE_SE);
+	assert_report(desk, "{\"localAgentStatus\":{\"localAgentStatusEnum\":\"UNAVAILABLE_SE\","
+			    "\"executedSeRamCommands\":0,"
+			    "\"errorMsg\":\"the order is for another secure element\"}}");
+}
+
+static void reports_what_an_order_may_not_reach(void **state)
+{
+	struct desk *desk = *state;
+
+	desk->settings.allowed_aids = "D070";
+	announce_orders(desk);
+	run_order(desk, 1, ORDER(START RUNS(SELECT)));
+	assert_int_equal(desk->agent.record.status, SCRIPT_SECURITY_ERROR);
+	assert_true(strstr((const char *)agent_response(&desk->agent).at, "UNGRANTED_ACCESS") != NULL);
+	run_order(desk, 2, ORDER(START RUNS("\"00A4040005D07002CA4400\"")));
+	assert_int_equal(desk->agent.record.status, SCRIPT_UNKNOWN_APPLICATION);
+}
+
+static void refuses_what_the_schema_does_not_allow(void **state)
+{
+	static const char *const orders[] = {
+		"[]",
+		"{\"ramCommands\":[]}",
+		"{\"delay\":-1}",
+		ORDER("{\"ramCommandType\":\"startCommand\"}"),
+		ORDER(RUNS("\"80ca5f5000\"")),
+		ORDER(RUNS("\"80CA5F50000\"")),
+		ORDER(RUNS("\"80CA\"")),
+		ORDER("{\"ramCommandType\":\"seRamCommand\"}"),
+		ORDER("{\"ramCommandType\":\"notificationCommand\"}"),
+		"{\"chosenSecureElement\":{\"seType\":\"sim\",\"seId\":\"89\"}}",
+	};
+	struct desk *desk = *state;
+
+	announce_orders(desk);
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		run_order(desk, i + 1, orders[i]);
+		if (desk->agent.record.status != SCRIPT_FORMAT_ERROR)
+			fail_msg("%s is taken", orders[i]);
+		assert_string_not_equal(desk->agent.error_text, "");
+	}
+}
+
+static void an_order_of_nothing_is_polling(void **state)
+{
+	struct desk *desk = *state;
+
+	announce_orders(desk);
+	run_order(desk, 1, "{\"delay\":0}");
+	assert_report(desk, "{\"localAgentStatus\":{\"localAgentStatusEnum\":\"POLLING\","
+			    "\"executedSeRamCommands\":0}}");
+}
+
+static void asks_for_a_session_when_it_starts_idle(void **state)
+{
+	struct desk *desk = *state;
+
+	desk->settings.wants_session = true;
+	restart(desk);
+	assert_int_equal(desk->agent.record.state, AGENT_WANTS_SESSION);
+	assert_int_equal(agent_run(&desk->agent, 1000), ERR_CONFLICT);
+	run(desk, ISD, 1, "AE80" GET_NOTHING "0000");
+	restart(desk);
+	assert_int_equal(desk->agent.record.state, AGENT_READY); /* there is something to fetch first */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -627,6 +884,20 @@ int main(void)
 		TEST(is_ready_after_the_last_answer_is_recorded),
 		TEST(goes_on_with_a_new_id_after_an_interruption),
 		TEST(says_when_its_state_is_damaged),
+		TEST(an_error_action_decides_whether_an_error_stops),
+		TEST(an_error_action_works_over_a_chain),
+		TEST(a_chain_goes_on_only_where_one_began),
+		TEST(a_chain_does_not_survive_a_restart),
+		TEST(refuses_orders_that_it_does_not_announce),
+		TEST(runs_an_order_and_reports),
+		TEST(reports_one_response_for_each_list),
+		TEST(runs_nothing_before_the_start_and_the_selection),
+		TEST(a_stop_ends_the_session_without_a_report),
+		TEST(an_order_names_its_element_or_none),
+		TEST(reports_what_an_order_may_not_reach),
+		TEST(refuses_what_the_schema_does_not_allow),
+		TEST(an_order_of_nothing_is_polling),
+		TEST(asks_for_a_session_when_it_starts_idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
