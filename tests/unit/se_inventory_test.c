@@ -15,6 +15,7 @@
 #define PACKAGE "D07002CA44900101"
 #define APPLET  "D07002CA4490010101"
 #define ISSUER  "A000000151000000"
+#define DOMAIN  "A000000151DE01"
 #define LOCK    "{\"state\":\"locked\",\"aidHex\":\"" APPLET "\"}"
 
 /* ---- the lab ---- */
@@ -226,6 +227,37 @@ static void another_card_in_the_reader_is_not_taken_for_the_first(void **state)
 	lab_close(&lab);
 }
 
+static void another_security_domain_adds_its_own_view(void **state)
+{
+	struct card_domain domain = { .aid = { { 0xA0, 0x00, 0x00, 0x01, 0x51, 0xDE, 0x01 }, 7 },
+				      .privileges = 0x808000 };
+	static const uint8_t value[16] = { 1, 2, 3 };
+	struct card_extra_key key = { .domain = domain.aid,
+				      .version = 0x73,
+				      .id = 1,
+				      .components = { { .type = 0x88, .value = bytes_of(value, 16) } } };
+	struct card_settings settings = card_settings_default();
+	struct lab lab;
+
+	settings.domains = &domain;
+	settings.domain_count = 1;
+	settings.extra_keys = &key;
+	settings.extra_key_count = 1;
+	lab_open(&lab, &settings);
+	run(&lab, "se.install", "{\"package\":\"1\"}");
+	run(&lab, "se.audit", "{}");
+	run(&lab, "se.audit", "{\"securityDomainAidHex\":\"" DOMAIN "\"}");
+	assert_string_equal(json_string_value(json_object_get(item(&lab), "securityDomainAidHex")), ISSUER);
+	assert_non_null(state_of(&lab, "applications", APPLET));
+	assert_non_null(state_of(&lab, "loadFiles", PACKAGE));
+	const json_t *entry_of_domain = entry(json_object_get(item(&lab), "securityDomains"), DOMAIN);
+	assert_true(json_array_size(json_object_get(entry_of_domain, "keys")) > 0);
+	assert_null(strchr(audited(&lab), '!'));
+	const json_t *root = json_array_get(json_object_get(item(&lab), "securityDomainTree"), 0);
+	assert_non_null(entry(json_object_get(root, "securityDomains"), DOMAIN));
+	lab_close(&lab);
+}
+
 /* ---- what operations keep true ---- */
 
 static void every_operation_leaves_a_true_inventory(void **state)
@@ -360,6 +392,7 @@ int main(void)
 		cmocka_unit_test(an_answer_to_reset_tells_its_channels),
 		cmocka_unit_test(a_reader_without_a_card_says_so),
 		cmocka_unit_test(another_card_in_the_reader_is_not_taken_for_the_first),
+		cmocka_unit_test(another_security_domain_adds_its_own_view),
 		cmocka_unit_test(every_operation_leaves_a_true_inventory),
 		cmocka_unit_test(a_job_that_fails_leaves_a_true_inventory),
 		cmocka_unit_test(an_audit_tells_what_others_changed),

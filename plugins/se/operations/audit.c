@@ -7,7 +7,7 @@
 #include "operations/look.h"
 
 struct order {
-	unsigned issuer, applications, modules, load_files; /* lists */
+	unsigned applications, modules, load_files; /* lists */
 };
 
 static const uint16_t data_objects[] = {
@@ -30,7 +30,7 @@ static enum err prepare(struct task *task, struct fault *fault)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < sizeof(data_objects) / sizeof(data_objects[0]); i++)
 		look_ask_data(task, data_objects[i]);
-	order->issuer = look_ask_status(task, SCOPE_ISSUER_DOMAIN, all, look_application_tags);
+	look_ask_status(task, SCOPE_ISSUER_DOMAIN, all, look_application_tags);
 	order->applications = look_ask_status(task, SCOPE_APPLICATIONS, all, look_application_tags);
 	order->modules = look_ask_status(task, SCOPE_MODULES, all, look_module_tags);
 	order->load_files = look_ask_status(task, SCOPE_LOAD_FILES, all, look_load_file_tags);
@@ -49,26 +49,17 @@ static void take(struct task *task, const struct planned *planned, const struct 
 	look_take(task, planned, answer);
 }
 
-struct lists {
-	struct registry issuer, applications, files;
-};
-
-/* A card that does not list what it has cannot be audited. */
-static bool read_lists(struct task *task, struct lists *ret_lists)
+/* A card that does not list what it has cannot be audited. What it says of the issuer's security domain it
+ * may keep from another. */
+static void advance(struct task *task)
 {
 	const struct order *order = task->order;
 	const bool has_modules = task->kept.queries[order->load_files].state != QUERY_DONE;
+	struct registry registry;
 
-	return look_registry(task, order->issuer, &ret_lists->issuer) &&
-	       look_registry(task, order->applications, &ret_lists->applications) &&
-	       look_registry(task, has_modules ? order->modules : order->load_files, &ret_lists->files);
-}
-
-static void advance(struct task *task)
-{
-	struct lists lists;
-
-	if (task->kept.ending == ENDING_NONE && look_is_done(task) && read_lists(task, &lists))
+	if (task->kept.ending == ENDING_NONE && look_is_done(task) &&
+	    look_registry(task, order->applications, &registry) &&
+	    look_registry(task, has_modules ? order->modules : order->load_files, &registry))
 		task_succeed(task);
 }
 
