@@ -297,6 +297,22 @@ static void what_is_impossible_is_refused_before_anything_is_done(void **state)
 	lab_close(&lab);
 }
 
+static void a_security_domain_that_needs_tokens_is_refused(void **state)
+{
+	struct card_domain domain = { .aid = { { 0xA0, 0x00, 0x00, 0x01, 0x51, 0xDE, 0x01 }, 7 },
+				      .privileges = 0xA08000 };
+	struct card_settings settings = card_settings_default();
+	struct lab lab;
+
+	settings.domains = &domain;
+	settings.domain_count = 1;
+	open_lab_with(&lab, &settings);
+	assert_failed(&lab, "{\"present\":[" GIVEN_A "],\"securityDomainAidHex\":\"A000000151DE01\"}",
+		      ERR_UNSUPPORTED, "delegated management");
+	assert_int_equal(changes(&lab), 0);
+	lab_close(&lab);
+}
+
 static void what_does_not_fit_is_not_begun(void **state)
 {
 	struct card_settings settings = card_settings_default();
@@ -393,6 +409,7 @@ int main(void)
 		cmocka_unit_test(an_application_with_other_privileges_is_replaced_only_when_it_may_go),
 		cmocka_unit_test(a_plan_changes_nothing),
 		cmocka_unit_test(what_is_impossible_is_refused_before_anything_is_done),
+		cmocka_unit_test(a_security_domain_that_needs_tokens_is_refused),
 		cmocka_unit_test(what_does_not_fit_is_not_begun),
 		cmocka_unit_test(a_refusal_in_the_middle_tells_what_is_left),
 		cmocka_unit_test(every_break_ends_in_what_is_wanted),

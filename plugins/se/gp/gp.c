@@ -187,6 +187,15 @@ uint32_t privileges_of(struct bytes bytes)
 	return value;
 }
 
+#define PRIVILEGE_DELEGATED_MANAGEMENT  0x200000
+#define PRIVILEGE_AUTHORIZED_MANAGEMENT 0x004000
+
+bool privileges_need_token(uint32_t privileges_value)
+{
+	return (privileges_value & PRIVILEGE_DELEGATED_MANAGEMENT) != 0 &&
+	       (privileges_value & PRIVILEGE_AUTHORIZED_MANAGEMENT) == 0;
+}
+
 /* ---- keys ---- */
 
 static enum err parse_key(struct bytes value, struct arena *arena, struct key_entry *ret_key,

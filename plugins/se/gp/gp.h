@@ -110,5 +110,7 @@ extern const struct privilege privileges[]; /* ends with a NULL name */
 /* ERR_NOT_FOUND. Adds its bits. */
 MUST_CHECK enum err privilege_add(const char *name, uint32_t *privileges_value);
 uint32_t privileges_of(struct bytes bytes); /* one or three bytes */
+/* A security domain with these changes content by somebody's leave only. */
+bool privileges_need_token(uint32_t privileges_value);
 
 #endif

@@ -7,9 +7,6 @@
 #include "operations/look.h"
 #include "operations/signing_key.h"
 
-#define PRIVILEGE_DELEGATED_MANAGEMENT  0x200000
-#define PRIVILEGE_AUTHORIZED_MANAGEMENT 0x004000
-
 #define RECEIPTS "receipts" /* section of the inventory */
 
 /* One row per kind of act; those of applications have as many places as there may be applications. */
@@ -105,9 +102,7 @@ bool delegation_is_on(const struct task *task, const struct delegation *delegati
 	    registry_parse(answer->data, task->arena, &registry, NULL) != ERR_NONE)
 		return false;
 	const struct registry_entry *own = registry_entry_find(&registry, task->domain_aid);
-	const uint32_t bits = own == NULL ? 0 : privileges_of(own->privileges);
-	return (bits & (PRIVILEGE_DELEGATED_MANAGEMENT | PRIVILEGE_AUTHORIZED_MANAGEMENT)) ==
-	       PRIVILEGE_DELEGATED_MANAGEMENT;
+	return own != NULL && privileges_need_token(privileges_of(own->privileges));
 }
 
 enum digest delegation_digest(struct task *task)

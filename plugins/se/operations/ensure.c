@@ -7,13 +7,13 @@
 #include "operations/operations.h"
 
 #include "channel/channel.h"
-#include "operations/ensure_load.h"
 #include "operations/ensure_plan.h"
+#include "operations/loading.h"
 #include "operations/look.h"
 
 enum stage { STAGE_LOOK, STAGE_ACT };
 
-enum { ACT_FOR_LOAD = 100, ACT_LOAD, ACT_OTHER };
+enum { ACT_OTHER = LOADING_ACTS_END };
 
 /* Flags of the kept state. */
 enum {
@@ -21,31 +21,47 @@ enum {
 	CHANGED = 1 << 1,   /* something was sent by this job */
 	CONFIRMED = 1 << 2, /* the card did all of a plan; the look must agree */
 	FAILED = 1 << 3,    /* kept.kind and reason say why */
-	HAS_BEGUN_LOAD = 1 << 4,
+};
+
+/* What is wanted, and what of it is under way; that lives for a step. */
+struct order {
+	struct ensure *ensure;
+	struct plan *plan;           /* of the last look; NULL: not made */
+	const struct action *loaded; /* whose load file this is; NULL: none */
+	struct load_file file;
+	struct install_parameters memory;
+	struct delegation delegation; /* there is none */
+	struct loading loading;
 };
 
 static enum err prepare(struct task *task, struct fault *fault)
 {
-	struct ensure *ensure;
-	enum err err = ensure_read(task, &ensure, fault);
+	struct order *order = arena_alloc(task->arena, sizeof(*order));
 
-	if (err == ERR_NONE)
-		task->order = ensure;
-	return err;
+	if (order == NULL)
+		return ERR_NOMEM;
+	*order = (struct order){ 0 };
+	task->order = order;
+	return ensure_read(task, &order->ensure, fault);
 }
 
+/* Each load file is ciphered by itself. */
 static void next_action(struct task *task)
 {
 	task->kept.action++;
-	task->kept.position = task->kept.blocks = 0;
-	task->kept.flags &= ~(uint32_t)HAS_BEGUN_LOAD;
+	loading_restart(task);
+	for (size_t i = NOTE_OTHERS; i < KEPT_MAX_NOTES; i++)
+		task->kept.notes[i] = bytes_of(NULL, 0);
 }
 
 static void go_look(struct task *task)
 {
+	struct order *order = task->order;
+
 	next_action(task);
 	task->kept.action = 0;
 	task->kept.stage = STAGE_LOOK;
+	order->plan = NULL;
 	look_again(task);
 }
 
@@ -54,7 +70,8 @@ static void go_look(struct task *task)
 /* False when the task is at its end: the card does not tell what it has. */
 static bool see(struct task *task, struct card_view *ret_card)
 {
-	const struct ensure *ensure = task->order;
+	const struct order *order = task->order;
+	const struct ensure *ensure = order->ensure;
 	const bool has_modules = task->kept.queries[ensure->load_files].state != QUERY_DONE;
 	const struct query_answer *resources = &task->kept.queries[ensure->resources];
 	struct card_view card = { 0 };
@@ -70,18 +87,28 @@ static bool see(struct task *task, struct card_view *ret_card)
 
 /* What is missing, as far as it can be told when it cannot be had. False without a plan: the task is at its
  * end. */
-static bool make_plan(struct task *task, struct plan **ret_plan, struct fault *fault)
+static bool make_plan(struct task *task, struct fault *fault)
 {
+	struct order *order = task->order;
 	struct plan *plan = arena_alloc(task->arena, sizeof(*plan));
 	struct card_view card;
 
 	if (!task_is_good(task, plan == NULL ? ERR_NOMEM : ERR_NONE) || !see(task, &card))
 		return false;
-	enum err err = ensure_plan(task, task->order, &card, plan, fault);
+	enum err err = ensure_plan(task, order->ensure, &card, plan, fault);
 	if (err != ERR_NONE && fault->kind == ERR_NONE && !task_is_good(task, err))
 		return false;
-	*ret_plan = plan;
+	order->plan = plan;
 	return true;
+}
+
+/* While it is carried out, the plan is always the same. */
+static bool has_plan(struct task *task)
+{
+	const struct order *order = task->order;
+	struct fault fault = { 0 };
+
+	return order->plan != NULL || make_plan(task, &fault);
 }
 
 static void tell_plan(struct task *task, const char *name, const struct plan *plan)
@@ -112,16 +139,17 @@ static void give_up(struct task *task, const struct plan *plan, const struct fau
 			plan->count);
 }
 
-static void decide(struct task *task, const struct plan *plan, const struct fault *fault)
+static void decide(struct task *task, const struct fault *fault)
 {
-	const struct ensure *ensure = task->order;
+	const struct order *order = task->order;
+	const struct plan *plan = order->plan;
 	uint32_t *flags = &task->kept.flags;
 
 	if ((*flags & TOLD_PLAN) == 0 && fault->kind == ERR_NONE) {
 		tell_plan(task, "actions", plan);
 		*flags |= TOLD_PLAN;
 	}
-	if (fault->kind == ERR_NONE && (ensure->is_plan || plan->count == 0)) {
+	if (fault->kind == ERR_NONE && (order->ensure->is_plan || plan->count == 0)) {
 		task_succeed(task);
 	} else if (fault->kind != ERR_NONE || (*flags & (FAILED | CONFIRMED)) != 0) {
 		give_up(task, plan, fault);
@@ -134,13 +162,12 @@ static void decide(struct task *task, const struct plan *plan, const struct faul
 static void advance(struct task *task)
 {
 	struct fault fault = { 0 };
-	struct plan *plan;
 
 	if (task->kept.stage != STAGE_LOOK || !look_is_done(task) || task->kept.ending != ENDING_NONE)
 		return;
 	task->kept.is_unproven = false;
-	if (make_plan(task, &plan, &fault))
-		decide(task, plan, &fault);
+	if (make_plan(task, &fault))
+		decide(task, &fault);
 }
 
 /* ---- acting ---- */
@@ -195,28 +222,34 @@ static enum err compose(struct task *task, const struct action *action, struct c
 	}
 }
 
-static bool read_file(struct task *task, const struct action *action, struct load_file *ret_file)
+/* The load file of an action; NULL when the task is at its end. */
+static struct loading *loading_of(struct task *task, const struct action *action)
 {
+	struct order *order = task->order;
 	struct fault fault = { 0 };
-	enum err err = ensure_load_file(task, action->file, ret_file, &fault);
 
-	if (err != ERR_NONE)
+	if (order->loaded == action)
+		return &order->loading;
+	enum err err = ensure_load_file(task, action->file, &order->file, &fault);
+	if (err != ERR_NONE) {
 		task_break(task, err, "package %s: %s", action->file->package_id,
 			   fault.kind != ERR_NONE ? fault.text : err_name(err));
-	return err == ERR_NONE;
+		return NULL;
+	}
+	order->memory = (struct install_parameters){ .code_bytes = (uint32_t)order->file.block.len };
+	order->loading = (struct loading){ .file = &order->file,
+					   .delegation = &order->delegation,
+					   .memory = &order->memory };
+	order->loaded = action;
+	return &order->loading;
 }
 
+/* Only one at a time: how far it is, is kept. */
 static bool plan_loading(struct batch *batch, const struct action *action, bool is_first)
 {
-	static const struct load_acts acts = { ACT_FOR_LOAD, ACT_LOAD };
-	const struct kept *kept = &batch->task->kept;
-	struct load_progress progress = { 0 };
-	struct load_file file;
+	struct loading *loading = is_first ? loading_of(batch->task, action) : NULL;
 
-	if (is_first)
-		progress = (struct load_progress){ (kept->flags & HAS_BEGUN_LOAD) != 0, kept->position,
-						   kept->blocks };
-	return read_file(batch->task, action, &file) && ensure_load_plan(batch, &file, &progress, &acts);
+	return loading != NULL && loading_plan(batch->task, batch, loading);
 }
 
 /* False when no more fits. */
@@ -238,17 +271,16 @@ static bool plan_action(struct batch *batch, const struct action *action, bool i
 
 static void plan(struct task *task, struct batch *batch)
 {
-	struct fault fault = { 0 };
-	struct plan *plan;
+	const struct order *order = task->order;
 
 	if (task->kept.stage == STAGE_LOOK) {
 		look_plan(task, batch);
 		return;
 	}
-	if (!make_plan(task, &plan, &fault))
+	if (!has_plan(task))
 		return;
-	for (size_t i = task->kept.action; i < plan->count; i++) {
-		if (!plan_action(batch, &plan->actions[i], i == task->kept.action))
+	for (size_t i = task->kept.action; i < order->plan->count; i++) {
+		if (!plan_action(batch, &order->plan->actions[i], i == task->kept.action))
 			return;
 	}
 	look_plan_after(task, batch);
@@ -256,25 +288,29 @@ static void plan(struct task *task, struct batch *batch)
 
 static void action_done(struct task *task)
 {
-	struct fault fault = { 0 };
-	struct plan *plan;
+	const struct order *order = task->order;
 
 	next_action(task);
-	if (!make_plan(task, &plan, &fault))
-		return;
-	task_progress(task, task->kept.action, plan->count);
-	if (task->kept.action < plan->count)
+	task_progress(task, task->kept.action, order->plan->count);
+	if (task->kept.action < order->plan->count)
 		return;
 	task->kept.flags |= CONFIRMED;
 	go_look(task);
 }
 
-static void take_block(struct task *task, const struct planned *planned)
+static void take_action(struct task *task, const struct planned *planned, const struct card_answer *answer)
 {
-	task->kept.position += (uint32_t)planned->plain.data.len;
-	task->kept.blocks++;
-	if ((planned->plain.p1 & LOAD_IS_LAST) != 0)
-		action_done(task);
+	const struct order *order = task->order;
+	const bool is_loading = planned->what < LOADING_ACTS_END;
+
+	if (!has_plan(task) || task->kept.action >= order->plan->count)
+		return;
+	struct loading *loading =
+		is_loading ? loading_of(task, &order->plan->actions[task->kept.action]) : NULL;
+	if (is_loading && (loading == NULL || !loading_compose(task, loading) ||
+			   !loading_take(task, loading, planned, answer)))
+		return;
+	action_done(task);
 }
 
 static void take(struct task *task, const struct planned *planned, const struct card_answer *answer)
@@ -297,12 +333,8 @@ static void take(struct task *task, const struct planned *planned, const struct 
 				 sw == SW_CONDITIONS_NOT_SATISFIED ? " (something on the card needs it)"
 								   : "");
 		go_look(task);
-	} else if (planned->what == ACT_FOR_LOAD) {
-		task->kept.flags |= HAS_BEGUN_LOAD;
-	} else if (planned->what == ACT_LOAD) {
-		take_block(task, planned);
 	} else {
-		action_done(task);
+		take_action(task, planned, answer);
 	}
 }
 
@@ -310,11 +342,11 @@ static void take(struct task *task, const struct planned *planned, const struct 
 
 static void finish(struct task *task)
 {
-	const struct ensure *ensure = task->order;
+	const struct order *order = task->order;
 	const bool has_changed = (task->kept.flags & CHANGED) != 0;
 
-	task_report(task, "isPlan", json_boolean(ensure->is_plan));
-	if (!ensure->is_plan)
+	task_report(task, "isPlan", json_boolean(order->ensure->is_plan));
+	if (!order->ensure->is_plan)
 		task_report(task, "alreadyAsWanted", json_boolean(!has_changed));
 	channel_report(task);
 }

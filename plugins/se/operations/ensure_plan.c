@@ -241,6 +241,20 @@ static enum err each_application(const struct planning *p,
 	return err;
 }
 
+/* Tokens are for one command each; they are not made for a plan. */
+static enum err check_authority(const struct planning *p)
+{
+	const struct registry_entry *own = registry_entry_find(&p->card->applications, p->task->domain_aid);
+
+	if (p->plan->count == 0 || own == NULL || !privileges_need_token(privileges_of(own->privileges)))
+		return ERR_NONE;
+	return fault_set(
+		p->fault, ERR_UNSUPPORTED,
+		"security domain %s has delegated management: se.install and se.delete go with tokens, "
+		"se.ensure does not",
+		hex_of(p, own->aid));
+}
+
 /* Only what is certain: how much a deletion frees is known to the card alone. */
 static enum err check_memory(const struct planning *p)
 {
@@ -278,6 +292,8 @@ enum err ensure_plan(struct task *task, const struct ensure *ensure, const struc
 		err = each_application(&p, install);
 	if (err == ERR_NONE)
 		err = each_application(&p, set_state);
+	if (err == ERR_NONE)
+		err = check_authority(&p);
 	return err == ERR_NONE ? check_memory(&p) : err;
 }
 
