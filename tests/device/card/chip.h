@@ -176,6 +176,9 @@ bool card_has_room(const struct card *card, uint32_t nonvolatile_bytes, uint32_t
 bool may_manage_content(const struct registry *registry, const struct entry *security_domain);
 bool is_selected_anywhere(const struct card *card, const struct entry *entry);
 
+/* upgrade.c */
+command_function manage_upgrade;
+
 /* status.c, life_cycle.c */
 command_function get_status, set_status;
 

@@ -3,6 +3,8 @@
 
 #include <cardea/tlv.h>
 
+#include "upgrade.h"
+
 #define WITH_RELATED 0x80
 
 static bool may_delete(const struct call *call, const struct entry *entry)
@@ -91,7 +93,7 @@ static uint16_t delete_object(struct call *call, const struct order *order)
 	bool has_related = (call->command.p2 & WITH_RELATED) != 0;
 	bool can = entry->kind == CARD_LOAD_FILE ? load_file_can_go(call, entry, has_related)
 						 : can_go(call, entry, NULL);
-	if (!can || entry == registry_isd(registry))
+	if (!can || entry == registry_isd(registry) || upgrade_holds(registry, entry))
 		return SW_CONDITIONS_OF_USE;
 	if (entry->kind == CARD_LOAD_FILE)
 		instances_remove(registry, entry);

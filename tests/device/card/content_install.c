@@ -1,6 +1,7 @@
 /* GPCS 2.3.1 11.5 INSTALL, with the rules of 9.3, 9.4 and 6.6 */
 #include "chip.h"
 #include "content_parameters.h"
+#include "upgrade.h"
 
 #include <cardea/tlv.h>
 
@@ -126,7 +127,8 @@ static uint16_t install_for_load(struct call *call, const struct install_fields 
 	struct bytes identifier = token_identifier(fields);
 	if (identifier.len > TOKEN_IDENTIFIER_MAX)
 		return SW_WRONG_DATA;
-	if (registry_find(registry, fields->lv[0]) != NULL || is_loading_elsewhere(call->card))
+	if (registry_find(registry, fields->lv[0]) != NULL || upgrade_reserves(registry, fields->lv[0]) ||
+	    is_loading_elsewhere(call->card))
 		return SW_CONDITIONS_OF_USE;
 	uint64_t nonvolatile_bytes = (uint64_t)parameters->code_bytes + parameters->nonvolatile_bytes;
 	if (nonvolatile_bytes > UINT32_MAX ||
@@ -209,7 +211,8 @@ static uint16_t install_for_install(struct call *call, const struct install_fiel
 	const struct entry *load_file = registry_find(registry, fields->lv[0]);
 	if (load_file == NULL || load_file->kind != CARD_LOAD_FILE || !has_module(load_file, fields->lv[1]))
 		return SW_NO_REFERENCED_DATA;
-	if (registry_find(registry, fields->lv[2]) != NULL)
+	if (registry_find(registry, fields->lv[2]) != NULL || upgrade_reserves(registry, fields->lv[2]) ||
+	    upgrade_holds(registry, load_file))
 		return SW_CONDITIONS_OF_USE;
 
 	bool is_security_domain = is_of_mask(load_file);

@@ -1,6 +1,7 @@
 /* GPCS 2.3.1 11.6 LOAD, with the rules of 9.3.5 */
 #include "chip.h"
 #include "load_file.h"
+#include "upgrade.h"
 
 #define LAST_BLOCK     0x80
 #define LOAD_BYTES_MAX (1 << 20)
@@ -69,6 +70,7 @@ static uint16_t load_complete(struct call *call, const struct load *load)
 	memcpy(entry.block_sha256, digest, SHA256_SIZE);
 	if (registry_add(registry, &entry) == NULL)
 		return SW_MEMORY_FAILURE;
+	upgrade_take_load_file(registry, &load->load_file);
 	const struct receipt_fields receipt = {
 		.token_identifier = bytes_of(load->token_identifier, load->token_identifier_len),
 		.at = { aid_bytes(&load->load_file), aid_bytes(&load->security_domain) },

@@ -39,6 +39,7 @@ static const struct instruction {
 	{ 0xF0, GP_CLASS | AUTHENTICATED | WHEN_LOCKED | ONCE,                              set_status            },
 	{ 0xE6, GP_CLASS | DATA | AUTHENTICATED | CHAINS,                                   install_content       },
 	{ 0xE8, GP_CLASS | DATA | AUTHENTICATED,                                            load_block            },
+	{ 0xEA, GP_CLASS | AUTHENTICATED,                                                   manage_upgrade        },
 	{ 0xE4, GP_CLASS | DATA | AUTHENTICATED | CHAINS,                                   delete_content        },
 	{ 0xD8, GP_CLASS | DATA | AUTHENTICATED | CHAINS | ONCE,                            put_key               },
 	{ 0xE2, GP_CLASS | DATA | AUTHENTICATED,                                            store_data            },

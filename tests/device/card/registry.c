@@ -125,6 +125,8 @@ uint32_t registry_nonvolatile_used(const struct registry *registry)
 	uint32_t used = 0;
 	for (const struct entry *entry = registry->entries; entry != NULL; entry = entry->next)
 		used += entry_nonvolatile_used(entry);
+	for (const struct entry *entry = registry->upgrade.saved; entry != NULL; entry = entry->next)
+		used += entry_nonvolatile_used(entry);
 	return used;
 }
 

@@ -104,10 +104,18 @@ struct entry {
 	struct aid_item *modules, *imports;
 };
 
+/* A session of Amendment H: which load file is exchanged, how far that is, and its instances meanwhile. */
+struct upgrade {
+	uint8_t status; /* as the card tells it; 0: there is none */
+	struct card_aid load_file, security_domain;
+	struct entry *saved;
+};
+
 /* Everything hangs off the arena. Changes are made in place and last when state_commit says so. */
 struct registry {
 	struct arena *arena;
 	struct entry *entries;
+	struct upgrade upgrade;
 };
 
 bool aid_read(struct bytes bytes, struct card_aid *ret_aid); /* false unless 5 to 16 bytes */

@@ -1,6 +1,7 @@
 /* The durable image of the registry: version, entries, SHA-256 over both. A file is never changed in place.
  */
 #include "chip.h"
+#include "upgrade.h"
 
 #include <cardea/tlv.h>
 #include <errno.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#define IMAGE_VERSION   2 /* 1: without the counter of receipts */
+#define IMAGE_VERSION   3 /* 1: without the counter of receipts; 2: without an upgrade */
 #define IMAGE_MAX_BYTES (16 << 20)
 
 /* ---- registry to image ---- */
@@ -93,6 +94,18 @@ static void build_entry(struct builder *b, const struct entry *entry)
 	build_u16(b, entry->confirmation_counter);
 }
 
+static void build_upgrade(struct builder *b, const struct upgrade *upgrade)
+{
+	build_u8(b, upgrade->status);
+	build_lv(b, aid_bytes(&upgrade->load_file));
+	build_lv(b, aid_bytes(&upgrade->security_domain));
+	for (const struct entry *entry = upgrade->saved; entry != NULL; entry = entry->next) {
+		build_element(b);
+		build_entry(b, entry);
+	}
+	build_end(b);
+}
+
 static enum err image_build(const struct registry *registry, struct arena *arena, struct bytes *ret_image)
 {
 	struct builder b = builder_in(arena);
@@ -103,6 +116,7 @@ static enum err image_build(const struct registry *registry, struct arena *arena
 		build_entry(&b, entry);
 	}
 	build_end(&b);
+	build_upgrade(&b, &registry->upgrade);
 	struct bytes content;
 	enum err err = builder_bytes(&b, &content);
 	if (err == ERR_NONE)
@@ -229,6 +243,21 @@ static void read_entry(struct image_reader *image, struct entry *entry)
 		entry->confirmation_counter = read_u16(r);
 }
 
+static void read_upgrade(struct image_reader *image, struct upgrade *upgrade)
+{
+	upgrade->status = read_u8(&image->r);
+	image->r.bad |= !upgrade_status_is_known(upgrade->status);
+	upgrade->load_file = read_aid(image);
+	upgrade->security_domain = read_aid(image);
+	while (has_element(image)) {
+		struct entry *entry = image_alloc(image, sizeof(*entry));
+		if (entry == NULL)
+			return;
+		read_entry(image, entry);
+		LL_APPEND(upgrade->saved, entry);
+	}
+}
+
 /* Every association leads to the root of a hierarchy: what the walks through them rely on. */
 static bool hierarchy_is_sound(const struct registry *registry)
 {
@@ -274,6 +303,8 @@ static enum err image_read(struct bytes bytes, struct registry *ret_registry, st
 		read_entry(&image, entry);
 		LL_APPEND(registry.entries, entry);
 	}
+	if (image.version > 2)
+		read_upgrade(&image, &registry.upgrade);
 	if (image.version == 0 || image.version > IMAGE_VERSION || !reader_done(&image.r) ||
 	    !hierarchy_is_sound(&registry)) {
 		arena_free(registry.arena);
