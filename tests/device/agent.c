@@ -156,8 +156,10 @@ enum err agent_check_write(const struct agent *agent, const struct agent_write *
 	if (agent->record.state == AGENT_RUNNING && touches_script(write))
 		return fault_set(fault, ERR_CONFLICT, "a script is running");
 	if (write->has_target &&
-	    (write->target.len >= AGENT_TARGET_MAX || !target_parse(write->target, aid, &aid_len)))
-		return fault_set(fault, ERR_MALFORMED, "the target is not //aid/<RID>/<PIX>");
+	    (write->target.len >= AGENT_TARGET_MAX || (!bytes_equal_text(write->target, BASIC_CHANNEL) &&
+						       !target_parse(write->target, aid, &aid_len))))
+		return fault_set(fault, ERR_MALFORMED,
+				 "the target is neither //aid/<RID>/<PIX> nor " BASIC_CHANNEL);
 	if (write->has_request_id &&
 	    (write->request_id == 0 || write->request_id < agent->record.response_id))
 		return fault_set(fault, ERR_MALFORMED, "request ids only increase");
@@ -295,7 +297,7 @@ static int64_t close_idle_channel(struct agent *agent, int64_t now_ms)
 {
 	int64_t due_ms = agent->last_use_ms + (int64_t)agent->record.session_timeout_s * 1000;
 
-	if (agent->channel == 0 || agent->record.session_timeout_s == 0)
+	if (!agent_has_channel(agent) || agent->record.session_timeout_s == 0)
 		return -1;
 	if (now_ms < due_ms)
 		return due_ms;

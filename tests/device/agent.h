@@ -123,8 +123,8 @@ struct agent {
 
 	bool is_started; /* a session of SERAM 2.0.0 */
 	bool is_chained; /* a chain of scripts has begun on the channel */
-	unsigned channel; /* 0: none is open */
-	char channel_target[AGENT_TARGET_MAX];
+	unsigned channel;                      /* 0: none of its own */
+	char channel_target[AGENT_TARGET_MAX]; /* what is selected on it; empty: nothing is open */
 	int64_t last_use_ms;
 
 	struct run *run; /* the script at work; NULL outside of AGENT_RUNNING */
@@ -159,6 +159,12 @@ MUST_CHECK enum err agent_run(struct agent *agent, int64_t now_ms);
 MUST_CHECK enum err agent_clear_response(struct agent *agent,
 					 const uint64_t *id); /* NULL: whichever there is */
 MUST_CHECK enum err agent_end_session(struct agent *agent);
+
+/* Resource 27: a channel of its own, or the basic channel that the last script used. */
+static inline bool agent_has_channel(const struct agent *agent)
+{
+	return agent->channel_target[0] != '\0';
+}
 
 /* Does the next piece of work, at most one C-APDU of a script. Answers when to call again, -1: not before the
  * next execute. */

@@ -68,10 +68,10 @@ void agent_close_channel(struct agent *agent)
 {
 	struct arena *arena;
 
-	if (agent->channel == 0)
+	if (!agent_has_channel(agent))
 		return;
 	arena = arena_create(4096);
-	if (arena != NULL)
+	if (arena != NULL && agent->channel != 0)
 		channel_close(agent->se, arena, agent->channel);
 	arena_free(arena);
 	agent->channel = 0;
@@ -255,6 +255,25 @@ static bool open_application(struct agent *agent, int64_t now_ms, struct bytes a
 	return true;
 }
 
+/* Commands to the card itself, as a terminal gives them: an agent that has a list of applications lets nobody
+ * do that. */
+static int64_t open_basic_channel(struct agent *agent, int64_t now_ms)
+{
+	int64_t next_ms = now_ms;
+
+	if (!may_open(agent, now_ms, bytes_of(NULL, 0), &next_ms))
+		return next_ms;
+	agent->run->is_connected = true;
+	if (agent_has_channel(agent) && strcmp(agent->channel_target, BASIC_CHANNEL) == 0) {
+		agent->run->is_continued = true;
+		return now_ms;
+	}
+	agent_close_channel(agent);
+	memcpy(agent->channel_target, BASIC_CHANNEL, sizeof(BASIC_CHANNEL));
+	agent->settings.changed(agent->settings.arg, AGENT_CHANNEL);
+	return now_ms;
+}
+
 /* A channel with the target selected, the one that is still open if it has the same target. */
 static int64_t open_target(struct agent *agent, int64_t now_ms)
 {
@@ -264,6 +283,8 @@ static int64_t open_target(struct agent *agent, int64_t now_ms)
 	size_t aid_len;
 	int64_t next_ms = now_ms;
 
+	if (strcmp(agent->record.target, BASIC_CHANNEL) == 0)
+		return open_basic_channel(agent, now_ms);
 	if (!target_parse(bytes_of_text(agent->record.target), aid, &aid_len))
 		return finish(agent, SCRIPT_UNKNOWN_APPLICATION, "no application is targeted");
 	if (!may_open(agent, now_ms, bytes_of(aid, aid_len), &next_ms))
@@ -367,6 +388,7 @@ static int64_t transmit_next(struct agent *agent, int64_t now_ms, struct bytes c
 	if (err != ERR_NONE) {
 		agent->channel = 0; /* went with the card's power */
 		agent->is_chained = false;
+		agent->channel_target[0] = '\0';
 		settings->changed(settings->arg, AGENT_CHANNEL);
 		if (se_reset(agent->se) != ERR_NONE)
 			settings->se_state = SE_ERROR;

@@ -183,7 +183,7 @@ static void read(struct device *device, struct path path, const struct resource 
 		add_text(records, path, agent->error_text);
 		break;
 	case CHANNEL_OPEN:
-		records_add(records, path, BOOLEAN_VALUE(agent->channel != 0));
+		records_add(records, path, BOOLEAN_VALUE(agent_has_channel(agent)));
 		break;
 	case ATR:
 		records_add(records, path, OPAQUE_VALUE(se_atr(agent->se)));

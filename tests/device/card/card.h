@@ -102,6 +102,9 @@ struct card_misbehaviour {
 	bool corrupts_response_mac; /* one bit of every R-MAC is flipped */
 	bool has_wrong_receipt;     /* one bit of every receipt is flipped ... */
 	bool repeats_receipts;      /* ... or their counter stands still */
+	unsigned busy_times;       /* so many ENVELOPEs answer 9300 */
+	bool withholds_receipts;   /* a secured packet is obeyed and not answered */
+	bool is_before_102221;     /* the answer to ENVELOPE is announced with 9Fxx or 9Exx */
 	bool refuses_authentication; /* EXTERNAL AUTHENTICATE finds every host cryptogram wrong, and counts it */
 };
 
@@ -117,6 +120,8 @@ struct card_settings {
 	struct bytes cplc;     /* 42 bytes, or empty: no CPLC on this card */
 	const struct card_domain *domains; /* borrowed until card_open returns, as the keys */
 	size_t domain_count;
+	bool has_uicc;            /* MF and the USIM, and applications that manage their files */
+	uint8_t minimum_security; /* the first byte of SPI that secured packets need at least */
 	const struct card_extra_key *extra_keys;
 	size_t extra_key_count;
 

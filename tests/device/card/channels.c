@@ -1,5 +1,6 @@
 /* GPCS 2.3.1 6.4 logical channels and selection, 11.7 MANAGE CHANNEL, 11.9 SELECT; ISO 7816-4 GET RESPONSE */
 #include "chip.h"
+#include "packets.h"
 
 #include <cardea/tlv.h>
 
@@ -75,6 +76,17 @@ void card_power_down(struct card *card)
 {
 	for (size_t i = 0; i < CARD_CHANNELS_MAX; i++)
 		channel_close(&card->channels[i]);
+	channel_close(&card->remote_channel);
+	packets_forget(card);
+	card->chain_tar_next = 0;
+}
+
+/* A load that goes on in the next packet needs the session to go on, too. */
+void remote_channel_open(struct card *card, bool is_files)
+{
+	const struct entry *application = registry_isd(&card->registry);
+	if (!card->remote_channel.is_open || !aid_equal(&card->remote_channel.selected, &application->aid))
+		channel_select(card, &card->remote_channel, application);
 }
 
 void card_power_up(struct card *card)

@@ -10,6 +10,7 @@
 #include "status_words.h"
 
 #define COMMAND_DATA_MAX 255
+#define PACKET_KEY_SETS  0x0F /* versions 01 to 0F are of SCP80 (GPCS UICC configuration) */
 #define CHAIN_MAX        4096 /* bytes of one chained command */
 #define ANSWER_MAX       65535
 #define STORE_DATA_MAX   65535 /* one data structure over all its blocks */
@@ -84,6 +85,12 @@ struct channel {
 	uint16_t answer_sw;
 };
 
+/* The short messages of one packet, so far. */
+struct assembly {
+	uint8_t reference, count, next;
+	struct gathering bytes;
+};
+
 struct card {
 	struct card_settings settings; /* its borrowed bytes are gone after card_open */
 	uint8_t atr[33];
@@ -97,6 +104,9 @@ struct card {
 	unsigned write_count, writes_to_cut;
 
 	struct channel channels[CARD_CHANNELS_MAX];
+	struct channel remote_channel; /* of the packet that is at work */
+	struct assembly assembly;
+	uint32_t chain_tar_next; /* the application whose chain of scripts may go on, + 1; 0: none */
 	struct arena *scratch; /* for one command */
 };
 
@@ -124,6 +134,16 @@ MUST_CHECK enum err answer_deliver(struct channel *channel, const struct command
 /* GET RESPONSE: fills the response itself. */
 MUST_CHECK enum err answer_continue(struct channel *channel, const struct command *command,
 				    struct arena *arena, struct bytes *ret_response);
+
+/* For the commands of a packet: the ISD, or the files of the UICC, are selected on it. */
+void remote_channel_open(struct card *card, bool is_files);
+
+/* dispatch.c: a command on a channel, its plain answer and status word. ERR_UNAVAILABLE when the power went. */
+MUST_CHECK enum err command_run(struct card *card, struct channel *channel, const struct command *command,
+				struct bytes *ret_answer, uint16_t *ret_sw);
+
+/* short_message.c */
+command_function envelope;
 
 /* secure_channel.c */
 command_function initialize_update, external_authenticate;

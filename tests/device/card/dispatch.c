@@ -29,6 +29,7 @@ static const struct instruction {
 } instructions[] = {
 	{ 0xA4, ISO_CLASS | OPEN_COMMAND | WHEN_LOCKED | WHEN_TERMINATED,                   select_application    },
 	{ 0x70, ISO_CLASS | OPEN_COMMAND | NO_DATA | WHEN_LOCKED | WHEN_TERMINATED,         manage_channel        },
+	{ 0xC2, GP_CLASS | OPEN_COMMAND | DATA,                                             envelope              },
 	{ 0x50, GP_CLASS | DATA | STARTS_SESSION | WHEN_LOCKED | FOR_FILES,                 initialize_update     },
 	{ 0x82, GP_CLASS | DATA | SECURED | WHEN_LOCKED | FOR_FILES,                        external_authenticate },
 	{ 0x88, GP_CLASS | DATA | STARTS_SESSION | WHEN_LOCKED,                             internal_authenticate },
@@ -55,6 +56,7 @@ static const struct instruction {
 #define INS_AUTHENTICATE 0x82
 #define INS_SELECT       0xA4
 #define INS_GET_RESPONSE 0xC0
+#define INS_ENVELOPE     0xC2
 #define INS_LOAD         0xE8
 #define CHAIN_MORE       0x80
 #define SELECT_BY_NAME   0x04
@@ -223,6 +225,42 @@ static enum err response_mac_corrupt(const struct session *session, struct arena
 	return builder_bytes(&b, data);
 }
 
+enum err command_run(struct card *card, struct channel *channel, const struct command *command,
+		     struct bytes *ret_answer, uint16_t *ret_sw)
+{
+	struct builder answer = builder_in(card->scratch);
+	struct call call = {
+		.card = card,
+		.channel = channel,
+		.command = *command,
+		.selected = registry_find(&card->registry, aid_bytes(&channel->selected)),
+		.answer = &answer,
+	};
+	if (call.selected == NULL)
+		return ERR_INTERNAL;
+	*ret_sw = call_run(&call);
+	if (card->has_no_power)
+		return ERR_UNAVAILABLE;
+	return is_error(*ret_sw) ? ERR_NONE : builder_bytes(&answer, ret_answer);
+}
+
+/* As cards did before TS 102 221: whatever is answered waits. */
+static enum err announce_as_before(struct channel *channel, const struct command *command,
+				   struct arena *arena, struct bytes data, uint16_t sw,
+				   struct bytes *ret_response)
+{
+	struct command without_le = *command;
+	without_le.has_le = false;
+	without_le.le = 0;
+	enum err err = answer_deliver(channel, &without_le, arena, data, SW_SUCCESS, ret_response);
+	if (err != ERR_NONE || data.len == 0)
+		return err;
+	struct builder b = builder_in(arena);
+	build_u8(&b, sw == SW_SUCCESS ? 0x9F : 0x9E);
+	build_u8(&b, (uint8_t)data.len);
+	return builder_bytes(&b, ret_response);
+}
+
 /* Runs the command and protects its answer as the session says. */
 static enum err command_process(struct card *card, struct channel *channel, const struct command *command,
 				struct arena *arena, struct bytes *ret_response)
@@ -247,6 +285,8 @@ static enum err command_process(struct card *card, struct channel *channel, cons
 		err = session_wrap(&channel->session, card->scratch, sw, data, &data);
 	if (err == ERR_NONE && call.is_protected && card->settings.misbehaviour.corrupts_response_mac)
 		err = response_mac_corrupt(&channel->session, card->scratch, &data);
+	if (err == ERR_NONE && command->ins == INS_ENVELOPE && card->settings.misbehaviour.is_before_102221)
+		return announce_as_before(channel, command, arena, data, sw, ret_response);
 	return err != ERR_NONE ? err : answer_deliver(channel, command, arena, data, sw, ret_response);
 }
 

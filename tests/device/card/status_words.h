@@ -7,6 +7,8 @@
 #define SW_SUCCESS                     0x9000
 #define SW_MORE_BYTES                  0x6100   /* low byte: how many, 00 for 256 or more (ISO 7816-4) */
 #define SW_CHANNEL_ALREADY_CLOSED      0x6200
+#define SW_PACKET_REFUSED              0x6200   /* ENVELOPE: the response packet says why */
+#define SW_CUT                         0x62F1   /* TS 102 226: the answer, and the script with it */
 #define SW_CARD_IS_LOCKED              0x6283   /* warning of SELECT */
 #define SW_AUTHENTICATION_FAILED       0x6300
 #define SW_TRIES_LEFT                  0x63C0   /* VERIFY: low digit */
@@ -29,6 +31,7 @@
 #define SW_WRONG_OFFSET                0x6B00
 #define SW_WRONG_LE                    0x6C00   /* low byte: the right Le (ISO 7816-4) */
 #define SW_NO_INSTRUCTION              0x6D00
+#define SW_TOOLKIT_BUSY                0x9300   /* TS 102 221 10.2.1.2 */
 #define SW_NO_CLASS                    0x6E00
 /* clang-format on */
 
