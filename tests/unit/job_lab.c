@@ -155,6 +155,16 @@ static enum err host_keyset_document(cardea_out *out, const char *kind, struct b
 	return ERR_NOT_FOUND;
 }
 
+static enum err host_next_counter(cardea_out *out, const char *name, uint64_t floor, uint64_t *ret_value)
+{
+	json_t *counters = out->lab->counters;
+	const uint64_t last = (uint64_t)json_integer_value(json_object_get(counters, name));
+
+	*ret_value = (last > floor ? last : floor) + 1;
+	json_object_set_new(counters, name, json_integer((json_int_t)*ret_value));
+	return ERR_NONE;
+}
+
 static enum err host_serve(cardea_out *out, const char **ret_uri)
 {
 	if (out->lab->uri == NULL)
@@ -219,6 +229,7 @@ static const struct cardea_host_api api = {
 	.package = host_package,
 	.known = host_known,
 	.announce = host_announce,
+	.next_counter = host_next_counter,
 	.log = host_log,
 };
 
@@ -333,6 +344,7 @@ void job_lab_open(struct job_lab *lab, struct lab_device device)
 		.step_arena = arena_create(0),
 		.now_ms = 1000000,
 		.known = json_object(),
+		.counters = json_object(),
 		.announced = json_array(),
 	};
 }
@@ -344,6 +356,7 @@ void job_lab_close(struct job_lab *lab)
 	json_decref(lab->reported);
 	json_decref(lab->learned);
 	json_decref(lab->known);
+	json_decref(lab->counters);
 	json_decref(lab->announced);
 	free(lab->trace_text);
 }

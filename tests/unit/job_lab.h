@@ -55,6 +55,7 @@ struct job_lab {
 		const char *json;
 	} documents[LAB_MAX_DOCUMENTS];
 	size_t document_count;
+	json_t *counters; /* by name: the last number that a step was given */
 	/* breaks */
 	enum lab_break break_kind;
 	unsigned break_at;          /* at the n-th request, from 1 on */

@@ -120,6 +120,9 @@ static void the_compact_form_has_no_tags(void **state)
 
 	assert_int_equal(script_compact_build(arena, commands, 2, &script, NULL), ERR_NONE);
 	assert_true(bytes_equal(script, hex("00A40004023F0080CA006600")));
+	const struct bytes fetched[] = { hex("0044000000"), hex("00A40004023F0000") };
+	assert_int_equal(script_compact_build(arena, fetched, 2, &script, NULL), ERR_NONE);
+	assert_true(bytes_equal(script, hex("004400000000A40004023F0000C0000000")));
 	assert_int_equal(script_compact_build(arena, &wrong, 1, &script, NULL), ERR_MALFORMED);
 	assert_int_equal(script_compact_parse(hex("016132"), &response, NULL), ERR_NONE);
 	assert_int_equal(response.executed_count, 1);

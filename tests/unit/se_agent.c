@@ -67,8 +67,13 @@ static struct bytes target_aid(struct agent *agent)
 	return aid;
 }
 
+/* Without an application the basic channel is meant, as it is. */
 static bool open_channel(struct agent *agent)
 {
+	if (bytes_equal_text(agent->target, "//channel/0")) {
+		agent->is_channel_open = true;
+		return true;
+	}
 	struct builder b = builder_in(agent->arena);
 	struct bytes select;
 
@@ -187,6 +192,10 @@ static bool is_lie(struct agent *agent, struct bytes command)
 {
 	if (agent->lies_about == 0 || command.at[1] != agent->lies_about || agent->lies == 0)
 		return false;
+	if (agent->lies_after > 0) {
+		agent->lies_after--;
+		return false;
+	}
 	agent->lies--;
 	return true;
 }
@@ -210,12 +219,15 @@ static struct bytes run_selection(struct agent *agent, struct bytes command)
 
 static struct bytes run_command(struct agent *agent, struct bytes command)
 {
-	if (is_lie(agent, command))
+	const bool lies = is_lie(agent, command);
+
+	if (lies && agent->lie.len == 0)
 		return bytes_of("\x61\x00", 2);
 	assert_true(agent->commands < AGENT_MAX_COMMANDS);
 	assert_true(agent->max_command_data == 0 || command.len <= agent->max_command_data + 6);
 	agent->instructions[agent->commands++] = command.at[1];
-	return send_command(agent, command);
+	struct bytes answer = send_command(agent, command);
+	return lies ? agent->lie : answer;
 }
 
 static void run_script(struct agent *agent)

@@ -39,7 +39,9 @@ struct agent {
 	unsigned max_command_data;    /* of the card; 0: any */
 	unsigned refuse_answers_over; /* bytes of data; then 62F1 */
 	uint8_t lies_about;           /* answers this instruction with 6100, unasked; 0: none */
-	unsigned lies;                /* how often */
+	unsigned lies;                /* how often ... */
+	unsigned lies_after;          /* ... after so many that were good */
+	struct bytes lie;             /* instead of 6100; the card has run the command */
 	/* what happened */
 	uint8_t first_byte; /* of the last request */
 	unsigned scripts, commands, starts, selections;

@@ -119,6 +119,19 @@ const struct protocol *channel_protocol(const struct task *task)
 	return choice_protocol(task->kept.choice);
 }
 
+const struct packets *channel_packets(const struct task *task)
+{
+	const struct protocol *protocol = channel_protocol(task);
+
+	return protocol != NULL ? protocol->packets : NULL;
+}
+
+/* Packets go to the card as a whole, whatever is selected. */
+struct bytes channel_target(const struct task *task)
+{
+	return channel_packets(task) != NULL ? bytes_of(NULL, 0) : task->target;
+}
+
 bool channel_begin(struct task *task)
 {
 	if (++task->kept.sessions > SERAM_MAX_SESSIONS)
@@ -182,6 +195,8 @@ void channel_report(struct task *task)
 	task_report(task, "protocol", json_string(choice_text(kept->choice)));
 	task_report(task, "keyVersion", json_integer(kept->key_version));
 	task_report(task, "securityLevel", json_string(security_level_text(kept->level)));
+	if (channel_protocol(task) == &scp80_protocol)
+		task_report(task, "counter", json_integer((json_int_t)kept->packet_number));
 	task_report(task, "scripts", json_integer(kept->scripts));
 	task_report(task, "sessions", json_integer(kept->sessions));
 }

@@ -18,6 +18,11 @@ void channel_wipe(struct task *task);
 void channel_plan(struct task *task, struct batch *batch);
 void channel_take(struct task *task, const struct planned *planned, const struct response *response);
 
+/* What the agent selects; empty: nothing, on the basic channel. */
+struct bytes channel_target(const struct task *task);
+
+/* NULL where each command goes by itself. */
+const struct packets *channel_packets(const struct task *task);
 const struct protocol *channel_protocol(const struct task *task); /* NULL while it is not chosen */
 
 /* The key version that is to be used; 0: the lowest. */

@@ -4,6 +4,35 @@
 #define SE_PROTOCOL_H
 
 #include "engine/batch.h"
+#include "seram/script.h"
+
+/* What a packet brought back. */
+enum packet_end {
+	PACKET_ANSWERED, /* the answers of its commands are there */
+	PACKET_UNSENT,   /* the agent has no answer to all of its parts */
+	PACKET_WAITING,  /* its receipt is fetched by the next script */
+	PACKET_BUSY,     /* the card did not take it, and says so: the same again, later */
+	PACKET_ENDED,    /* the task did */
+};
+
+/* Where the commands of a script go together in one packet, for which the card answers with one receipt. */
+struct packets {
+	/* The bytes of a script that carries so many bytes of commands; SIZE_MAX when no packet does. */
+	size_t (*script_size)(const struct task *task, size_t command_bytes);
+	/* The bytes of elements of answers that a receipt has room for. */
+	size_t (*answer_room)(const struct task *task);
+	/* The receipt has the answer to the last command only. */
+	bool (*tells_last_only)(const struct task *task);
+	/* A new packet: it gets a number that no other had. Failures end the task. */
+	void (*number)(struct task *task);
+	/* The commands that go to the card in place of those of the batch. */
+	enum err (*seal)(const struct batch *batch, struct command ret_commands[static BATCH_MAX_COMMANDS],
+			 size_t *ret_count, struct fault *fault);
+	/* The packet, in the job's trace. */
+	void (*trace)(const struct batch *batch);
+	/* The answers to those become the answers to the commands of the batch. */
+	enum packet_end (*open)(const struct batch *batch, struct body_response *answers);
+};
 
 struct protocol {
 	const char *name; /* "SCP03" */
@@ -16,7 +45,7 @@ struct protocol {
 	void (*prepare)(struct task *task);
 	/* The session of the channel that is kept, with the chains before the script in flight. */
 	enum err (*restore)(struct task *task, struct fault *fault);
-	/* The commands that open the channel and are due now. */
+	/* The commands that open the channel and are due now; NULL where it is open at once. */
 	void (*plan)(struct task *task, struct batch *batch);
 	/* The answer to one of them; the last makes the channel open. Failures end the task. */
 	void (*take)(struct task *task, const struct planned *planned, const struct response *response);
@@ -30,9 +59,20 @@ struct protocol {
 	enum err (*unwrap)(const struct session *session, const struct session_mark *mark,
 			   const struct response *wrapped, struct arena *arena, struct response *ret_plain,
 			   struct fault *fault);
+
+	const struct packets *packets; /* NULL: each command goes by itself */
 };
 
-extern const struct protocol scp02_protocol, scp03_protocol, scp11_protocol;
+extern const struct protocol scp02_protocol, scp03_protocol, scp11_protocol, scp80_protocol, plain_protocol;
+
+/* channel_plain.c: for protocols whose single commands stay as they are, and whose channel is open at once. */
+enum err restore_nothing(struct task *task, struct fault *fault);
+size_t plain_data_size(const struct session *session, size_t data_size);
+enum err wrap_nothing(struct session *session, const struct command *plain, struct arena *arena,
+		      struct command *ret_wrapped);
+enum err unwrap_nothing(const struct session *session, const struct session_mark *mark,
+			const struct response *wrapped, struct arena *arena, struct response *ret_plain,
+			struct fault *fault);
 
 /* Which commands of a script open the channel; 0 is none of them. */
 enum opening {

@@ -4,6 +4,7 @@
 #include "channel/channel.h"
 #include "channel/scp02.h"
 #include "channel/scp11_keys.h"
+#include "channel/scp80_keys.h"
 #include "gp/gp.h"
 
 /* clang-format off */
@@ -18,6 +19,8 @@ static const struct choice_row {
 	[CHOICE_SCP11C] = { "scp11c", &scp11_protocol, SCP11C },
 	[CHOICE_SCP02]  = { "scp02",  &scp02_protocol, SCP11A },
 	[CHOICE_SCP11B] = { "scp11b", &scp11_protocol, SCP11B },
+	[CHOICE_SCP80]  = { "scp80",  &scp80_protocol, SCP11A },
+	[CHOICE_PLAIN]  = { "none",   &plain_protocol, SCP11A },
 };
 /* clang-format on */
 
@@ -47,6 +50,17 @@ enum protocol_choice choice_of(const char *name)
 
 /* ---- which keys there are ---- */
 
+static bool has_packet_keys(struct task *task, uint8_t wanted, uint8_t *ret_version)
+{
+	struct scp80_keyset keyset;
+
+	if (scp80_keyset_read(task, wanted, &keyset, NULL) != ERR_NONE)
+		return false;
+	*ret_version = keyset.version;
+	scp80_keyset_wipe(&keyset);
+	return true;
+}
+
 /* The version of the key set that this choice would use: the one that is wanted, else the lowest. */
 static bool has_keys(struct task *task, enum protocol_choice choice, uint8_t *ret_version)
 {
@@ -54,6 +68,10 @@ static bool has_keys(struct task *task, enum protocol_choice choice, uint8_t *re
 	struct cardea_keyset keyset;
 	struct scp11_keyset certificates;
 
+	if (choice == CHOICE_PLAIN)
+		return task->wanted_protocol == CHOICE_PLAIN;
+	if (choice == CHOICE_SCP80)
+		return has_packet_keys(task, wanted, ret_version);
 	if (rows[choice].protocol != &scp11_protocol) {
 		if (channel_keyset(task, rows[choice].protocol->kind, wanted, &keyset) != ERR_NONE)
 			return false;
@@ -85,7 +103,7 @@ static void fail_without_keys(struct task *task)
 	if (version == 0)
 		task_break(task, ERR_NOT_FOUND,
 			   "no %s key set is stored for security domain %s of this device",
-			   task->wanted_protocol == CHOICE_NONE ? "SCP02, SCP03 or SCP11"
+			   task->wanted_protocol == CHOICE_NONE ? "SCP02, SCP03, SCP11 or SCP80"
 								: choice_text(task->wanted_protocol),
 			   aid);
 	else
@@ -101,6 +119,8 @@ void choice_prepare(struct task *task)
 	for (unsigned i = CHOICE_NONE + 1; i < CHOICE_COUNT; i++) {
 		if (!is_candidate(task, (enum protocol_choice)i))
 			continue;
+		if (i >= CHOICE_SCP80 && count > 0)
+			break;
 		first = count++ == 0 ? (enum protocol_choice)i : first;
 	}
 	if (count == 0)
@@ -138,7 +158,7 @@ static uint8_t announced_by(struct task *task, const struct response *response)
 	for (size_t p = 0; p < card.protocol_count; p++) {
 		const struct card_protocol *protocol = &card.protocols[p];
 		const uint8_t i = protocol->options.len > 0 ? protocol->options.at[0] : 0;
-		for (unsigned c = CHOICE_NONE + 1; c < CHOICE_COUNT; c++) {
+		for (unsigned c = CHOICE_NONE + 1; c < CHOICE_SCP80; c++) {
 			const struct choice_row *row = &rows[c];
 			if (row->protocol->number != protocol->protocol ||
 			    (row->protocol == &scp11_protocol && (i & scp11_variant_bit(row->variant)) == 0))
@@ -171,7 +191,7 @@ static void choose(struct task *task, const struct response *response)
 				key_information_parse(response->data, task->arena, &keys, NULL) == ERR_NONE;
 	uint8_t version;
 
-	for (unsigned i = CHOICE_NONE + 1; i < CHOICE_COUNT; i++) {
+	for (unsigned i = CHOICE_NONE + 1; i < CHOICE_SCP80; i++) {
 		const enum protocol_choice choice = (enum protocol_choice)i;
 		if ((task->kept.announced & 1u << i) == 0 || !is_candidate(task, choice) ||
 		    !has_keys(task, choice, &version))

@@ -13,6 +13,8 @@ enum protocol_choice {
 	CHOICE_SCP11C,
 	CHOICE_SCP02,
 	CHOICE_SCP11B, /* authenticates the card only: the card gives no right to manage its content */
+	CHOICE_SCP80, /* this and the next only when asked for, or when there are no other keys */
+	CHOICE_PLAIN, /* nothing is protected */
 	CHOICE_COUNT
 };
 

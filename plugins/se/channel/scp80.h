@@ -5,6 +5,7 @@
 
 #include <cardea/crypto.h>
 
+#define SCP80_LAYER       "scp80" /* of traces */
 #define SCP80_TAR_SIZE    3
 #define SCP80_MAX_COUNTER 0xFFFFFFFFFFu
 

@@ -30,6 +30,7 @@ enum {
 	LEVEL_C_DEC = 0x02,
 	LEVEL_R_MAC = 0x10,
 	LEVEL_R_ENC = 0x20,
+	LEVEL_PLAIN = 0x80, /* [ours] nothing is protected */
 };
 
 /* The class under a MAC has secure messaging on and no channel; the class that is sent keeps its channel. */

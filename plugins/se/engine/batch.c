@@ -4,6 +4,9 @@
 
 /* ---- adding ---- */
 
+#define PACKET_ANSWER 5  /* around an answer in a receipt: its element and status word */
+#define PACKET_SHORTS 16 /* kept for answers without data beside a long one */
+
 static const struct body *body_form(const struct batch *batch)
 {
 	return body_of(batch->task->kept.form);
@@ -13,7 +16,7 @@ static const struct body *body_form(const struct batch *batch)
 static struct bytes due_selection(const struct batch *batch)
 {
 	return body_form(batch)->selects_by_command && !batch->task->kept.is_selected
-		       ? batch->task->domain_aid
+		       ? channel_target(batch->task)
 		       : bytes_of(NULL, 0);
 }
 
@@ -23,6 +26,8 @@ static size_t answer_size(const struct batch *batch, size_t plain_bytes)
 	const struct session *session = &batch->task->session;
 	size_t size = plain_bytes;
 
+	if (channel_packets(batch->task) != NULL)
+		return plain_bytes + PACKET_ANSWER;
 	if ((session->level & LEVEL_R_ENC) != 0 && size > 0)
 		size += AES_BLOCK - size % AES_BLOCK;
 	if ((session->level & LEVEL_R_MAC) != 0)
@@ -30,18 +35,32 @@ static size_t answer_size(const struct batch *batch, size_t plain_bytes)
 	return body_form(batch)->answer_size((size < APDU_MAX_RESPONSE ? size : APDU_MAX_RESPONSE) + 2);
 }
 
+/* What the commands take of the request, in packets where they go in such. */
+static size_t request_size(const struct batch *batch, size_t used)
+{
+	const struct packets *packets = channel_packets(batch->task);
+	const size_t overhead = body_form(batch)->request_overhead(due_selection(batch));
+	const size_t size = packets != NULL ? packets->script_size(batch->task, used) : used;
+
+	return size == SIZE_MAX ? size : overhead + size;
+}
+
 static bool has_room(const struct batch *batch, size_t command_bytes)
 {
 	return batch->count < BATCH_MAX_COMMANDS && batch->count < body_form(batch)->max_commands &&
-	       body_form(batch)->request_overhead(due_selection(batch)) + batch->request_bytes +
-			       command_bytes <=
+	       request_size(batch, batch->request_bytes + command_bytes) <=
 		       batch->task->kept.max_request_bytes;
 }
 
 static bool fits(const struct batch *batch, size_t command_bytes, size_t answer_bytes)
 {
+	const struct packets *packets = channel_packets(batch->task);
+
 	if (!has_room(batch, command_bytes))
 		return false;
+	if (packets != NULL)
+		return batch->count == 0 ||
+		       batch->response_bytes + answer_bytes <= packets->answer_room(batch->task);
 	/* the first is sent in any case: the agent says 62F1 when its answer is too long */
 	return batch->count == 0 ||
 	       body_form(batch)->response_overhead + batch->response_bytes + answer_bytes <=
@@ -82,6 +101,8 @@ bool batch_add(struct batch *batch, const struct command *plain, unsigned what, 
 		return false;
 	planned.mark = task->session.mark;
 	append(batch, &planned, command_bytes, element_bytes);
+	if (channel_packets(task) != NULL && answer_bytes > ANSWER_SHORT)
+		batch->is_full = channel_packets(task)->tells_last_only(task);
 	return true;
 }
 
@@ -112,7 +133,6 @@ static size_t data_that_fits(const struct batch *batch, size_t used)
 	const struct session *session = &batch->task->session;
 	const struct protocol *protocol = channel_protocol(batch->task);
 	const struct body *body = body_form(batch);
-	const size_t overhead = body->request_overhead(due_selection(batch)) + used;
 	const size_t limit = batch->task->kept.max_request_bytes;
 	struct command command = { .has_le = true };
 	size_t size = batch->task->max_data;
@@ -120,7 +140,7 @@ static size_t data_that_fits(const struct batch *batch, size_t used)
 	for (; size > 0; size--) {
 		command.data.len = protocol->wrapped_data_size(session, size);
 		if (command.data.len <= batch->task->max_data &&
-		    overhead + body->command_size(command_size(&command)) <= limit)
+		    request_size(batch, used + body->command_size(command_size(&command))) <= limit)
 			break;
 	}
 	return size;
@@ -138,6 +158,22 @@ size_t batch_room(const struct batch *batch)
 	return batch->count == BATCH_MAX_COMMANDS || batch->count == body_form(batch)->max_commands
 		       ? 0
 		       : data_that_fits(batch, batch->request_bytes);
+}
+
+size_t batch_max_answer(const struct batch *batch)
+{
+	const struct task *task = batch->task;
+	const struct packets *packets = channel_packets(task);
+	const size_t padding = task->session.mac_size > 0 ? task->session.mac_size + AES_BLOCK : 0;
+	const size_t most = APDU_MAX_RESPONSE - padding;
+
+	if (packets != NULL)
+		return packets->answer_room(task) - PACKET_SHORTS - PACKET_ANSWER;
+	const size_t around =
+		body_form(batch)->response_overhead + body_form(batch)->answer_size(2) + padding;
+	const size_t room =
+		task->kept.max_response_bytes > around ? task->kept.max_response_bytes - around : 1;
+	return room < most ? room : most;
 }
 
 /* ---- composing ---- */
@@ -181,24 +217,40 @@ static enum err command_bytes(struct arena *arena, const struct command *command
 	return builder_bytes(&b, ret_bytes);
 }
 
-enum err batch_request(const struct batch *batch, struct body_request *ret_request)
+/* The commands as they go to the card: each by itself, or the parts of the packet that carries them all. */
+static enum err wire_commands(const struct batch *batch, struct bytes commands[static BATCH_MAX_COMMANDS],
+			      size_t *ret_count, struct fault *fault)
+{
+	const struct packets *packets = channel_packets(batch->task);
+	struct command sealed[BATCH_MAX_COMMANDS];
+	size_t count = batch->count;
+	enum err err = packets != NULL ? packets->seal(batch, sealed, &count, fault) : ERR_NONE;
+
+	for (size_t i = 0; i < count && err == ERR_NONE; i++)
+		err = command_bytes(batch->task->arena,
+				    packets != NULL ? &sealed[i] : &batch->planned[i].wrapped, &commands[i]);
+	if (err == ERR_NONE)
+		*ret_count = count;
+	return err;
+}
+
+enum err batch_request(const struct batch *batch, struct body_request *ret_request, struct fault *fault)
 {
 	struct arena *arena = batch->task->arena;
+	size_t count = 0;
 	struct bytes *commands = arena_alloc_array(arena, BATCH_MAX_COMMANDS, sizeof(*commands));
 
 	if (commands == NULL)
 		return ERR_NOMEM;
-	for (size_t i = 0; i < batch->count; i++) {
-		enum err err = command_bytes(arena, &batch->planned[i].wrapped, &commands[i]);
-		if (err != ERR_NONE)
-			return err;
-	}
+	enum err err = wire_commands(batch, commands, &count, fault);
+	if (err != ERR_NONE)
+		return err;
 	*ret_request = (struct body_request){
 		.commands = commands,
-		.count = batch->count,
+		.count = count,
 		.select_aid = due_selection(batch),
 		.actions = batch->actions,
-		.action_count = batch->action_count,
+		.action_count = channel_packets(batch->task) == NULL ? batch->action_count : 0,
 	};
 	return ERR_NONE;
 }
@@ -206,7 +258,7 @@ enum err batch_request(const struct batch *batch, struct body_request *ret_reque
 enum err batch_body(const struct batch *batch, struct bytes *ret_body, struct fault *fault)
 {
 	struct body_request request;
-	enum err err = batch_request(batch, &request);
+	enum err err = batch_request(batch, &request, fault);
 
 	return err == ERR_NONE ? body_form(batch)->build(batch->task->arena, &request, ret_body, fault) : err;
 }
@@ -234,9 +286,25 @@ bool batch_is_readable_secret(const struct batch *batch)
 	return false;
 }
 
+/* The packet, and its parts, in place of the commands in it. */
+static void trace_packet(const struct batch *batch, const struct packets *packets)
+{
+	struct task *task = batch->task;
+	struct bytes commands[BATCH_MAX_COMMANDS];
+	struct command command;
+	size_t count;
+
+	packets->trace(batch);
+	if (!task_is_good(task, wire_commands(batch, commands, &count, NULL)))
+		return;
+	for (size_t i = 0; i < count && task_is_good(task, command_parse(commands[i], &command, NULL)); i++)
+		trace(task, CARDEA_LAYER_APDU, "command", command_text(task->arena, &command), commands[i]);
+}
+
 void batch_trace(const struct batch *batch)
 {
 	struct task *task = batch->task;
+	const struct packets *packets = channel_packets(task);
 
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct planned *p = &batch->planned[i];
@@ -247,12 +315,16 @@ void batch_trace(const struct batch *batch)
 		if (!task_is_good(task, command_bytes(task->arena, &p->wrapped, &wire)) ||
 		    !task_is_good(task, command_bytes(task->arena, &p->plain, &plain)))
 			return;
-		if (!bytes_equal(wire, plain))
+		if (packets != NULL || !bytes_equal(wire, plain))
 			trace(task, CARDEA_LAYER_GP, "command", text,
 			      is_confidential ? bytes_first(plain, APDU_HEADER_SIZE) : plain);
-		trace(task, CARDEA_LAYER_APDU, "command", text,
-		      is_confidential && !is_hidden(batch) ? bytes_first(wire, APDU_HEADER_SIZE) : wire);
+		if (packets == NULL)
+			trace(task, CARDEA_LAYER_APDU, "command", text,
+			      is_confidential && !is_hidden(batch) ? bytes_first(wire, APDU_HEADER_SIZE)
+								   : wire);
 	}
+	if (packets != NULL)
+		trace_packet(batch, packets);
 }
 
 void answer_trace(struct task *task, const struct planned *planned, const struct response *wire,
@@ -261,12 +333,13 @@ void answer_trace(struct task *task, const struct planned *planned, const struct
 	const char *text = response_text(task->arena, plain);
 	struct builder wire_bytes = builder_in(task->arena), plain_bytes = builder_in(task->arena);
 	struct bytes raw;
+	const bool is_packed = channel_packets(task) != NULL;
 
 	build_bytes(&wire_bytes, wire->data);
 	build_u16(&wire_bytes, wire->sw);
-	if (task_is_good(task, builder_bytes(&wire_bytes, &raw)))
+	if (!is_packed && task_is_good(task, builder_bytes(&wire_bytes, &raw)))
 		trace(task, CARDEA_LAYER_APDU, "answer", text, raw);
-	if (bytes_equal(wire->data, plain->data) || command_is_confidential(&planned->plain))
+	if ((!is_packed && bytes_equal(wire->data, plain->data)) || command_is_confidential(&planned->plain))
 		return;
 	build_bytes(&plain_bytes, plain->data);
 	build_u16(&plain_bytes, plain->sw);

@@ -35,12 +35,14 @@ bool batch_add_confirmed_change(struct batch *batch, const struct command *plain
 /* A command that opens the channel (`opening`: enum opening) and goes as it is. False when it does not fit. */
 bool batch_add_opening(struct batch *batch, const struct command *command, unsigned opening, size_t answer_bytes);
 
+/* The most plain data that an answer in this batch brings, so that it is not cut. */
+size_t batch_max_answer(const struct batch *batch);
 /* The most plain data that one command of this batch can carry, and that one more can carry: 0 when there is no room. */
 size_t batch_max_data(const struct batch *batch);
 size_t batch_room(const struct batch *batch);
 
 /* As the body of a request, and what its response is read against. */
-MUST_CHECK enum err batch_request(const struct batch *batch, struct body_request *ret_request);
+MUST_CHECK enum err batch_request(const struct batch *batch, struct body_request *ret_request, struct fault *fault);
 MUST_CHECK enum err batch_body(const struct batch *batch, struct bytes *ret_body, struct fault *fault);
 /* True when it holds what is nobody's to read, without encryption by the channel. */
 bool batch_is_readable_secret(const struct batch *batch);

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "channel/channel.h"
+
 static struct lwm2m_path instance_path(const struct task *task)
 {
 	return LWM2M_INSTANCE(SERAM_OBJECT, task->instance);
@@ -70,10 +72,11 @@ void ask_write(struct task *task, const struct batch *batch)
 	struct fault fault = { 0 };
 	struct seram_request request = {
 		.id = kept->request_id,
-		.target_aid = task->domain_aid,
+		.target_aid = channel_target(task),
 		.has_stop_on_error = kept->can_go_on_after_error,
-		/* a look is harmless whatever failed before it, another change is not */
-		.stop_on_error = batch->has_more_changes,
+		/* a look is harmless whatever failed before it; another change, or the rest of a packet is
+		   not */
+		.stop_on_error = batch->has_more_changes || channel_packets(task) != NULL,
 	};
 	struct lwm2m_records records;
 	enum err err = batch_body(batch, &request.body, &fault);

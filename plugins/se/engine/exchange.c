@@ -55,6 +55,8 @@ void next_script(struct task *task)
 
 	if (kept->channel == CHANNEL_NONE)
 		channel_prepare(task);
+	if (kept->ending == ENDING_NONE && channel_packets(task) != NULL && kept->fetch == 0)
+		channel_packets(task)->number(task);
 	if (kept->ending == ENDING_NONE)
 		compose_script(task, &batch);
 	if (kept->ending != ENDING_NONE || task->broken != ERR_NONE)
@@ -64,7 +66,8 @@ void next_script(struct task *task)
 	kept->is_delivered = false;
 	if (authentication_at(task, &batch) < batch.count)
 		authentication_begins(task);
-	kept->was_unproven = kept->is_unproven;
+	if (kept->fetch == 0)
+		kept->was_unproven = kept->is_unproven;
 	kept->is_unproven = kept->is_unproven || batch.has_change;
 	if (batch.has_change) {
 		if (!kept->has_changed)
@@ -84,6 +87,7 @@ void write_again(struct task *task)
 	struct batch batch;
 
 	task->kept.is_delivered = false;
+	task->kept.deadline_ms = task->step->now_ms + SERAM_SCRIPT_PATIENCE_MS;
 	compose_script(task, &batch);
 	if (task->kept.ending == ENDING_NONE && task->broken == ERR_NONE)
 		ask_write(task, &batch);
@@ -181,7 +185,7 @@ static bool parse_response(struct task *task, const struct batch *batch, struct 
 	struct body_request request;
 	struct fault fault = { 0 };
 
-	if (!task_is_good(task, batch_request(batch, &request)))
+	if (!task_is_good(task, batch_request(batch, &request, &fault)))
 		return false;
 	enum err err = body_of(task->kept.form)->parse(bytes, &request, task->arena, ret_body, &fault);
 	if (err != ERR_NONE)
@@ -189,8 +193,30 @@ static bool parse_response(struct task *task, const struct batch *batch, struct 
 	return err == ERR_NONE;
 }
 
+/* Where commands go in packets: the answers to the packet become those to its commands. */
+static enum packet_end open_packet(struct task *task, const struct batch *batch, struct body_response *body)
+{
+	struct kept *kept = &task->kept;
+	const struct packets *packets = channel_packets(task);
+	const enum packet_end end = packets == NULL ? PACKET_ANSWERED : packets->open(batch, body);
+
+	if (end == PACKET_WAITING) {
+		kept->script_in_flight = false;
+		next_script(task);
+	} else if (end == PACKET_BUSY) {
+		kept->request_id++; /* so that the answer is not ours any more, and the same is written again
+				     */
+		kept->is_delivered = false;
+		pause_task(task, ERR_UNAVAILABLE, "the card is busy with the terminal");
+	} else if (end == PACKET_UNSENT && body->count > 0) {
+		body->count = 0;
+		lose_channel(task);
+	}
+	return end;
+}
+
 /* Parses and takes what the agent holds. What the body says of the run counts where the object says nothing
- * worse. False when the response itself is not to be understood. */
+ * worse. False when the response itself is not to be understood, or more of it is under way. */
 static bool take_response(struct task *task, struct seram_instance *instance)
 {
 	struct batch batch;
@@ -206,8 +232,13 @@ static bool take_response(struct task *task, struct seram_instance *instance)
 		if (body.error_text != NULL)
 			instance->error_text = bytes_of_text(body.error_text);
 	}
-	forget_what_did_not_run(task, &batch, body.count);
-	if (body.count == 0 && seram_status_row(instance->script_status)->is_before_commands)
+	const size_t wire_count = body.count;
+	const enum packet_end end = open_packet(task, &batch, &body);
+	if (end != PACKET_ANSWERED && end != PACKET_UNSENT)
+		return false;
+	if (end == PACKET_ANSWERED)
+		forget_what_did_not_run(task, &batch, body.count);
+	if (wire_count == 0 && seram_status_row(instance->script_status)->is_before_commands)
 		task->kept.is_unproven = task->kept.was_unproven;
 	const size_t authentication = authentication_at(task, &batch);
 	if (authentication < batch.count && (authentication > body.count || did_not_begin(instance, &body)))
@@ -223,7 +254,7 @@ static bool take_response(struct task *task, struct seram_instance *instance)
 	}
 	if (body.refusal != NULL)
 		task_break(task, ERR_MALFORMED, "the script was refused: %s", body.refusal);
-	if (body.count == 0 && instance->script_status == SERAM_STATUS_OK &&
+	if (wire_count == 0 && instance->script_status == SERAM_STATUS_OK &&
 	    instance->agent_state == SERAM_RESPONSE_READY)
 		task_break(task, ERR_MALFORMED, "the agent reports success and gives no answer");
 	return task->kept.ending == ENDING_NONE;
@@ -242,7 +273,7 @@ static void script_failed(struct task *task, const struct seram_instance *instan
 	const struct seram_status_row *row = seram_status_row(instance->script_status);
 	const char *reason =
 		arena_printf(task->arena, "the agent reports %s for %s%s", row->spelling,
-			     seram_target(task->arena, task->domain_aid), error_text(task, instance));
+			     seram_target(task->arena, channel_target(task)), error_text(task, instance));
 
 	if (!task_is_good(task, reason == NULL ? ERR_NOMEM : ERR_NONE))
 		return;

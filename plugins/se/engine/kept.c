@@ -5,10 +5,10 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 8
-#define CHOICE_LIMIT 6 /* values of enum protocol_choice */
+#define KEPT_VERSION 9
+#define CHOICE_LIMIT 8 /* values of enum protocol_choice */
 
-enum width { BOOL, BYTE, ENUM, LONG, MILLISECONDS };
+enum width { BOOL, BYTE, ENUM, LONG, LONG_LONG };
 
 struct field {
 	size_t offset;
@@ -43,7 +43,7 @@ static const struct field fields[] = {
 	FIELD(scripts, LONG, 0),
 	FIELD(executed, LONG, 0),
 	FIELD(poll_ms, LONG, 0),
-	FIELD(deadline_ms, MILLISECONDS, 0),
+	FIELD(deadline_ms, LONG_LONG, 0),
 	FIELD(channel, ENUM, CHANNEL_COUNT),
 	FIELD(choice, ENUM, CHOICE_LIMIT),
 	FIELD(announced, BYTE, 0),
@@ -51,6 +51,8 @@ static const struct field fields[] = {
 	FIELD(level, BYTE, 0),
 	FIELD(is_s16, BOOL, 2),
 	FIELD(mark.counter, LONG, 0),
+	FIELD(packet_number, LONG_LONG, 0),
+	FIELD(fetch, LONG, 0),
 	FIELD(is_authenticating, BOOL, 2),
 	FIELD(is_remembered, BOOL, 2),
 	FIELD(is_risk_accepted, BOOL, 2),
@@ -71,7 +73,7 @@ static const struct field fields[] = {
 
 #define FIELD_COUNT (sizeof(fields) / sizeof(fields[0]))
 
-static const size_t widths[] = { [BOOL] = 1, [BYTE] = 1, [ENUM] = 1, [LONG] = 4, [MILLISECONDS] = 8 };
+static const size_t widths[] = { [BOOL] = 1, [BYTE] = 1, [ENUM] = 1, [LONG] = 4, [LONG_LONG] = 8 };
 
 static uint64_t field_get(const struct kept *kept, const struct field *field)
 {

@@ -86,6 +86,8 @@ struct kept {
 	struct bytes host_challenge; /* with SCP11 our ephemeral key */
 	struct bytes opening;        /* what the card said of itself */
 	struct session_mark mark; /* before the script in flight */
+	int64_t packet_number;    /* of the packet in flight, or the last one */
+	uint32_t fetch;           /* its receipt is to be fetched: Le of GET RESPONSE + 1; 0: it is not */
 	bool is_authenticating;   /* the script in flight may count as a failed authentication */
 	bool is_remembered;       /* its certificate is from an earlier job */
 	bool is_risk_accepted;    /* the operator wants an authentication, whatever it may lock */

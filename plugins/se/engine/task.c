@@ -127,6 +127,7 @@ void task_reopen(struct task *task, uint8_t key_version)
 	task->kept.key_version = key_version;
 	task->kept.opening = task->kept.host_challenge = bytes_of(NULL, 0);
 	task->kept.mark = (struct session_mark){ 0 };
+	task->kept.fetch = 0;
 }
 
 enum err sw_kind(uint16_t sw)

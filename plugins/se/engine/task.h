@@ -83,7 +83,8 @@ struct task {
 	struct arena *arena;
 	json_t *params;
 	uint16_t instance;
-	struct bytes domain_aid;
+	struct bytes domain_aid; /* whose keys are used */
+	struct bytes target;     /* what is selected for the commands; empty: nothing, on the basic channel */
 	uint8_t wanted_level;     /* 0: the highest */
 	size_t max_data;          /* bytes of a command's data that the card takes, once wrapped */
 	unsigned wanted_protocol; /* enum protocol_choice */

@@ -230,6 +230,18 @@ const char *script_refusal_text(const struct script_response *response)
 
 /* ---- the compact form, 5.1 ---- */
 
+/* Each has a P3, and none an Le behind its data: what the last one answers is fetched by a command of its
+ * own. */
+static void build_compact_command(struct builder *b, const struct command *command, bool is_last)
+{
+	struct command compact = *command;
+
+	compact.has_le = command->data.len == 0;
+	build_command(b, &compact);
+	if (is_last && command->has_le && command->data.len > 0)
+		build_command(b, &(struct command){ .ins = INS_GET_RESPONSE, .has_le = true });
+}
+
 enum err script_compact_build(struct arena *arena, const struct bytes *commands, size_t count,
 			      struct bytes *ret_script, struct fault *fault)
 {
@@ -240,7 +252,7 @@ enum err script_compact_build(struct arena *arena, const struct bytes *commands,
 		enum err err = command_parse(commands[i], &command, fault);
 		if (err != ERR_NONE)
 			return err;
-		build_bytes(&b, commands[i]);
+		build_compact_command(&b, &command, i + 1 == count);
 	}
 	return builder_bytes(&b, ret_script);
 }

@@ -69,7 +69,8 @@ struct compact_response {
 	struct response last; /* the answer to the last command that ran */
 };
 
-/* The C-APDUs one after another. ERR_MALFORMED as script_build. */
+/* The C-APDUs one after another, each with its P3, and GET RESPONSE behind the last one when it has data and Le; it is
+ * counted as a command of its own. ERR_MALFORMED as script_build. */
 MUST_CHECK enum err script_compact_build(struct arena *arena, const struct bytes *commands, size_t count,
 					 struct bytes *ret_script, struct fault *fault);
 MUST_CHECK enum err script_compact_parse(struct bytes script, struct compact_response *ret_response,

@@ -115,6 +115,8 @@ enum err seram_instance_read(struct lwm2m_records records, uint16_t instance,
 
 const char *seram_target(struct arena *arena, struct bytes aid)
 {
+	if (aid.len == 0)
+		return SERAM_BASIC_CHANNEL;
 	const char *rid = bytes_to_hex(arena, bytes_first(aid, SERAM_RID_SIZE));
 	const char *pix = bytes_to_hex(arena, bytes_from(aid, SERAM_RID_SIZE));
 

@@ -28,7 +28,7 @@ struct seram_instance {
 MUST_CHECK enum err seram_instance_read(struct lwm2m_records records, uint16_t instance,
 					struct seram_instance *ret_instance, struct fault *fault);
 
-/* "//aid/A000000151/000000". NULL when the arena is exhausted. */
+/* "//aid/A000000151/000000"; an empty AID stands for the basic channel. NULL when the arena is exhausted. */
 const char *seram_target(struct arena *arena, struct bytes aid);
 
 /* What is written together before Run. */

@@ -92,6 +92,9 @@ const char *seram_se_type_text(int64_t type);
 /* [restated] Targeted application: RID (5 bytes), PIX (the rest), in upper-case hexadecimal. */
 #define SERAM_TARGET_FORMAT "//aid/%s/%s"
 #define SERAM_RID_SIZE      5
+/* [ours] No application: the basic channel as it is, as a terminal uses it. For commands to the card itself, such as the
+ * ENVELOPE that carries a secured packet. */
+#define SERAM_BASIC_CHANNEL "//channel/0"
 /* [ours] Settings of the agent that the server writes where they differ from what it wants. */
 enum seram_setting {
 	SERAM_SET_REPORT_REQUIRED,
