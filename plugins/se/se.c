@@ -12,7 +12,7 @@
 
 /* Made from objects/ and schemas/. */
 extern const char se_object_30401[], audit_schema[], install_schema[], delete_schema[], ensure_schema[],
-	put_keys_schema[], store_data_schema[], set_state_schema[];
+	put_keys_schema[], store_data_schema[], script_schema[], set_state_schema[];
 
 /* ---- packages ---- */
 
@@ -117,6 +117,7 @@ static const struct cardea_operation operations[] = {
 	  &put_keys_operation },
 	{ "se.store-data", "Gives personalization data to an application", store_data_schema, engine_step,
 	  &store_data_operation },
+	{ "se.script", "Runs commands on an application as they are", script_schema, engine_step, &script_operation },
 	{ "se.set-state", "Sets the life cycle state of an application or of the card", set_state_schema, engine_step,
 	  &set_state_operation },
 	{ NULL, NULL, NULL, NULL, NULL },

@@ -74,7 +74,7 @@ labTest('every operation of a plugin is an order', {}, async (lab) => {
 	const { items } = await lab.rest.get('/operations');
 	const orders = document.components.schemas.Order.oneOf;
 	assert.deepEqual(orders.map((order) => order.properties.operation.const), items.map((item) => item.operation));
-	for (const name of ['se.audit', 'se.install', 'se.delete', 'se.put-keys', 'se.store-data', 'se.set-state', 'example.identify'])
+	for (const name of ['se.audit', 'se.install', 'se.delete', 'se.put-keys', 'se.script', 'se.store-data', 'se.set-state', 'example.identify'])
 		assert.ok(items.some((item) => item.operation === name), name);
 	for (const item of items) {
 		assert.equal(item.params.type, 'object');

@@ -116,13 +116,17 @@ static void add_command(struct commands *commands, struct bytes command)
 static void read_script(struct agent *agent, struct commands *commands)
 {
 	struct reader r = script_commands(agent->request);
+	struct builder actions = builder_in(agent->arena);
 	uint32_t tag;
 	struct bytes command;
 
 	while (read_tlv(&r, &tag, &command)) {
-		assert_int_equal(tag, 0x22);
-		add_command(commands, command);
+		if (tag == 0x22)
+			add_command(commands, command);
+		else
+			build_tlv(&actions, tag, command);
 	}
+	assert_int_equal(builder_bytes(&actions, &agent->actions), ERR_NONE);
 }
 
 static void read_order(struct agent *agent, struct commands *commands)
@@ -236,6 +240,10 @@ static void run_script(struct agent *agent)
 
 	agent->script_status = 1;
 	read_commands(agent, &commands);
+	if (agent->has_no_chaining && agent->actions.len > 0 && agent->actions.at[0] == 0x83) {
+		agent->response = bytes_of("\xAF\x80\x83\x01\x02\0\0", 7);
+		return;
+	}
 	for (size_t i = 0; i < commands.count; i++) {
 		if (agent->body_format == 1 && commands.at[i].at[1] == 0xA4) {
 			add_command(&answers, run_selection(agent, commands.at[i]));

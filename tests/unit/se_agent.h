@@ -44,6 +44,8 @@ struct agent {
 	struct bytes lie;             /* instead of 6100; the card has run the command */
 	/* what happened */
 	uint8_t first_byte; /* of the last request */
+	struct bytes actions; /* the elements of the last script that are no commands */
+	bool has_no_chaining; /* refuses a script with Script Chaining */
 	unsigned scripts, commands, starts, selections;
 	uint8_t instructions[AGENT_MAX_COMMANDS];
 };

@@ -12,6 +12,7 @@ struct batch {
 	bool is_full;
 	bool has_change; /* a command that must not run twice */
 	bool has_more_changes; /* than one */
+	bool goes_on_after_error; /* whatever it changes */
 	const struct script_action *actions; /* what stands between the commands; of forms that are scripts */
 	size_t action_count;
 };

@@ -75,13 +75,15 @@ void ask_write(struct task *task, const struct batch *batch)
 		.target_aid = channel_target(task),
 		.has_stop_on_error = kept->can_go_on_after_error,
 		/* a look is harmless whatever failed before it; another change, or the rest of a packet is
-		   not */
-		.stop_on_error = batch->has_more_changes || channel_packets(task) != NULL,
+		   not, unless the operator says so */
+		.stop_on_error = (batch->has_more_changes && !batch->goes_on_after_error) ||
+				 channel_packets(task) != NULL,
 	};
 	struct lwm2m_records records;
 	enum err err = batch_body(batch, &request.body, &fault);
 
 	if (err == ERR_UNSUPPORTED) {
+		kept->is_unproven = kept->was_unproven; /* nothing goes out */
 		task_break(task, err, "%s", fault.text);
 		return;
 	}

@@ -223,6 +223,13 @@ static void refused(struct task *task, const char *what)
 	ask_read(task);
 }
 
+/* It ran, and there is no response because none was wanted. */
+static bool ended_unreported(const struct task *task, const struct seram_instance *instance)
+{
+	return task->wanted_settings[SERAM_SET_REPORT_REQUIRED] == 0 &&
+	       instance->response_id == task->kept.request_id && instance->agent_state == SERAM_IDLE;
+}
+
 static void on_read(struct task *task)
 {
 	struct kept *kept = &task->kept;
@@ -249,6 +256,8 @@ static void on_read(struct task *task)
 		first_script(task, &instance);
 	else if (instance.response_id == kept->request_id &&
 		 (instance.agent_state == SERAM_RESPONSE_READY || instance.agent_state == SERAM_INTERRUPTED))
+		script_ended(task, &instance);
+	else if (ended_unreported(task, &instance))
 		script_ended(task, &instance);
 	else if (instance.agent_state == SERAM_RUNNING)
 		keep_waiting(task, instance.executed);

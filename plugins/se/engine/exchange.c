@@ -116,8 +116,8 @@ static void doubt_channel(struct task *task, const struct planned *planned, cons
 {
 	const bool is_refused = !answer->is_cut && !sw_is_success(answer->response.sw);
 
-	if (planned->is_change && is_refused && task->kept.channel == CHANNEL_OPEN &&
-	    task->kept.ending == ENDING_NONE)
+	if (channel_protocol(task) != &plain_protocol && planned->is_change && is_refused &&
+	    task->kept.channel == CHANNEL_OPEN && task->kept.ending == ENDING_NONE)
 		task_reopen(task, task->kept.key_version);
 }
 
@@ -238,7 +238,8 @@ static bool take_response(struct task *task, struct seram_instance *instance)
 		return false;
 	if (end == PACKET_ANSWERED)
 		forget_what_did_not_run(task, &batch, body.count);
-	if (wire_count == 0 && seram_status_row(instance->script_status)->is_before_commands)
+	if (wire_count == 0 &&
+	    (body.refusal != NULL || seram_status_row(instance->script_status)->is_before_commands))
 		task->kept.is_unproven = task->kept.was_unproven;
 	const size_t authentication = authentication_at(task, &batch);
 	if (authentication < batch.count && (authentication > body.count || did_not_begin(instance, &body)))

@@ -9,6 +9,7 @@ extern const struct operation delete_operation;
 extern const struct operation ensure_operation;
 extern const struct operation install_operation;
 extern const struct operation put_keys_operation;
+extern const struct operation script_operation;
 extern const struct operation set_state_operation;
 extern const struct operation store_data_operation;
 

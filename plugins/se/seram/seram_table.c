@@ -16,7 +16,7 @@ static const struct seram_status_row status_rows[] = {
 	[SERAM_STATUS_OK] = { "ok", ERR_NONE, false, false },
 	[SERAM_STATUS_UNKNOWN_APPLICATION] = { "unknown-application", ERR_NOT_FOUND, false, true },
 	[SERAM_STATUS_NOT_A_SECURITY_DOMAIN] = { "not-a-security-domain", ERR_NOT_FOUND, false, true },
-	[SERAM_STATUS_SECURITY_ERROR] = { "security-error", ERR_DENIED, false, false },
+	[SERAM_STATUS_SECURITY_ERROR] = { "security-error", ERR_DENIED, false, true },
 	[SERAM_STATUS_UNAVAILABLE_SE] = { "unavailable-se", ERR_UNAVAILABLE, true, true },
 	[SERAM_STATUS_TEMPORARILY_UNAVAILABLE_APPLICATION] = { "temporarily-unavailable-application",
 							       ERR_UNAVAILABLE, true, false },

@@ -1,0 +1,292 @@
+/* se.script: commands as they are, for any application, with everything that stands around them in a script.
+ */
+#include "se_lab.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "se_test.h"
+
+#define GET_IIN     "\"80CA004200\""
+#define GET_NOTHING "\"80CA5F5000\"" /* 6A88 */
+
+static void open_lab(struct lab *lab)
+{
+	struct card_settings settings = card_settings_default();
+
+	lab_open(lab, &settings);
+	lab->agent.has_settings = true;
+}
+
+static void run(struct lab *lab, const char *params)
+{
+	lab_run(lab, "se.script", params, bytes_of(NULL, 0));
+}
+
+static void assert_done(const struct lab *lab)
+{
+	if (lab->job.result != CARDEA_DONE)
+		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
+}
+
+static void assert_ended(const struct lab *lab, enum cardea_result result, const char *words)
+{
+	if (lab->job.result != result || strstr(lab->job.reason, words) == NULL)
+		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
+}
+
+static const char *answer_member(const struct lab *lab, size_t number, const char *member)
+{
+	return json_string_value(json_object_get(
+		json_array_get(json_object_get(lab->job.reported, "answers"), number), member));
+}
+
+static size_t answer_count(const struct lab *lab)
+{
+	return json_array_size(json_object_get(lab->job.reported, "answers"));
+}
+
+/* ---- answers ---- */
+
+static void tells_what_the_card_answered(void **state)
+{
+	static const char *const formats[] = { "ts102226", "seram2", "raw" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		struct lab lab;
+		char params[160];
+		open_lab(&lab);
+		lab.agent.second_protocol = "gpseram/2.0.0";
+		snprintf(params, sizeof(params),
+			 "{\"commandsHex\":[" GET_IIN "," GET_NOTHING
+			 "],\"stopOnError\":false,\"bodyFormat\":\"%s\"}",
+			 formats[i]);
+		run(&lab, params);
+		assert_done(&lab);
+		assert_int_equal(answer_count(&lab), 2);
+		assert_string_equal(answer_member(&lab, 0, "sw"), "9000");
+		assert_string_equal(answer_member(&lab, 0, "dataHex"), "420442600001");
+		assert_string_equal(answer_member(&lab, 1, "sw"), "6A88");
+		assert_int_equal(lab.agent.commands, 2);
+		lab_close(&lab);
+	}
+}
+
+static void an_error_status_fails_and_names_its_command(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	run(&lab, "{\"commandsHex\":[" GET_NOTHING "," GET_IIN "]}");
+	assert_ended(&lab, CARDEA_FAILED, "command 1 of 2, GET DATA 5F50");
+	assert_int_equal(answer_count(&lab), 1);
+	assert_int_equal(lab.agent.commands, 1);
+	lab_close(&lab);
+}
+
+static void needs_as_many_scripts_as_the_agent_takes(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	lab.agent.max_request = 64;
+	run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "," GET_IIN "," GET_IIN "," GET_IIN "," GET_IIN
+		  "," GET_IIN "," GET_IIN "," GET_IIN "," GET_IIN "]}");
+	assert_done(&lab);
+	assert_int_equal(answer_count(&lab), 10);
+	assert_int_equal(lab.agent.scripts, 2);
+	lab_close(&lab);
+}
+
+/* 62F1: the rest was not executed. */
+static void an_answer_that_was_cut_ends_it(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	lab.agent.refuse_answers_over = 3;
+	run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "]}");
+	assert_ended(&lab, CARDEA_FAILED, "command 1 of 2, GET DATA 0042: the answer did not come whole");
+	assert_int_equal(lab.agent.commands, 1);
+	lab_close(&lab);
+}
+
+static void an_application_that_is_not_there_is_named(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	run(&lab, "{\"aidHex\":\"A00000000099\",\"commandsHex\":[" GET_IIN "]}");
+	assert_ended(&lab, CARDEA_FAILED, "unknown-application for //aid/A000000000/99");
+	assert_int_equal(lab.job.kind, ERR_NOT_FOUND);
+	lab_close(&lab);
+}
+
+static void commands_that_cannot_be_are_refused_by_number(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	run(&lab, "{\"commandsHex\":[" GET_IIN ",\"80E290000501\"]}");
+	assert_ended(&lab, CARDEA_FAILED, "command 2 of commandsHex");
+	run(&lab, "{\"commandsHex\":[\"00A4040005A00000015100\"]}");
+	assert_ended(&lab, CARDEA_FAILED, "selects an application: that is aidHex");
+	lab_close(&lab);
+}
+
+/* ---- what stands around them ---- */
+
+static void nobody_waits_for_a_report_that_is_not_wanted(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "],\"report\":false}");
+	assert_done(&lab);
+	assert_false(lab.agent.report_required);
+	assert_int_equal(lab.agent.commands, 2);
+	assert_true(json_is_false(json_object_get(lab.job.reported, "reported")));
+	lab.agent.lasting_status = 2;
+	run(&lab, "{\"commandsHex\":[" GET_IIN "],\"report\":false}");
+	assert_ended(&lab, CARDEA_FAILED, "unknown-application");
+	lab.agent.lasting_status = 0;
+	run(&lab, "{\"commandsHex\":[" GET_IIN "]}"); /* and the next one is reported again */
+	assert_done(&lab);
+	assert_true(lab.agent.report_required);
+	lab_close(&lab);
+}
+
+static void actions_stand_before_the_commands(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	run(&lab, "{\"commandsHex\":[" GET_IIN "],\"chaining\":\"first\",\"immediateActionHex\":\"82\","
+		  "\"errorActionHex\":\"\"}");
+	assert_done(&lab);
+	assert_true(bytes_equal(lab.agent.actions, bytes_of("\x83\x01\x01\x81\x01\x82\x82\x00", 8)));
+	lab_close(&lab);
+}
+
+static void a_chain_keeps_the_channel_between_jobs(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	run(&lab, "{\"commandsHex\":[" GET_IIN "],\"chaining\":\"first\"}");
+	assert_done(&lab);
+	assert_true(lab.agent.is_channel_open);
+	run(&lab, "{\"commandsHex\":[" GET_IIN "],\"chaining\":\"last\"}");
+	assert_done(&lab);
+	assert_false(lab.agent.is_channel_open);
+	lab_close(&lab);
+}
+
+static void a_refused_chain_says_so(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	lab.agent.has_no_chaining = true;
+	run(&lab, "{\"commandsHex\":[" GET_IIN "],\"chaining\":\"next\"}");
+	assert_ended(&lab, CARDEA_FAILED, "the script was refused: script chaining not supported");
+	lab_close(&lab);
+}
+
+static void what_only_a_script_carries_is_refused_elsewhere(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	lab.agent.second_protocol = "gpseram/2.0.0";
+	run(&lab, "{\"commandsHex\":[" GET_IIN "],\"chaining\":\"first\",\"bodyFormat\":\"seram2\"}");
+	assert_ended(&lab, CARDEA_FAILED, "no actions and no chaining");
+	run(&lab, "{\"commandsHex\":[" GET_IIN "],\"errorActionHex\":\"\",\"bodyFormat\":\"raw\"}");
+	assert_ended(&lab, CARDEA_FAILED, "one command and nothing else");
+	run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "],\"report\":false,\"bodyFormat\":\"raw\"}");
+	assert_ended(&lab, CARDEA_FAILED, "do not fit one script");
+	assert_int_equal(lab.agent.commands, 0);
+	lab_close(&lab);
+}
+
+/* ---- breaks ---- */
+
+static void no_command_runs_twice_whatever_breaks(void **state)
+{
+	(void)state;
+	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
+		unsigned requests = 1;
+		for (unsigned at = 1; at <= requests; at++) {
+			struct lab lab;
+			open_lab(&lab);
+			lab.job.break_kind = kind;
+			lab.job.break_at = at;
+			run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "]}");
+			requests = lab.job.requests;
+			if (lab.job.result != CARDEA_UNKNOWN)
+				assert_done(&lab);
+			assert_true(lab.agent.commands <= 2);
+			lab_close(&lab);
+		}
+	}
+}
+
+static void a_lost_answer_is_unknown(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	lab.agent.cut_after = 2;
+	run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "," GET_IIN "]}");
+	assert_ended(&lab, CARDEA_UNKNOWN,
+		     "lost after 1 of 3 answers; whether the next command ran is not known");
+	assert_int_equal(lab.agent.commands, 2);
+	lab_close(&lab);
+}
+
+static void an_absent_element_is_tried_again(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	lab.agent.next_status = 5;
+	run(&lab, "{\"commandsHex\":[" GET_IIN "]}");
+	assert_done(&lab);
+	assert_int_equal(lab.agent.scripts, 2);
+	lab_close(&lab);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tells_what_the_card_answered),
+		cmocka_unit_test(an_error_status_fails_and_names_its_command),
+		cmocka_unit_test(needs_as_many_scripts_as_the_agent_takes),
+		cmocka_unit_test(an_answer_that_was_cut_ends_it),
+		cmocka_unit_test(an_application_that_is_not_there_is_named),
+		cmocka_unit_test(commands_that_cannot_be_are_refused_by_number),
+		cmocka_unit_test(nobody_waits_for_a_report_that_is_not_wanted),
+		cmocka_unit_test(actions_stand_before_the_commands),
+		cmocka_unit_test(a_chain_keeps_the_channel_between_jobs),
+		cmocka_unit_test(a_refused_chain_says_so),
+		cmocka_unit_test(what_only_a_script_carries_is_refused_elsewhere),
+		cmocka_unit_test(no_command_runs_twice_whatever_breaks),
+		cmocka_unit_test(a_lost_answer_is_unknown),
+		cmocka_unit_test(an_absent_element_is_tried_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
