@@ -133,7 +133,7 @@ static const struct cardea_explainer explainers[] = {
 	{ "apdu", "A command or an answer of a smart card", explain_apdu, NULL },
 	{ "c-apdu", "A command to a smart card", explain_command_apdu, "apdu/command gp/command" },
 	{ "r-apdu", "An answer of a smart card", explain_response_apdu, "apdu/answer gp/answer" },
-	{ "script", "A remote command script (TS 102 226) of either direction", explain_script, NULL },
+	{ "script", "A remote command script (TS 102 226), an Order or a Report (SERAM 2.0.0)", explain_script, NULL },
 	{ "tlv", "Data objects of a GlobalPlatform card", explain_tlv, NULL },
 	{ "cap", "A load file: Java Card CAP or GlobalPlatform", explain_cap, NULL },
 	{ NULL, NULL, NULL, NULL },

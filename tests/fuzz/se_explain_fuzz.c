@@ -3,7 +3,7 @@
 
 #include "fuzz.h"
 
-#define KINDS 4
+#define KINDS 6
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {

@@ -139,6 +139,51 @@ static void scripts_are_told_command_by_command(void **state)
 		    "refused: unknown tag in the script\n");
 }
 
+static void actions_of_scripts_are_told_in_words(void **state)
+{
+	const char *text = explained(explain_script,
+				     "AE80"
+				     "830111"
+				     "810182"
+				     "8200"
+				     "220580CA006600"
+				     "0000",
+				     NULL);
+
+	assert_says(text, "first of a chain that a reset of the card does not end\n");
+	assert_says(text, "early response\n");
+	assert_says(text, "nothing is done, the script goes on\n");
+	assert_says(explained(explain_script,
+			      "AF80"
+			      "230262F1"
+			      "0000",
+			      NULL),
+		    "62F1");
+	assert_says(explained(explain_script,
+			      "AF80"
+			      "830101"
+			      "0000",
+			      NULL),
+		    "refused: no previous script to chain to\n");
+}
+
+static void orders_and_reports_are_told_command_by_command(void **state)
+{
+	struct bytes order = bytes_of_text("{\"delay\":0,\"ramCommands\":[{\"ramCommandType\":\"ramStartCommand\"},"
+					   "{\"ramCommandType\":\"seRamCommand\",\"listOfCAPDU\":[\"80CA006600\"]}]}");
+	struct bytes report = bytes_of_text("{\"localAgentStatus\":{\"localAgentStatusEnum\":\"PROCESSED\","
+					    "\"executedSeRamCommands\":1},\"ramResponses\":[{\"ramResponseType\":"
+					    "\"seRamResponse\",\"listOfRAPDU\":[\"\",\"6A88\"]}]}");
+	const char *text = explained(explain_script, bytes_to_hex(arena, order), NULL);
+
+	assert_says(text, "Order of SERAM 2.0.0, the next request after 0 ms\n  ramStartCommand\n");
+	assert_says(text, "seRamCommand\n    command 1\n      GET DATA 0066\n");
+	text = explained(explain_script, bytes_to_hex(arena, report), NULL);
+	assert_says(text, "Report of SERAM 2.0.0: PROCESSED\n  executed commands  1\n");
+	assert_says(text, "answer 1\n      none\n    answer 2\n      SW  6A88");
+	(void)explained(explain_script, "7B7D7D", "not JSON");
+}
+
 static void what_can_be_read_stands_before_the_fault(void **state)
 {
 	assert_says(explained(explain_apdu, "80E60C000507D0D1D2D3", "ends inside its field load file AID"),
@@ -168,6 +213,8 @@ int main(void)
 		cmocka_unit_test(answers_have_their_status_in_words),
 		cmocka_unit_test(objects_are_named_by_where_they_stand),
 		cmocka_unit_test(scripts_are_told_command_by_command),
+		cmocka_unit_test(actions_of_scripts_are_told_in_words),
+		cmocka_unit_test(orders_and_reports_are_told_command_by_command),
 		cmocka_unit_test(what_can_be_read_stands_before_the_fault),
 	};
 

@@ -69,10 +69,7 @@ static bool needs_channel(const struct kept *kept)
 static void script_missing(struct task *task, const struct seram_instance *instance)
 {
 	struct kept *kept = &task->kept;
-	const bool has_channel =
-		!needs_channel(kept) ||
-		(instance->has_channel_state ? instance->is_channel_open : !kept->is_resuming);
-
+	const bool has_channel = !needs_channel(kept) || agent_has_channel(kept, instance);
 	const bool did_not_run = instance->request_id == kept->request_id
 					 ? instance->agent_state == SERAM_REQUEST_STORED
 					 : instance->response_id != kept->request_id && !kept->is_delivered;
@@ -113,7 +110,7 @@ static void refuse_form(struct task *task)
 static void first_script(struct task *task, const struct seram_instance *instance)
 {
 	struct kept *kept = &task->kept;
-	const bool has_channel = instance->has_channel_state ? instance->is_channel_open : !kept->is_resuming;
+	const bool has_channel = agent_has_channel(kept, instance);
 
 	if (kept->form == BODY_NONE) {
 		refuse_form(task);

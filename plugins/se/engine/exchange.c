@@ -95,6 +95,12 @@ void write_again(struct task *task)
 
 /* ---- taking a response ---- */
 
+bool agent_has_channel(const struct kept *kept, const struct seram_instance *instance)
+{
+	return instance->has_channel_state ? instance->is_channel_open
+					   : !kept->is_resuming && !instance->was_interrupted;
+}
+
 void lose_channel(struct task *task)
 {
 	if (task->kept.channel != CHANNEL_NONE)
@@ -289,8 +295,7 @@ void script_ended(struct task *task, struct seram_instance *instance)
 {
 	struct kept *kept = &task->kept;
 	const bool was_interrupted = instance->agent_state == SERAM_INTERRUPTED;
-	/* an agent that does not tell is believed, but not after a break */
-	const bool has_channel = instance->has_channel_state ? instance->is_channel_open : !kept->is_resuming;
+	const bool has_channel = agent_has_channel(kept, instance);
 
 	kept->is_resuming = false;
 	if (!take_response(task, instance))

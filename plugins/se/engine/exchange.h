@@ -11,6 +11,8 @@ void write_again(struct task *task);
 /* The response to the script in flight is in the instance: takes it and goes on. */
 void script_ended(struct task *task, struct seram_instance *instance);
 
+/* The agent still has its channel to the card. One that does not tell is believed, but not after a break. */
+bool agent_has_channel(const struct kept *kept, const struct seram_instance *instance);
 /* The secure channel is gone; the operation has to look anew. */
 void lose_channel(struct task *task);
 /* Tries again later, a bounded number of times. */

@@ -29,6 +29,9 @@ MUST_CHECK enum err explain_response(struct explanation *e, struct bytes apdu);
 /* What INSTALL carries: its length-prefixed fields. ERR_MALFORMED. */
 MUST_CHECK enum err explain_install(struct explanation *e, const struct command *command);
 
+/* An Order or a Report of SERAM 2.0.0. ERR_MALFORMED, ERR_UNSUPPORTED, ERR_LIMIT. */
+MUST_CHECK enum err explain_seram2(struct explanation *e, struct bytes json);
+
 /* As cardea_explainer wants them. */
 MUST_CHECK enum err explain_apdu(struct bytes content, struct builder *text, struct fault *fault);
 MUST_CHECK enum err explain_command_apdu(struct bytes content, struct builder *text, struct fault *fault);

@@ -1,8 +1,10 @@
-/* ETSI TS 102 226, 5.2: a script of either direction, with each command or answer in it */
+/* ETSI TS 102 226, 5.2: a script of either direction, with each command or answer in it; or a message of
+ * SERAM 2.0.0 */
 #include <cardea/tlv.h>
 
 #include "explain/explain.h"
 #include "seram/script.h"
+#include "seram/seram_table.h"
 
 struct element_row {
 	bool is_response; /* the direction in which the tag has this meaning */
@@ -20,6 +22,32 @@ static const struct element_row element_rows[] = {
 	{ true, TAG_BAD_FORMAT, "bad format" },
 };
 
+struct value_row {
+	uint32_t tag;
+	uint8_t value;
+	const char *text;
+};
+
+static const struct value_row value_rows[] = {
+	{ TAG_CHAINING, SCRIPT_CHAIN_FIRST, "first of a chain" },
+	{ TAG_CHAINING, SCRIPT_CHAIN_FIRST_KEPT, "first of a chain that a reset of the card does not end" },
+	{ TAG_CHAINING, SCRIPT_CHAIN_NEXT, "further one of a chain" },
+	{ TAG_CHAINING, SCRIPT_CHAIN_LAST, "last of a chain" },
+	{ TAG_IMMEDIATE_ACTION, SCRIPT_PROACTIVE_SESSION, "proactive session" },
+	{ TAG_IMMEDIATE_ACTION, SCRIPT_EARLY_RESPONSE, "early response" },
+};
+
+/* What a command's element asks for, where that is known. */
+static void explain_action(struct explanation *e, uint32_t tag, struct bytes value)
+{
+	if (tag == TAG_ERROR_ACTION && value.len == 0)
+		explain_line(e, "  nothing is done, the script goes on");
+	for (size_t i = 0; i < sizeof(value_rows) / sizeof(value_rows[0]); i++) {
+		if (value_rows[i].tag == tag && value.len == 1 && value.at[0] == value_rows[i].value)
+			explain_line(e, "  %s", value_rows[i].text);
+	}
+}
+
 static void explain_other(struct explanation *e, bool is_response, uint32_t tag, struct bytes value)
 {
 	const char *name = "unknown element";
@@ -29,6 +57,8 @@ static void explain_other(struct explanation *e, bool is_response, uint32_t tag,
 			name = element_rows[i].name;
 	}
 	explain_bytes(e, name, value);
+	if (!is_response)
+		explain_action(e, tag, value);
 }
 
 static enum err explain_script_elements(struct explanation *e, const struct script_template *template)
@@ -75,8 +105,10 @@ enum err explain_script(struct bytes content, struct builder *text, struct fault
 {
 	struct explanation e = { .text = text, .fault = fault };
 	struct script_template template;
-	enum err err = script_open(content, &template, fault);
 
+	if (content.len > 0 && content.at[0] == '{')
+		return explain_seram2(&e, content);
+	enum err err = script_open(content, &template, fault);
 	if (err != ERR_NONE)
 		return err;
 	explain_line(&e, "%s script of %s length, %zu bytes", template.is_response ? "response" : "command",

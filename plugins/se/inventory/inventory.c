@@ -173,6 +173,8 @@ static void set_reader(struct task *task, json_t *item, const struct seram_insta
 	set_text(item, "identifier", instance->identifier);
 	json_object_set_new(item, "type", json_string(seram_se_type_text(instance->type)));
 	set_text(item, "readerName", instance->reader_name);
+	if (!bytes_equal_text(instance->agent, task->step->endpoint))
+		set_text(item, "agent", instance->agent);
 	json_object_set_new(item, "state", json_string(state_text(instance->se_state)));
 	if (instance->atr.len > 0) {
 		json_object_set_new(item, "atrHex", json_hex(task->arena, instance->atr));
@@ -191,9 +193,9 @@ static bool is_another_card(const json_t *before, const json_t *after)
 /* What was known of the card that is gone is true no more. */
 static void forget_card(const json_t *before, json_t *item)
 {
-	static const char *const reader_members[] = { "instance",       "identifier", "type",
-						      "readerName",     "state",      "atrHex",
-						      "logicalChannels" };
+	static const char *const reader_members[] = { "instance",        "identifier", "type",
+						      "readerName",      "state",      "atrHex",
+						      "logicalChannels", "agent" };
 	json_t *kept = json_object();
 
 	for (size_t i = 0; i < sizeof(reader_members) / sizeof(reader_members[0]); i++) {

@@ -64,6 +64,7 @@ enum err seram_instance_read(struct lwm2m_records records, uint16_t instance,
 {
 	struct seram_instance s = {
 		.identifier = lwm2m_bytes(records, at(instance, SERAM_SE_IDENTIFIER)),
+		.agent = lwm2m_bytes(records, at(instance, SERAM_AGENT_IDENTIFIER)),
 		.reader_name = lwm2m_bytes(records, at(instance, SERAM_READER_NAME)),
 		.error_text = lwm2m_bytes(records, at(instance, SERAM_ERROR_TEXT)),
 		.atr = lwm2m_bytes(records, at(instance, SERAM_ATR)),

@@ -8,7 +8,7 @@
 
 /* One instance, read. Numbers that the agent does not tell have the defaults of the table. */
 struct seram_instance {
-	struct bytes identifier, reader_name, error_text, atr;
+	struct bytes identifier, agent, reader_name, error_text, atr;
 	int64_t type;
 	enum seram_se_state se_state;
 	enum seram_agent_state agent_state;

@@ -119,6 +119,10 @@ extern const struct seram_setting_row seram_setting_rows[SERAM_SETTINGS];
 #define SCRIPT_CHAIN_FIRST_KEPT 0x11
 #define SCRIPT_CHAIN_NEXT       0x02
 #define SCRIPT_CHAIN_LAST       0x03
+/* [restated] Immediate Action as one byte; other bytes are records of the card, longer values proactive commands [memory]. */
+#define SCRIPT_PROACTIVE_SESSION 0x81
+#define SCRIPT_EARLY_RESPONSE    0x82
+/* [memory] An Error Action without value: nothing is done when a command fails, and the script goes on. */
 
 /* [ours] The wait of a SERAM 2.0.0 Order that tells none: its schema says 100 ms, its text 1 s. */
 #define SERAM2_DELAY_MS 1000
