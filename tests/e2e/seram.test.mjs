@@ -118,3 +118,42 @@ labTest('an order that the device breaks off is looked after and finished', {}, 
 	succeeded(await lab.run('d', 'se.install', { package: pack.id }));
 	assert.equal((await readCard(device)).objects[appletAid].kind, 'application');
 });
+
+// The requests of a script are Read, Observe, Write, Run and, after the notification, Read.
+for (const [what, moment, state] of [['a request that did not arrive is written again', 'before-request:3', 'succeeded'],
+	['a request that arrived is run', 'request:3', 'succeeded'], ['a Run that did not arrive is sent again', 'before-request:4', 'succeeded'],
+	['a Run that was broken off may have begun', 'request:4', 'unknown'],
+	['a response that was lost is read again', 'request:5', 'succeeded'], ['a response that was not asked for is read', 'before-request:5', 'succeeded']])
+	labTest(what, {}, async (lab) => {
+		const device = await lab.device('d', { 'reboot-at': moment, 'reboot-by-exec': true });
+		const job = await script(lab, 'd', { commandsHex: [getIin, getIin] });
+		assert.equal(job.state, state, JSON.stringify(job.error));
+		assert.equal(device.process.log().match(/: registered /g).length, 2, 'it did lose power');
+		if (state === 'succeeded')
+			assert.deepEqual(statusWords(job), ['9000', '9000']);
+	});
+
+labTest('a channel that was idle too long is gone, and a chain with it', {}, async (lab) => {
+	await lab.device('d', {});
+	succeeded(await script(lab, 'd', { commandsHex: [getIin], chaining: 'first', sessionTimeoutSeconds: 1 }));
+	assert.equal(await read(lab, 'd', 25), 1);
+	while (await read(lab, 'd', 27))
+		await new Promise((resolve) => setTimeout(resolve, 100));
+	const job = await script(lab, 'd', { commandsHex: [getIin], chaining: 'next' });
+	assert.match(job.error.reason, /no previous script to chain to/);
+});
+
+labTest('a wish for a session is an event for who observes the agent', {}, async (lab) => {
+	const device = await lab.device('d', {});
+	await lab.rest.call('PUT', '/devices/d/lwm2m/30401/0/15/observe');
+	const events = await lab.rest.events();
+	await device.stop();
+	device.options['se-wants-session'] = true;
+	await device.start();
+	assert.equal((await lab.rest.call('PUT', '/devices/d/lwm2m/30401/0/15/observe')).json.values?.[0]?.value ??
+		await read(lab, 'd', 15), 1);
+	await putKeys(lab, 'd');
+	await audit(lab, 'd');
+	await events.find('notification', (data) => data.path === '/30401/0/15' && data.values[0].value === 0);
+	events.close();
+});

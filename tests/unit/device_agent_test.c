@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "channel.h"
+
 #define ISD "//aid/A000000151/000000"
 
 /* Two harmless commands that every card answers: GET DATA of IIN and CIN. */
@@ -847,6 +849,83 @@ static void asks_for_a_session_when_it_starts_idle(void **state)
 	assert_int_equal(desk->agent.record.state, AGENT_READY); /* there is something to fetch first */
 }
 
+/* ---- breaks ---- */
+
+static void set_retries(struct desk *desk, uint64_t count, uint64_t delay_s)
+{
+	const struct agent_write write = { .has_retry_count = true,
+					   .retry_count = count,
+					   .has_retry_delay = true,
+					   .retry_delay_s = delay_s };
+
+	assert_int_equal(agent_write(&desk->agent, &write), ERR_NONE);
+}
+
+/* Somebody else on the device has all of them. */
+static void take_channels(struct desk *desk, unsigned channels[static 3])
+{
+	const struct bytes issuer = hex(desk, "A000000151000000");
+	uint16_t status;
+
+	for (size_t i = 0; i < 3; i++) {
+		channels[i] = 0;
+		assert_int_equal(channel_open(desk->agent.se, desk->arena, issuer, &channels[i], &status),
+				 ERR_NONE);
+		assert_int_not_equal(channels[i], 0);
+	}
+}
+
+static void reports_a_card_without_a_free_channel_after_its_retries(void **state)
+{
+	struct desk *desk = *state;
+	unsigned channels[3];
+
+	take_channels(desk, channels);
+	set_retries(desk, 2, 5);
+	assert_int_equal(write_request(desk, ISD, 1, "AE80" GET_NOTHING "0000"), ERR_NONE);
+	assert_int_equal(agent_run(&desk->agent, 1000), ERR_NONE);
+	assert_int_equal(agent_step(&desk->agent, 1000), 6000);
+	assert_int_equal(agent_step(&desk->agent, 6000), 11000);
+	assert_int_equal(agent_step(&desk->agent, 11000), -1);
+	assert_int_equal(desk->agent.record.status, SCRIPT_TEMPORARILY_UNAVAILABLE);
+	assert_int_equal(agent_response(&desk->agent).len, 0);
+}
+
+static void takes_a_channel_that_becomes_free(void **state)
+{
+	struct desk *desk = *state;
+	unsigned channels[3];
+
+	take_channels(desk, channels);
+	set_retries(desk, 2, 5);
+	assert_int_equal(write_request(desk, ISD, 1, "AE80" GET_NOTHING "0000"), ERR_NONE);
+	assert_int_equal(agent_run(&desk->agent, 1000), ERR_NONE);
+	assert_int_equal(agent_step(&desk->agent, 1000), 6000);
+	channel_close(desk->agent.se, desk->arena, channels[1]);
+	run_to_end(desk);
+	assert_whole_response(desk, "AF8023026A880000");
+}
+
+/* One that is taken out while its script runs, then one that is not there for the next. */
+static void reports_an_element_that_is_taken_out(void **state)
+{
+	struct desk *desk = *state;
+
+	assert_int_equal(write_request(desk, ISD, 1, "AE80" GET_IIN GET_IIN "0000"), ERR_NONE);
+	assert_int_equal(agent_run(&desk->agent, 1000), ERR_NONE);
+	while (desk->agent.record.executed == 0)
+		agent_step(&desk->agent, 1000);
+	card_misbehave(se_simulated_card(desk->agent.se), &(struct card_misbehaviour){ .is_mute = true });
+	run_to_end(desk);
+	assert_int_equal(desk->agent.record.status, SCRIPT_TEMPORARILY_UNAVAILABLE);
+	assert_int_equal(desk->agent.record.executed, 1);
+	assert_response(desk, "AF802308420442600001");
+	desk->agent.settings.se_state = SE_ABSENT;
+	run(desk, ISD, 2, "AE80" GET_IIN "0000");
+	assert_int_equal(desk->agent.record.status, SCRIPT_UNAVAILABLE_SE);
+	assert_int_equal(agent_response(&desk->agent).len, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -898,6 +977,9 @@ int main(void)
 		TEST(refuses_what_the_schema_does_not_allow),
 		TEST(an_order_of_nothing_is_polling),
 		TEST(asks_for_a_session_when_it_starts_idle),
+		TEST(reports_a_card_without_a_free_channel_after_its_retries),
+		TEST(takes_a_channel_that_becomes_free),
+		TEST(reports_an_element_that_is_taken_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -234,8 +234,8 @@ static void no_command_runs_twice_whatever_breaks(void **state)
 			lab.job.break_at = at;
 			run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "]}");
 			requests = lab.job.requests;
-			if (lab.job.result != CARDEA_UNKNOWN)
-				assert_done(&lab);
+			if (kind == LOSE_REQUEST || kind == LOSE_ANSWER || lab.job.result != CARDEA_UNKNOWN)
+				assert_done(&lab); /* unknown is what only a device that broke off may leave */
 			assert_true(lab.agent.commands <= 2);
 			lab_close(&lab);
 		}

@@ -90,8 +90,10 @@ static void script_missing(struct task *task, const struct seram_instance *insta
 		return;
 	}
 	kept->script_in_flight = false;
-	if (did_not_run)
+	if (did_not_run) {
 		authentication_ended(task, AUTHENTICATION_NOT_TRIED);
+		kept->is_unproven = kept->was_unproven;
+	}
 	lose_channel(task);
 	next_script(task);
 }
