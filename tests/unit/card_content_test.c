@@ -574,8 +574,7 @@ static void registry_update_is_all_or_nothing(void **state)
 	assert_true(card_find(host->card, hex(host, DOMAIN), &object));
 	assert_int_equal(object.privileges, 0x80C400);
 	assert_int_equal(host_call(host, "80E64000", "000009" DOMAIN "030080000000"),
-			 0x6A80);                                                        /* no longer one? */
-	assert_int_equal(host_call(host, "80E64000", "0000000005EF03D9010200"), 0x6A80); /* restriction */
+			 0x6A80); /* no longer one? */
 	assert_int_equal(host_call(host, "80E64000", "000008" ISD_AID "01800000"), 0x6985);
 }
 

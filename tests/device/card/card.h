@@ -191,6 +191,8 @@ struct card_object {
 	struct card_aid load_file;         /* of an application; len 0 for the ISD and load files */
 	uint8_t block_sha256[SHA256_SIZE]; /* load file: of the load file data block; zero for files of the
 					      mask */
+	struct bytes services;             /* global services; valid until the next command */
+	uint8_t restrictions;              /* of a security domain; of the ISD: of the whole card */
 };
 
 /* False when nothing on the card has this AID. `ret_object` may be NULL. */

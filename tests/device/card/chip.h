@@ -195,6 +195,16 @@ bool card_has_room(const struct card *card, uint32_t nonvolatile_bytes, uint32_t
 /* Authorized or Delegated Management, and for a supplementary security domain the state PERSONALIZED. */
 bool may_manage_content(const struct registry *registry, const struct entry *security_domain);
 bool is_selected_anywhere(const struct card *card, const struct entry *entry);
+/* 9.4.2.1: OPEN, or the selected security domain, may not do one of the functions any more (table 11-53). */
+bool is_restricted(const struct call *call, uint8_t functions);
+
+/* content_update.c */
+/* Policies of a security domain, as tags in C9 of its installation; what single bits of them mean was not seen, so 00
+ * refuses and all else accepts. [code] of hosts and profiles */
+#define POLICY_ACCEPTS_EXTRADITION 0x82 /* to it */
+#define POLICY_ACCEPTS_DELETION    0x83 /* by others, of what is associated with it */
+#define POLICY_RELEASES            0x87 /* by others, to another security domain */
+bool security_domain_accepts(const struct entry *security_domain, uint32_t policy);
 
 /* upgrade.c */
 command_function manage_upgrade;

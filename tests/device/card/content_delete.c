@@ -1,5 +1,6 @@
 /* GPCS 2.3.1 11.2 DELETE, with the rules of 9.5 */
 #include "chip.h"
+#include "content_parameters.h"
 
 #include <cardea/tlv.h>
 
@@ -7,10 +8,16 @@
 
 #define WITH_RELATED 0x80
 
+/* 9.5.1: whoever is not its security domain, and has no right to delete everything, asks that one. */
 static bool may_delete(const struct call *call, const struct entry *entry)
 {
-	return (call->selected->privileges & PRIVILEGE_GLOBAL_DELETE) != 0 ||
-	       registry_is_above(&call->card->registry, call->selected, entry);
+	const struct registry *registry = &call->card->registry;
+	if ((call->selected->privileges & PRIVILEGE_GLOBAL_DELETE) != 0 ||
+	    aid_equal(&entry->security_domain, &call->selected->aid))
+		return true;
+	const struct entry *owner = registry_find(registry, aid_bytes(&entry->security_domain));
+	return registry_is_above(registry, call->selected, entry) &&
+	       security_domain_accepts(owner, POLICY_ACCEPTS_DELETION);
 }
 
 static bool is_instance_of(const struct entry *entry, const struct entry *load_file)
@@ -83,7 +90,7 @@ static uint16_t delete_object(struct call *call, const struct order *order)
 	struct registry *registry = &call->card->registry;
 	struct entry *entry = registry_find(registry, order->aid);
 	struct bytes identifier;
-	if (!may_manage_content(registry, call->selected))
+	if (!may_manage_content(registry, call->selected) || is_restricted(call, FOR_DELETE))
 		return SW_CONDITIONS_OF_USE;
 	uint16_t sw = token_check(call, &order->token);
 	if (sw != SW_SUCCESS)

@@ -1,11 +1,10 @@
 /* GPCS 2.3.1 11.5 INSTALL, with the rules of 9.3, 9.4 and 6.6 */
 #include "chip.h"
-#include "content_parameters.h"
+#include "content_update.h"
 #include "upgrade.h"
 
 #include <cardea/tlv.h>
 
-#define IMPLICIT_CHANNEL_MAX 19
 #define SCP_OF_PARAMETERS                                                                                    \
 	0x81 /* in C9 of a security domain: SCP and its option; configurations, [code] of hosts */
 
@@ -26,59 +25,11 @@ bool may_manage_content(const struct registry *registry, const struct entry *sec
 			    (PRIVILEGE_AUTHORIZED_MANAGEMENT | PRIVILEGE_DELEGATED_MANAGEMENT)) != 0;
 }
 
-/* One byte, with the defaults of GPCS 2.3.1 table 6-2 for the others, or three. */
-static bool privileges_read(struct bytes field, uint32_t *ret_privileges)
-{
-	struct reader r = reader_of(field);
-	if (field.len != 1 && field.len != 3)
-		return false;
-	uint32_t privileges = (uint32_t)read_uint(&r, field.len);
-	if (field.len == 1) {
-		privileges <<= 16;
-		if ((privileges & PRIVILEGE_SECURITY_DOMAIN) != 0)
-			privileges |= PRIVILEGE_TRUSTED_PATH;
-	}
-	*ret_privileges = privileges;
-	return true;
-}
-
-/* GPCS 2.3.1 6.4.1: a channel is given to one application only. Adds to what the entry has. */
-static uint16_t implicit_selection_add(struct registry *registry, struct entry *entry,
-				       const struct content_parameters *parameters)
-{
-	for (size_t i = 0; i < parameters->implicit_selection_count; i++) {
-		uint8_t wanted = parameters->implicit_selections[i];
-		if ((wanted & 0x1F) > IMPLICIT_CHANNEL_MAX)
-			return SW_WRONG_DATA;
-		for (const struct entry *other = registry->entries; other != NULL; other = other->next) {
-			for (size_t j = 0; j < other->implicit_selection.len; j++) {
-				uint8_t taken = other->implicit_selection.at[j];
-				if (!aid_equal(&other->aid, &entry->aid) && (taken & wanted & 0xC0) != 0 &&
-				    ((taken ^ wanted) & 0x1F) == 0)
-					return SW_CONDITIONS_OF_USE;
-			}
-		}
-	}
-	struct builder b = builder_in(registry->arena);
-	build_bytes(&b, entry->implicit_selection);
-	build_bytes(&b, bytes_of(parameters->implicit_selections, parameters->implicit_selection_count));
-	return builder_bytes(&b, &entry->implicit_selection) == ERR_NONE ? SW_SUCCESS : SW_MEMORY_FAILURE;
-}
-
 /* Of the digests that the card capability information offers. */
 static bool is_hash_size(size_t len)
 {
 	return len == digest_size(DIGEST_SHA1) || len == digest_size(DIGEST_SHA256) ||
 	       len == digest_size(DIGEST_SHA384) || len == digest_size(DIGEST_SHA512);
-}
-
-/* Tag 93 of B6 (table 11-23). */
-static struct bytes token_identifier(const struct install_fields *fields)
-{
-	struct bytes identifier;
-	return tlv_find(fields->parameters.token_reference, 0x93, &identifier) == ERR_NONE
-		       ? identifier
-		       : bytes_of(NULL, 0);
 }
 
 static uint16_t installation_end(struct call *call, const struct install_fields *fields,
@@ -184,6 +135,8 @@ static uint16_t instance_create(struct call *call, const struct install_fields *
 	entry->nonvolatile_bytes = parameters->reserved_nonvolatile_bytes;
 	entry->volatile_bytes = parameters->reserved_volatile_bytes;
 	uint16_t sw = implicit_selection_add(registry, entry, parameters);
+	if (sw == SW_SUCCESS)
+		sw = services_record(registry, entry, privileges, parameters);
 	if (sw != SW_SUCCESS)
 		return sw;
 	if (parameters->application.len > 0 && !entry_store(registry, entry, 0xC9, parameters->application))
@@ -250,82 +203,6 @@ static uint16_t install_for_make_selectable(struct call *call, const struct inst
 	return installation_end(call, fields, &load_file);
 }
 
-/* ---- for extradition, for registry update ---- */
-
-/* GPCS 2.3.1 9.4.1. Hierarchies stay trees: nothing becomes associated with what is below it. */
-static uint16_t extradite(struct call *call, struct entry *entry, struct bytes to)
-{
-	const struct registry *registry = &call->card->registry;
-	const struct entry *target = registry_find(registry, to);
-	if (target == NULL || target->kind != CARD_SECURITY_DOMAIN)
-		return SW_NO_REFERENCED_DATA;
-	if (entry == registry_isd(registry) || !registry_is_above(registry, call->selected, entry))
-		return SW_CONDITIONS_OF_USE;
-	if (target != registry_isd(registry) && target->life_cycle != LIFE_PERSONALIZED)
-		return SW_CONDITIONS_OF_USE;
-	if (target != entry && entry->kind == CARD_SECURITY_DOMAIN &&
-	    registry_is_above(registry, entry, target))
-		return SW_CONDITIONS_OF_USE;
-	entry->security_domain = target->aid;
-	return SW_SUCCESS;
-}
-
-static uint16_t install_for_extradition(struct call *call, const struct install_fields *fields)
-{
-	struct entry *entry = registry_find(&call->card->registry, fields->lv[2]);
-	if (fields->lv[1].len != 0 || fields->lv[3].len != 0)
-		return SW_WRONG_DATA;
-	const struct card_aid old = entry == NULL ? (struct card_aid){ 0 } : entry->security_domain;
-	uint16_t sw = entry == NULL ? SW_NO_REFERENCED_DATA : extradite(call, entry, fields->lv[0]);
-	const struct receipt_fields receipt = { .token_identifier = token_identifier(fields),
-						.at = { aid_bytes(&old), fields->lv[2], fields->lv[0] },
-						.count = 3 };
-	return sw == SW_SUCCESS ? change_end(call, &receipt) : sw;
-}
-
-/* All or nothing: whatever is refused takes the registry back to what is durable. */
-static uint16_t registry_update(struct call *call, const struct install_fields *fields, struct entry *entry)
-{
-	struct registry *registry = &call->card->registry;
-	uint32_t privileges = entry->privileges;
-	if (fields->lv[3].len != 0 && !privileges_read(fields->lv[3], &privileges))
-		return SW_WRONG_DATA;
-	if (!registry_may_give(registry, privileges, entry->kind == CARD_SECURITY_DOMAIN, entry))
-		return SW_WRONG_DATA;
-	registry_give(registry, entry, privileges);
-	uint16_t sw = implicit_selection_add(registry, entry, &fields->parameters);
-	if (sw == SW_SUCCESS && fields->lv[0].len != 0)
-		sw = extradite(call, entry, fields->lv[0]);
-	return sw;
-}
-
-static uint16_t install_for_registry_update(struct call *call, const struct install_fields *fields)
-{
-	struct registry *registry = &call->card->registry;
-	struct entry *entry = registry_find(registry, fields->lv[2]);
-	/* restricting functions is an option that this card lacks, and without an application there is
-	 * nothing else */
-	if (fields->lv[1].len != 0 || fields->lv[2].len == 0 || fields->parameters.has_restriction)
-		return SW_WRONG_DATA;
-	if (entry == NULL || entry->kind == CARD_LOAD_FILE)
-		return SW_NO_REFERENCED_DATA;
-	if (entry == registry_isd(registry) || !registry_is_above(registry, call->selected, entry))
-		return SW_CONDITIONS_OF_USE;
-	/* C.5.4: security domains are there when it extradites */
-	const struct card_aid old = fields->lv[0].len == 0 ? (struct card_aid){ 0 } : entry->security_domain;
-	const struct receipt_fields receipt = {
-		.token_identifier = token_identifier(fields),
-		.at = { aid_bytes(&old), fields->lv[2], fields->lv[0], fields->lv[3] },
-		.count = 4,
-		.has_parameters = true,
-		.parameters = fields->parameter_bytes,
-	};
-	uint16_t sw = registry_update(call, fields, entry);
-	if (sw == SW_SUCCESS)
-		return change_end(call, &receipt);
-	return state_restore(call->card, NULL) == ERR_NONE ? sw : SW_MEMORY_FAILURE;
-}
-
 /* ---- for personalization ---- */
 
 static uint16_t install_for_personalization(struct call *call, const struct install_fields *fields)
@@ -361,6 +238,12 @@ static const struct variant {
 };
 /* clang-format on */
 
+bool is_restricted(const struct call *call, uint8_t functions)
+{
+	const struct entry *isd = registry_isd(&call->card->registry);
+	return ((isd->restrictions | call->selected->restrictions) & functions) != 0;
+}
+
 uint16_t install_content(struct call *call)
 {
 	uint16_t refused = call->card->settings.misbehaviour.install_status;
@@ -377,6 +260,8 @@ uint16_t install_content(struct call *call)
 	if (!install_fields_read(call->command.data, variant->p1, &fields) ||
 	    (!variant->changes_content && fields.token.len != 0))
 		return SW_WRONG_DATA;
+	if (is_restricted(call, variant->p1))
+		return SW_CONDITIONS_OF_USE;
 	if (!variant->changes_content)
 		return variant->run(call, &fields);
 	if (!may_manage_content(&call->card->registry, call->selected))

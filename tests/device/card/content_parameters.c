@@ -1,5 +1,6 @@
 /* GPCS 2.3.1 11.5.2.3 */
 #include "content_parameters.h"
+#include "registry.h"
 
 #include <cardea/tlv.h>
 #include <stddef.h>
@@ -82,6 +83,7 @@ static bool parameter_take(const struct parameter *parameter, struct bytes value
 		return true;
 	case RESTRICTION:
 		ret->has_restriction = true;
+		ret->restrictions = value.len == 1 ? value.at[0] & RESTRICTABLE : 0;
 		return value.len == 1;
 	case SYSTEM:
 	case IGNORED:
@@ -133,4 +135,29 @@ bool install_fields_read(struct bytes data, uint8_t p1, struct install_fields *r
 		return false;
 	*ret_fields = fields;
 	return true;
+}
+
+/* One byte, with the defaults of GPCS 2.3.1 table 6-2 for the others, or three. */
+bool privileges_read(struct bytes field, uint32_t *ret_privileges)
+{
+	struct reader r = reader_of(field);
+	if (field.len != 1 && field.len != 3)
+		return false;
+	uint32_t privileges = (uint32_t)read_uint(&r, field.len);
+	if (field.len == 1) {
+		privileges <<= 16;
+		if ((privileges & PRIVILEGE_SECURITY_DOMAIN) != 0)
+			privileges |= PRIVILEGE_TRUSTED_PATH;
+	}
+	*ret_privileges = privileges;
+	return true;
+}
+
+/* Tag 93 of B6 (table 11-23). */
+struct bytes token_identifier(const struct install_fields *fields)
+{
+	struct bytes identifier;
+	return tlv_find(fields->parameters.token_reference, 0x93, &identifier) == ERR_NONE
+		       ? identifier
+		       : bytes_of(NULL, 0);
 }

@@ -12,6 +12,10 @@
 #define FOR_PERSONALIZATION 0x20
 #define FOR_REGISTRY_UPDATE 0x40
 
+/* Table 11-53: bits of P1, and one more */
+#define FOR_DELETE   0x01
+#define RESTRICTABLE 0x7F
+
 #define IMPLICIT_SELECTIONS_MAX 8
 
 struct content_parameters {
@@ -27,6 +31,7 @@ struct content_parameters {
 	uint8_t implicit_selections[IMPLICIT_SELECTIONS_MAX];
 	size_t implicit_selection_count;
 	bool has_application, has_restriction; /* C9, D9 */
+	uint8_t restrictions;
 };
 
 struct install_fields {
@@ -39,5 +44,8 @@ struct install_fields {
 
 /* False when the data are not what P1 asks for. */
 bool install_fields_read(struct bytes data, uint8_t p1, struct install_fields *ret_fields);
+/* One byte, with the defaults of table 6-2 for the others, or three. */
+bool privileges_read(struct bytes field, uint32_t *ret_privileges);
+struct bytes token_identifier(const struct install_fields *fields);
 
 #endif

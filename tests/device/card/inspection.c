@@ -24,6 +24,8 @@ bool card_find(const struct card *card, struct bytes aid, struct card_object *re
 		.privileges = entry->privileges,
 		.security_domain = entry->security_domain,
 		.load_file = entry->load_file,
+		.services = entry->services,
+		.restrictions = entry->restrictions,
 	};
 	memcpy(ret_object->block_sha256, entry->block_sha256, SHA256_SIZE);
 	return true;

@@ -93,6 +93,8 @@ struct entry {
 	/* applications and security domains */
 	struct card_aid load_file, module;
 	struct bytes implicit_selection; /* one parameter (tag CF) a byte */
+	struct bytes services;           /* tag CB: two bytes each */
+	uint8_t restrictions;            /* of a security domain (tag D9); of the ISD: of all of them */
 	struct data_object *objects;
 	struct key_version *key_versions;
 	struct card_key *keys;

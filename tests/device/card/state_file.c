@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#define IMAGE_VERSION   3 /* 1: without the counter of receipts; 2: without an upgrade */
+#define IMAGE_VERSION   4 /* 1: without the counter of receipts; 2: without an upgrade; 3: without services and restrictions */
 #define IMAGE_MAX_BYTES (16 << 20)
 
 /* ---- registry to image ---- */
@@ -92,6 +92,8 @@ static void build_entry(struct builder *b, const struct entry *entry)
 	build_aids(b, entry->modules);
 	build_aids(b, entry->imports);
 	build_u16(b, entry->confirmation_counter);
+	build_sized(b, entry->services);
+	build_u8(b, entry->restrictions);
 }
 
 static void build_upgrade(struct builder *b, const struct upgrade *upgrade)
@@ -241,6 +243,10 @@ static void read_entry(struct image_reader *image, struct entry *entry)
 	entry->imports = read_aids(image);
 	if (image->version > 1)
 		entry->confirmation_counter = read_u16(r);
+	if (image->version > 3) {
+		entry->services = read_sized(image);
+		entry->restrictions = read_u8(r);
+	}
 }
 
 static void read_upgrade(struct image_reader *image, struct upgrade *upgrade)
