@@ -12,7 +12,8 @@
 
 /* Made from objects/ and schemas/. */
 extern const char se_object_30401[], audit_schema[], install_schema[], delete_schema[], ensure_schema[],
-	put_keys_schema[], store_data_schema[], script_schema[], set_state_schema[];
+	put_keys_schema[], store_data_schema[], script_schema[], set_state_schema[], create_domain_schema[],
+	extradite_schema[], update_registry_schema[], delete_keys_schema[], rotate_keys_schema[];
 
 /* ---- packages ---- */
 
@@ -58,9 +59,10 @@ static enum err read_config(const char *config, uint32_t *ret_max_failures)
 {
 	json_int_t max_failures = KEY_MEMORY_DEFAULT_LIMIT;
 	json_t *json = json_loads(config, 0, NULL), *gateway;
-	const bool is_valid = json_unpack_ex(json, NULL, JSON_STRICT, "{s?I, s?o}", "maxFailedAuthentications",
-					     &max_failures, "gateway", &gateway) == 0 &&
-			      max_failures >= 1 && max_failures <= MAX_FAILURES;
+	const bool is_valid =
+		json_unpack_ex(json, NULL, JSON_STRICT, "{s?I, s?o}", "maxFailedAuthentications",
+			       &max_failures, "gateway", &gateway) == 0 &&
+		max_failures >= 1 && max_failures <= MAX_FAILURES;
 
 	json_decref(json);
 	if (!is_valid)
@@ -78,7 +80,8 @@ static enum err se_open(const struct cardea_host_api *api, cardea_host *host, co
 
 	if (err != ERR_NONE) {
 		api->log(host, CARDEA_LOG_ERROR, "se.config",
-			 "maxFailedAuthentications is a number from 1 to %d; the other member is gateway", MAX_FAILURES);
+			 "maxFailedAuthentications is a number from 1 to %d; the other member is gateway",
+			 MAX_FAILURES);
 		return err;
 	}
 	plugin = malloc(sizeof(*plugin));
@@ -120,6 +123,16 @@ static const struct cardea_operation operations[] = {
 	{ "se.script", "Runs commands on an application as they are", script_schema, engine_step, &script_operation },
 	{ "se.set-state", "Sets the life cycle state of an application or of the card", set_state_schema, engine_step,
 	  &set_state_operation },
+	{ "se.create-domain", "Makes a security domain", create_domain_schema, engine_step,
+	  &create_domain_operation },
+	{ "se.extradite", "Brings an application or a load file under another security domain", extradite_schema, engine_step,
+	  &extradite_operation },
+	{ "se.update-registry", "Changes privileges, implicit selection, services or restrictions", update_registry_schema, engine_step,
+	  &update_registry_operation },
+	{ "se.delete-keys", "Deletes keys of a security domain", delete_keys_schema, engine_step,
+	  &delete_keys_operation },
+	{ "se.rotate-keys", "Puts a stored key set in the place of another, which goes once the new one is proven", rotate_keys_schema, engine_step,
+	  &rotate_keys_operation },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 /* clang-format on */
@@ -133,7 +146,8 @@ static const struct cardea_explainer explainers[] = {
 	{ "apdu", "A command or an answer of a smart card", explain_apdu, NULL },
 	{ "c-apdu", "A command to a smart card", explain_command_apdu, "apdu/command gp/command" },
 	{ "r-apdu", "An answer of a smart card", explain_response_apdu, "apdu/answer gp/answer" },
-	{ "script", "A remote command script (TS 102 226), an Order or a Report (SERAM 2.0.0)", explain_script, NULL },
+	{ "script", "A remote command script (TS 102 226), an Order or a Report (SERAM 2.0.0)",
+	  explain_script, NULL },
 	{ "tlv", "Data objects of a GlobalPlatform card", explain_tlv, NULL },
 	{ "cap", "A load file: Java Card CAP or GlobalPlatform", explain_cap, NULL },
 	{ NULL, NULL, NULL, NULL },

@@ -129,6 +129,8 @@ static enum err host_keyset(cardea_out *out, const char *kind, struct bytes aid,
 
 	for (size_t i = 0; i < lab->keyset_count; i++) {
 		const struct cardea_keyset *keyset = &lab->keysets[i].keyset;
+		if (lab->keysets[i].aid.len > 0 && !bytes_equal(lab->keysets[i].aid, aid))
+			continue;
 		if (strcmp(lab->keysets[i].kind, kind) == 0 && (version == 0 || version == keyset->version) &&
 		    (best == NULL || keyset->version < best->version))
 			best = keyset;
@@ -328,7 +330,7 @@ enum cardea_result job_lab_run(struct job_lab *lab, const char *operation, const
 		cardea_plugin.open(&api, NULL, lab->config != NULL ? lab->config : "{}", &order.plugin),
 		ERR_NONE);
 	lab->result = run_step(lab, &order, (struct cardea_step){ .event = CARDEA_START }, &out);
-	while (lab->result == CARDEA_NEXT)
+	while (lab->result == CARDEA_NEXT && (lab->give_up_at == 0 || lab->requests < lab->give_up_at))
 		lab->result = run_step(lab, &order, next_event(lab, &out), &out);
 	cardea_plugin.close(order.plugin);
 	return lab->result;

@@ -39,6 +39,7 @@ struct job_lab {
 	bool is_served;  /* since the last break */
 	struct lab_keyset {
 		const char *kind; /* "scp03" */
+		struct bytes aid; /* of the security domain; empty: of all */
 		struct cardea_keyset keyset;
 	} keysets[LAB_MAX_KEYSETS];
 	size_t keyset_count;
@@ -60,6 +61,7 @@ struct job_lab {
 	enum lab_break break_kind;
 	unsigned break_at;          /* at the n-th request, from 1 on */
 	unsigned break_again_every; /* and after each so many more; 0: once */
+	unsigned give_up_at;        /* the job is forgotten once it made so many requests: CARDEA_NEXT; 0: never */
 	/* the last job */
 	struct bytes state;
 	enum cardea_result result;

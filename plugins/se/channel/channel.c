@@ -46,7 +46,7 @@ uint8_t channel_wanted_version(const struct task *task)
 enum err channel_keyset(struct task *task, const char *kind, uint8_t version,
 			struct cardea_keyset *ret_keyset)
 {
-	return task->plugin->api->keyset(task->out, kind, task->domain_aid, version, ret_keyset);
+	return task->plugin->api->keyset(task->out, kind, task->key_owner, version, ret_keyset);
 }
 
 void keyset_wipe(struct cardea_keyset *keyset)

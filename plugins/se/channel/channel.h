@@ -27,7 +27,7 @@ const struct protocol *channel_protocol(const struct task *task); /* NULL while 
 
 /* The key version that is to be used; 0: the lowest. */
 uint8_t channel_wanted_version(const struct task *task);
-/* The key set `version` (0: the lowest) of the task's security domain, as the operator stored it.
+/* The key set `version` (0: the lowest) of task->key_owner, as the operator stored it.
  * ERR_NOT_FOUND. */
 MUST_CHECK enum err channel_keyset(struct task *task, const char *kind, uint8_t version,
 				   struct cardea_keyset *ret_keyset);

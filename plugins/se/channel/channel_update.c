@@ -67,7 +67,7 @@ void update_prepare(struct task *task)
 
 	if (err != ERR_NONE) {
 		task_break(task, err, "%s key set %02X of security domain %s is not stored for this device",
-			   channel_protocol(task)->name, wanted, bytes_to_hex(task->arena, task->domain_aid));
+			   channel_protocol(task)->name, wanted, bytes_to_hex(task->arena, task->key_owner));
 		return;
 	}
 	kept->key_version = keyset.version;

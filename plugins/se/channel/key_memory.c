@@ -11,7 +11,7 @@
 static const char *memory_key(const struct task *task)
 {
 	const struct bytes identifier = task->kept.identifier;
-	const char *aid = bytes_to_hex(task->arena, task->domain_aid);
+	const char *aid = bytes_to_hex(task->arena, task->key_owner);
 
 	if (identifier.len == 0 || identifier.len > MAX_IDENTIFIER || !bytes_are_utf8(identifier))
 		return arena_printf(task->arena, "%u %s %02X", task->instance, aid, task->kept.key_version);
@@ -69,7 +69,7 @@ static json_t *record_of(struct task *task, const struct key_memory *memory)
 {
 	json_t *record = json_pack(
 		"{s:i, s:s, s:i, s:I, s:I, s:b}", "secureElement", task->instance, "securityDomainAidHex",
-		bytes_to_hex(task->arena, task->domain_aid), "keyVersion", task->kept.key_version, "failures",
+		bytes_to_hex(task->arena, task->key_owner), "keyVersion", task->kept.key_version, "failures",
 		(json_int_t)memory->failures, "possibleFailures", (json_int_t)memory->possible_failures,
 		"isHeldBack", is_too_many(task, memory));
 

@@ -98,7 +98,7 @@ static bool is_candidate(struct task *task, enum protocol_choice choice)
 static void fail_without_keys(struct task *task)
 {
 	const uint8_t version = channel_wanted_version(task);
-	const char *aid = bytes_to_hex(task->arena, task->domain_aid);
+	const char *aid = bytes_to_hex(task->arena, task->key_owner);
 
 	if (version == 0)
 		task_break(task, ERR_NOT_FOUND,

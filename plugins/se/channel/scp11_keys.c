@@ -81,7 +81,7 @@ enum err scp11_keyset_read(struct task *task, uint8_t version, struct scp11_keys
 	if (api->size < offsetof(struct cardea_host_api, keyset_document) + sizeof(api->keyset_document) ||
 	    api->keyset_document == NULL)
 		return ERR_NOT_FOUND;
-	enum err err = api->keyset_document(task->out, SCP11_KIND, task->domain_aid, version, &text);
+	enum err err = api->keyset_document(task->out, SCP11_KIND, task->key_owner, version, &text);
 	if (err != ERR_NONE)
 		return fault_set(fault, err, "SCP11 key set %02X is not stored for this device", version);
 	json_t *document = json_loads(text, 0, NULL);

@@ -410,6 +410,7 @@ static enum err read_parameters(struct task *task, struct fault *fault)
 	if (err == ERR_NONE && task->domain_aid.len == 0)
 		task->domain_aid = task_issuer_aid;
 	task->target = task->domain_aid;
+	task->key_owner = task->domain_aid;
 	return err;
 }
 

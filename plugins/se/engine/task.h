@@ -83,8 +83,9 @@ struct task {
 	struct arena *arena;
 	json_t *params;
 	uint16_t instance;
-	struct bytes domain_aid; /* whose keys are used */
+	struct bytes domain_aid; /* the security domain whose channel is used */
 	struct bytes target;     /* what is selected for the commands; empty: nothing, on the basic channel */
+	struct bytes key_owner;  /* whose key sets open the channel: domain_aid, or the domain above one without keys */
 	uint8_t wanted_level;     /* 0: the highest */
 	size_t max_data;          /* bytes of a command's data that the card takes, once wrapped */
 	unsigned wanted_protocol; /* enum protocol_choice */

@@ -151,10 +151,11 @@ enum err gp_install_for_load(struct arena *arena, struct bytes load_file_aid, st
 	return finish(&b, install_command(INSTALL_FOR_LOAD), ret_command);
 }
 
-/* One byte where the others are nothing but zero. */
+/* One byte where the others are nothing but zero, and mean it: those of a security domain have defaults (GPCS
+ * table 6-2). */
 static void build_privileges(struct builder *b, uint32_t privileges)
 {
-	size_t width = (privileges & 0xFFFF) == 0 ? 1 : 3;
+	size_t width = (privileges & 0x80FFFF) == 0 ? 1 : 3;
 
 	build_u8(b, (uint8_t)width);
 	build_uint(b, width == 1 ? privileges >> 16 : privileges, width);

@@ -208,3 +208,21 @@ bool look_registry(struct task *task, unsigned query, struct registry *ret_regis
 		task_break(task, err, "GET STATUS: %s", fault.text);
 	return err == ERR_NONE;
 }
+
+bool look_key_information(struct task *task, unsigned query, struct key_information *ret_keys)
+{
+	const struct query_answer *answer = &task->kept.queries[query];
+	struct fault fault = { 0 };
+
+	if (!sw_is_success(answer->sw)) {
+		task_break(task, sw_kind(answer->sw), "GET DATA 00E0: %04X %s", answer->sw,
+			   sw_text(answer->sw));
+		return false;
+	}
+	enum err err = key_information_parse(answer->data, task->arena, ret_keys, &fault);
+	if (err == ERR_NOMEM)
+		task_is_good(task, err);
+	else if (err != ERR_NONE)
+		task_break(task, err, "GET DATA 00E0: %s", fault.text);
+	return err == ERR_NONE;
+}

@@ -22,6 +22,9 @@ void look_take(struct task *task, const struct planned *planned, const struct ca
  * task is then at its end. */
 bool look_registry(struct task *task, unsigned query, struct registry *ret_registry);
 
+/* The answer to GET DATA E0. False as above. */
+bool look_key_information(struct task *task, unsigned query, struct key_information *ret_keys);
+
 /* All elements that we understand, as GET STATUS wants them listed. */
 extern const struct bytes look_application_tags, look_load_file_tags, look_module_tags;
 

@@ -1,137 +1,114 @@
 /* se.put-keys: the key set that the operator stored under a new version is on the card, and is proven by use.
+ * se.rotate-keys: and the old one is not on the card any more.
  *
- *   LOOK (key information) -> ACT: PUT KEY -> PROVE: a new channel with the new version
+ *   LOOK (key information) -> ACT: PUT KEY -> PROVE: a new channel with the new version -> REMOVE the old,
+ * PROVE again
  *
- * PROVE also sends a command, since authentication alone uses no more than the MAC key.
+ * PROVE also sends a command, since authentication alone uses no more than the MAC key. Nothing is removed
+ * but under the new key set, so that at each instant the card has one that is proven.
+ *
+ * A security domain that has no keys yet is opened with those of the domain above it.
  *
  * After a break with PUT KEY on its way the new version is asked first: INITIALIZE UPDATE alone tells whether
  * the card holds it, and costs nothing when it does not. */
 #include "operations/operations.h"
 
 #include "channel/channel.h"
-#include "channel/scp11_keys.h"
+#include "operations/key_order.h"
 #include "operations/look.h"
 
-enum stage { STAGE_LOOK, STAGE_ACT, STAGE_PROVE };
-enum { ACT_PUT_KEY = 100 };
+enum stage { STAGE_LOOK, STAGE_ACT, STAGE_PROVE, STAGE_REMOVE };
+enum { ACT_PUT_KEY = 100, ACT_REMOVE };
 enum {
-	SENT = 1 << 0,      /* PUT KEY goes out in this job */
-	CONFIRMED = 1 << 1, /* and was answered with the right check values */
-	WAS_THERE = 1 << 2, /* the version was on the card before us */
+	SENT = 1 << 0,       /* PUT KEY goes out in this job */
+	CONFIRMED = 1 << 1,  /* and was answered with the right check values */
+	WAS_THERE = 1 << 2,  /* the version was on the card before us */
+	NO_PRESENT = 1 << 3, /* the card cannot be opened with the present version: perhaps all is done */
+	REMOVAL_SENT = 1 << 4,
+	REMOVED = 1 << 5, /* the card said so */
 };
 
-struct order {
-	enum protocol_choice new_choice,
-		present_choice; /* present: CHOICE_NONE as the card and the keys say */
-	uint8_t new_version, replace_version, present_version;
-	unsigned keys, issuer; /* queries */
-};
-
-/* The lowest version that is stored, other than the new one; 0 when there is none. */
-static uint8_t lowest_other_version(struct task *task, const struct order *order)
+/* Whose keys open the channel hangs on how far we are. */
+static void choose_owner(struct task *task)
 {
-	for (unsigned version = 1; version <= 255; version++) {
-		struct cardea_keyset keyset;
-		if (version == order->new_version ||
-		    channel_keyset(task, choice_protocol(order->new_choice)->kind, (uint8_t)version,
-				   &keyset) != ERR_NONE)
-			continue;
-		keyset_wipe(&keyset);
-		return (uint8_t)version;
-	}
-	return 0;
+	const struct key_order *order = task->order;
+	const bool is_new = task->kept.stage == STAGE_PROVE || task->kept.stage == STAGE_REMOVE;
+
+	task->key_owner = is_new ? task->domain_aid : order->present_owner;
 }
 
-/* The protocol that the new keys are for: CHOICE_NONE when they are not stored. */
-static enum protocol_choice choice_of_new(struct task *task, uint8_t new_version)
+static enum err prepare_put(struct task *task, struct key_order *order, struct fault *fault)
 {
-	static const enum protocol_choice choices[] = { CHOICE_SCP03, CHOICE_SCP02 };
+	enum err err = key_order_read(task, order, fault);
 
-	for (size_t i = 0; i < 2; i++) {
-		struct cardea_keyset keyset;
-		if (channel_keyset(task, choice_protocol(choices[i])->kind, new_version, &keyset) != ERR_NONE)
-			continue;
-		keyset_wipe(&keyset);
-		return choices[i];
-	}
-	return CHOICE_NONE;
-}
-
-/* Keys of the same protocol open the channel, or certificates where there are no others. */
-static enum err choose_present(struct task *task, struct order *order, struct fault *fault)
-{
-	struct scp11_keyset certificates;
-	const bool wants_certificates =
-		choice_protocol((enum protocol_choice)task->wanted_protocol) == &scp11_protocol;
-
-	if (!wants_certificates && order->present_version == 0)
-		order->present_version = lowest_other_version(task, order);
-	if (order->present_version == order->new_version && !wants_certificates)
-		return fault_set(fault, ERR_MALFORMED,
-				 "keyVersion must be a key set that is on the card, not the new one");
-	if (!wants_certificates && order->present_version != 0) {
-		order->present_choice = order->new_choice;
-		return ERR_NONE;
-	}
-	order->present_choice = (enum protocol_choice)task->wanted_protocol;
-	if (scp11_keyset_read(task, order->present_version, &certificates, NULL) != ERR_NONE)
-		return fault_set(fault, ERR_NOT_FOUND,
-				 "no key set besides %02X is stored to authenticate with",
-				 order->new_version);
-	scp11_keyset_wipe(&certificates);
-	return ERR_NONE;
-}
-
-static enum err prepare(struct task *task, struct fault *fault)
-{
-	struct order *order = arena_alloc(task->arena, sizeof(*order));
-
-	if (order == NULL)
-		return ERR_NOMEM;
-	order->new_version = (uint8_t)task_number(task, "newKeyVersion", 0);
-	order->replace_version = (uint8_t)task_number(task, "replaceKeyVersion", 0);
-	order->present_version = (uint8_t)task_number(task, "keyVersion", 0);
-	order->new_choice = choice_of_new(task, order->new_version);
-	if (order->new_choice == CHOICE_NONE)
-		return fault_set(fault, ERR_NOT_FOUND,
-				 "key set %02X is not stored for this device: store the new keys first",
-				 order->new_version);
-	enum err err = choose_present(task, order, fault);
 	if (err != ERR_NONE)
 		return err;
+	task->order = order;
+	choose_owner(task);
 	if (task->kept.key_version == 0 && task->kept.choice == CHOICE_NONE) {
 		task->kept.key_version = order->present_version;
 		task->kept.choice = order->present_choice;
 	}
 	order->keys = look_ask_data(task, 0x00E0);
 	order->issuer = look_ask_status(task, SCOPE_ISSUER_DOMAIN, bytes_of(NULL, 0), look_application_tags);
-	task->order = order;
+	order->itself = look_ask_status(task, SCOPE_APPLICATIONS, task->domain_aid, look_application_tags);
+	return ERR_NONE;
+}
+
+static enum err prepare(struct task *task, struct fault *fault)
+{
+	struct key_order *order = arena_alloc(task->arena, sizeof(*order));
+
+	if (order == NULL)
+		return ERR_NOMEM;
+	*order = (struct key_order){ 0 };
+	return prepare_put(task, order, fault);
+}
+
+static enum err prepare_rotation(struct task *task, struct fault *fault)
+{
+	struct key_order *order = arena_alloc(task->arena, sizeof(*order));
+
+	if (order == NULL)
+		return ERR_NOMEM;
+	*order = (struct key_order){ 0 };
+	enum err err = prepare_put(task, order, fault);
+	if (err != ERR_NONE)
+		return err;
+	order->remove_version = (uint8_t)task_number(task, "oldKeyVersion", order->present_version);
+	if (order->remove_version == 0)
+		return fault_set(fault, ERR_MALFORMED, "oldKeyVersion: which key set shall go");
+	if (order->remove_version == order->new_version)
+		return fault_set(fault, ERR_MALFORMED, "oldKeyVersion is the new one");
 	return ERR_NONE;
 }
 
 static void prove(struct task *task)
 {
-	const struct order *order = task->order;
+	const struct key_order *order = task->order;
 
 	task->kept.stage = STAGE_PROVE;
 	look_again(task);
+	choose_owner(task);
 	task->kept.choice = order->new_choice;
 	task_reopen(task, order->new_version);
 }
 
 static void go_look(struct task *task)
 {
-	const struct order *order = task->order;
+	const struct key_order *order = task->order;
 
 	task->kept.stage = STAGE_LOOK;
 	look_again(task);
+	choose_owner(task);
 	task->kept.choice = order->present_choice;
 	task_reopen(task, order->present_version);
 }
 
 static void lost(struct task *task)
 {
-	if ((task->kept.flags & SENT) != 0 && task->kept.stage != STAGE_LOOK)
+	if (task->kept.stage == STAGE_REMOVE || (task->kept.flags & (WAS_THERE | NO_PRESENT)) != 0 ||
+	    ((task->kept.flags & SENT) != 0 && task->kept.stage != STAGE_LOOK))
 		prove(task);
 	else
 		go_look(task);
@@ -150,22 +127,12 @@ static bool has_version(const struct key_information *keys, uint8_t version)
 
 static void looked(struct task *task)
 {
-	const struct order *order = task->order;
-	const struct query_answer *answer = &task->kept.queries[order->keys];
+	const struct key_order *order = task->order;
 	struct key_information keys;
-	struct fault fault = { 0 };
 
 	task->kept.is_unproven = false;
-	if (!sw_is_success(answer->sw)) {
-		task_break(task, sw_kind(answer->sw), "GET DATA 00E0: %04X %s", answer->sw,
-			   sw_text(answer->sw));
+	if (!look_key_information(task, order->keys, &keys))
 		return;
-	}
-	enum err err = key_information_parse(answer->data, task->arena, &keys, &fault);
-	if (err != ERR_NONE) {
-		task_break(task, err, "GET DATA 00E0: %s", fault.text);
-		return;
-	}
 	if (has_version(&keys, order->new_version) && order->new_version != order->replace_version) {
 		task->kept.flags |= WAS_THERE;
 		prove(task);
@@ -178,15 +145,41 @@ static void looked(struct task *task)
 	}
 }
 
-/* A card that cannot decrypt a command answers with an error, and not with its list. */
+/* The new key set opened this channel: the old one is not needed any more. */
+static void remove_old(struct task *task)
+{
+	const struct key_order *order = task->order;
+	struct key_information keys;
+
+	if (order->remove_version == 0) {
+		task_succeed(task);
+		return;
+	}
+	if (!look_key_information(task, order->keys, &keys))
+		return;
+	if (!has_version(&keys, order->remove_version)) {
+		task_succeed(task);
+	} else if ((task->kept.flags & REMOVED) != 0) {
+		task_fail(
+			task, ERR_CONFLICT,
+			"the card confirmed that key version %02X is gone, and still has it; %02X is proven",
+			order->remove_version, order->new_version);
+	} else {
+		task->kept.flags |= REMOVAL_SENT;
+		task->kept.stage = STAGE_REMOVE;
+	}
+}
+
+/* A card that cannot decrypt a command answers with an error, and not with its list. The issuer's security
+ * domain lists itself in one scope, all others in another. */
 static void proven(struct task *task)
 {
-	const struct order *order = task->order;
+	const struct key_order *order = task->order;
 	const uint16_t sw = task->kept.queries[order->issuer].sw;
 
-	if (sw_is_success(sw)) {
+	if (sw_is_success(sw) || sw_is_success(task->kept.queries[order->itself].sw)) {
 		task->kept.is_unproven = false;
-		task_succeed(task);
+		remove_old(task);
 	} else {
 		task_break(task, ERR_CONFLICT,
 			   "key version %02X authenticates, but a command under it fails: %04X %s",
@@ -207,15 +200,27 @@ static void advance(struct task *task)
 
 /* ---- acting ---- */
 
+/* The new keys are the security domain's own, whoever's open the channel. */
+static enum err new_card_keys(struct task *task, struct key_set *ret_keys)
+{
+	const struct key_order *order = task->order;
+
+	task->key_owner = task->domain_aid;
+	enum err err = channel_card_keys(task, choice_protocol(order->new_choice)->kind, order->new_version,
+					 ret_keys);
+	choose_owner(task);
+	return err;
+}
+
 static enum err compose_put_key(struct task *task, struct command *ret_command, struct bytes *ret_answer,
 				struct fault *fault)
 {
-	const struct order *order = task->order;
+	const struct key_order *order = task->order;
 	const struct protocol *new_protocol = choice_protocol(order->new_choice);
 	const struct key_cipher cipher = { channel_protocol(task)->key_type, &task->session.dek };
 	struct key_set new_keys;
 	struct bytes data;
-	enum err err = channel_card_keys(task, new_protocol->kind, order->new_version, &new_keys);
+	enum err err = new_card_keys(task, &new_keys);
 
 	if (err != ERR_NONE)
 		return card_keys_fault(new_protocol, order->new_version, err, fault);
@@ -228,23 +233,32 @@ static enum err compose_put_key(struct task *task, struct command *ret_command, 
 	return ERR_NONE;
 }
 
-static void plan(struct task *task, struct batch *batch)
+static void plan_put(struct task *task, struct batch *batch)
 {
 	struct command command;
 	struct bytes expected;
 	struct fault fault = { 0 };
+	enum err err = compose_put_key(task, &command, &expected, &fault);
 
-	if (task->kept.stage != STAGE_ACT) {
+	if (err == ERR_NOMEM)
+		task_is_good(task, err);
+	else if (err != ERR_NONE)
+		task_break(task, err, "%s", fault.text);
+	else
+		batch_add_change(batch, &command, ACT_PUT_KEY);
+}
+
+static void plan(struct task *task, struct batch *batch)
+{
+	const struct key_order *order = task->order;
+	struct command command;
+
+	if (task->kept.stage == STAGE_ACT)
+		plan_put(task, batch);
+	else if (task->kept.stage != STAGE_REMOVE)
 		look_plan(task, batch);
-	} else {
-		enum err err = compose_put_key(task, &command, &expected, &fault);
-		if (err == ERR_NOMEM)
-			task_is_good(task, err);
-		else if (err != ERR_NONE)
-			task_break(task, err, "%s", fault.text);
-		else
-			batch_add_change(batch, &command, ACT_PUT_KEY);
-	}
+	else if (task_is_good(task, gp_delete_keys(task->arena, -1, order->remove_version, &command)))
+		batch_add_change(batch, &command, ACT_REMOVE);
 }
 
 /* Fewer bytes than expected prove nothing: the new channel will. */
@@ -261,14 +275,10 @@ static void check_answer(struct task *task, struct bytes answer)
 			   bytes_to_hex(task->arena, expected));
 }
 
-static void take(struct task *task, const struct planned *planned, const struct card_answer *answer)
+static void take_put(struct task *task, const struct planned *planned, const struct card_answer *answer)
 {
 	const uint16_t sw = answer->response.sw;
 
-	if (planned->what < ACT_PUT_KEY) {
-		look_take(task, planned, answer);
-		return;
-	}
 	if (!answer->is_cut && !sw_is_success(sw)) {
 		task->kept.is_unproven = false; /* a key set is stored as a whole or not at all */
 		task_fail(task, sw_kind(sw), "%s: %04X %s", command_text(task->arena, &planned->plain), sw,
@@ -283,38 +293,107 @@ static void take(struct task *task, const struct planned *planned, const struct 
 		prove(task);
 }
 
-/* The new version was asked and the card does not have it, or has other values. */
-static bool refused_key_set(struct task *task, enum err kind)
+/* Whatever the card says, the new key set looks once more. */
+static void take_removal(struct task *task, const struct planned *planned, const struct card_answer *answer)
 {
-	const struct order *order = task->order;
+	const struct key_order *order = task->order;
+	const uint16_t sw = answer->response.sw;
+
+	if (!answer->is_cut && !sw_is_success(sw)) {
+		task->kept.is_unproven = false;
+		task_fail(task, sw_kind(sw), "%s: %04X %s; key version %02X is proven, %02X is still there",
+			  command_text(task->arena, &planned->plain), sw, sw_text(sw), order->new_version,
+			  order->remove_version);
+		return;
+	}
+	if (!answer->is_cut)
+		task->kept.flags |= REMOVED;
+	prove(task);
+}
+
+static void take(struct task *task, const struct planned *planned, const struct card_answer *answer)
+{
+	if (planned->what == ACT_PUT_KEY)
+		take_put(task, planned, answer);
+	else if (planned->what == ACT_REMOVE)
+		take_removal(task, planned, answer);
+	else
+		look_take(task, planned, answer);
+}
+
+/* The card is not opened by the present version. It may be that all is done: with the new version it tells.
+ */
+static bool refused_present(struct task *task, enum err kind)
+{
+	const struct key_order *order = task->order;
+	const bool has_other_owner = !bytes_equal(order->present_owner, task->domain_aid);
+
+	/* other values may be a wrong key, but not where the domain may have got keys of its own */
+	if (task->kept.stage != STAGE_LOOK || (kind == ERR_DENIED && !has_other_owner))
+		return false;
+	task->kept.flags |= NO_PRESENT;
+	prove(task);
+	return true;
+}
+
+/* The new version was asked and the card does not have it, or has other values. */
+static bool refused_new(struct task *task, enum err kind)
+{
+	const struct key_order *order = task->order;
 	const uint32_t flags = task->kept.flags;
 
-	if (task->kept.stage != STAGE_PROVE || (flags & CONFIRMED) != 0)
+	if ((flags & CONFIRMED) != 0)
 		return false;
-	if ((flags & SENT) != 0 && (flags & WAS_THERE) == 0) {
+	if ((flags & SENT) != 0 && (flags & (WAS_THERE | NO_PRESENT)) == 0) {
 		/* it did not arrive before the break */
 		task->kept.flags &= ~(unsigned)SENT;
 		go_look(task);
 		return true;
 	}
-	task_fail(task, ERR_CONFLICT, "key version %02X is on the card already, with other values",
-		  order->new_version);
+	if (kind == ERR_NOT_FOUND)
+		task_fail(task, kind, "the card has neither key version %02X nor %02X",
+			  order->present_version, order->new_version);
+	else
+		task_fail(task, ERR_CONFLICT, "key version %02X is on the card already, with other values",
+			  order->new_version);
 	return true;
+}
+
+static bool refused_key_set(struct task *task, enum err kind)
+{
+	return task->kept.stage == STAGE_PROVE ? refused_new(task, kind) : refused_present(task, kind);
 }
 
 static void finish(struct task *task)
 {
-	const struct order *order = task->order;
+	const struct key_order *order = task->order;
 
 	task_report(task, "newKeyVersion", json_integer(order->new_version));
-	task_report(task, "replacedKeyVersion", json_integer(order->replace_version));
+	if (order->remove_version != 0)
+		task_report(task, "oldKeyVersion", json_integer(order->remove_version));
+	else
+		task_report(task, "replacedKeyVersion", json_integer(order->replace_version));
 	task_report(task, "alreadyPresent", json_boolean((task->kept.flags & SENT) == 0));
+	if (order->remove_version != 0)
+		task_report(task, "alreadyRotated",
+			    json_boolean((task->kept.flags & (SENT | REMOVAL_SENT)) == 0));
 	channel_report(task);
 }
 
 const struct operation put_keys_operation = {
 	.name = "se.put-keys",
 	.prepare = prepare,
+	.plan = plan,
+	.take = take,
+	.advance = advance,
+	.lost = lost,
+	.key_set_refused = refused_key_set,
+	.finish = finish,
+};
+
+const struct operation rotate_keys_operation = {
+	.name = "se.rotate-keys",
+	.prepare = prepare_rotation,
 	.plan = plan,
 	.take = take,
 	.advance = advance,

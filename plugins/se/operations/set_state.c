@@ -12,6 +12,9 @@
 #include "operations/look.h"
 #include "operations/one_change.h"
 
+#define STATE_SELECTABLE   0x07
+#define STATE_PERSONALIZED 0x0F
+
 #define PRIVILEGE_SECURITY_DOMAIN   0x800000
 #define PRIVILEGE_FINAL_APPLICATION 0x000200
 
@@ -23,14 +26,21 @@ enum card_state {
 	CARD_TERMINATED = 0xFF,
 };
 
+/* Whose state it is. A security domain says of itself alone that it is personalized (5.3.2.3). */
+enum subject { OF_APPLICATION, OF_DOMAIN_ITSELF, OF_CARD };
+
 static const struct wanted_state {
 	const char *name;
 	uint8_t value; /* P2 */
-	bool is_of_card;
+	enum subject subject;
 } wanted_states[] = {
-	{ "locked", STATE_LOCKED, false },         { "unlocked", STATE_UNLOCKED, false },
-	{ "initialized", CARD_INITIALIZED, true }, { "secured", CARD_SECURED, true },
-	{ "card-locked", CARD_LOCKED, true },      { "terminated", CARD_TERMINATED, true },
+	{ "locked", STATE_LOCKED, OF_APPLICATION },
+	{ "unlocked", STATE_UNLOCKED, OF_APPLICATION },
+	{ "personalized", STATE_PERSONALIZED, OF_DOMAIN_ITSELF },
+	{ "initialized", CARD_INITIALIZED, OF_CARD },
+	{ "secured", CARD_SECURED, OF_CARD },
+	{ "card-locked", CARD_LOCKED, OF_CARD },
+	{ "terminated", CARD_TERMINATED, OF_CARD },
 };
 
 /* GPCS 5.1.1; nothing leads out of TERMINATED */
@@ -52,19 +62,27 @@ struct order {
 
 /* ---- parameters ---- */
 
-static enum err check_target(struct task *task, const struct order *order, struct fault *fault)
+static enum err check_application(const struct task *task, const struct order *order, struct fault *fault)
+{
+	if (order->aid.len == 0)
+		return fault_set(fault, ERR_MALFORMED, "aidHex: the application that shall be %s",
+				 order->wanted->name);
+	if (bytes_equal(order->aid, task->domain_aid))
+		return fault_set(fault, ERR_CONFLICT,
+				 "aidHex is the security domain that would have to change itself");
+	return ERR_NONE;
+}
+
+static enum err check_target(const struct task *task, const struct order *order, struct fault *fault)
 {
 	const struct wanted_state *wanted = order->wanted;
 
-	if (wanted->is_of_card && (order->aid.len > 0 || order->related))
-		return fault_set(fault, ERR_MALFORMED,
-				 "%s is a state of the card: without aidHex and related", wanted->name);
-	if (!wanted->is_of_card && order->aid.len == 0)
-		return fault_set(fault, ERR_MALFORMED, "aidHex: the application that shall be %s",
-				 wanted->name);
-	if (!wanted->is_of_card && bytes_equal(order->aid, task->domain_aid))
-		return fault_set(fault, ERR_CONFLICT,
-				 "aidHex is the security domain that would have to change itself");
+	if (wanted->subject == OF_APPLICATION)
+		return check_application(task, order, fault);
+	if (order->aid.len > 0 || order->related)
+		return fault_set(
+			fault, ERR_MALFORMED, "%s is a state of %s: without aidHex and related", wanted->name,
+			wanted->subject == OF_CARD ? "the card" : "the security domain that is spoken to");
 	if (wanted->value == CARD_TERMINATED && !task_flag(task, "confirmTermination", false))
 		return fault_set(fault, ERR_CONFLICT,
 				 "a terminated card is lost for ever: confirmTermination must be true");
@@ -79,6 +97,7 @@ static enum err prepare(struct task *task, struct fault *fault)
 
 	if (order == NULL)
 		return ERR_NOMEM;
+	*order = (struct order){ 0 };
 	for (size_t i = 0; i < sizeof(wanted_states) / sizeof(wanted_states[0]); i++) {
 		if (strcmp(wanted_states[i].name, state) == 0)
 			order->wanted = &wanted_states[i];
@@ -92,7 +111,9 @@ static enum err prepare(struct task *task, struct fault *fault)
 	err = check_target(task, order, fault);
 	if (err != ERR_NONE)
 		return err;
-	if (order->wanted->is_of_card)
+	if (order->wanted->subject == OF_DOMAIN_ITSELF)
+		order->aid = task->domain_aid;
+	if (order->wanted->subject == OF_CARD)
 		order->query = look_ask_status(task, SCOPE_ISSUER_DOMAIN, all, look_application_tags);
 	else
 		order->query = look_ask_status(task, SCOPE_APPLICATIONS, order->related ? all : order->aid,
@@ -140,6 +161,8 @@ static bool is_as_wanted(const struct task *task, const struct registry_entry *e
 {
 	const struct order *order = task->order;
 
+	if (order->wanted->subject == OF_DOMAIN_ITSELF)
+		return entry->life_cycle.at[0] == STATE_PERSONALIZED;
 	return (entry->life_cycle.at[0] & STATE_LOCKED) == order->wanted->value;
 }
 
@@ -193,6 +216,14 @@ static enum verdict compare_application(struct task *task, const struct registry
 		return HAS_ENDED;
 	if (is_done && is_as_wanted(task, entry))
 		return AS_WANTED;
+	if (order->wanted->subject == OF_DOMAIN_ITSELF) {
+		if (entry->life_cycle.at[0] == STATE_SELECTABLE)
+			return NOT_AS_WANTED;
+		task_fail(task, ERR_CONFLICT,
+			  "the security domain is %s: only one that is selectable becomes personalized",
+			  life_cycle_text(entry, REGISTRY_APPLICATION));
+		return HAS_ENDED;
+	}
 	if (!is_exempt(entry))
 		return NOT_AS_WANTED;
 	task_fail(task, ERR_CONFLICT, "%s has the privilege final-application: it cannot be locked",
@@ -207,8 +238,8 @@ static enum verdict compare(struct task *task)
 
 	if (!look_registry(task, order->query, &registry))
 		return HAS_ENDED;
-	return order->wanted->is_of_card ? compare_card(task, &registry)
-					 : compare_application(task, &registry);
+	return order->wanted->subject == OF_CARD ? compare_card(task, &registry)
+						 : compare_application(task, &registry);
 }
 
 /* ---- acting ---- */
@@ -216,12 +247,13 @@ static enum verdict compare(struct task *task)
 static enum err compose(struct task *task, struct command *ret_command)
 {
 	const struct order *order = task->order;
-	enum status_target target = order->wanted->is_of_card ? TARGET_CARD
-				    : order->related          ? TARGET_HIERARCHY
-							      : TARGET_APPLICATION;
+	const bool is_of_card = order->wanted->subject == OF_CARD;
+	enum status_target target = is_of_card       ? TARGET_CARD
+				    : order->related ? TARGET_HIERARCHY
+						     : TARGET_APPLICATION;
 
-	*ret_command = gp_set_status(target, order->wanted->value,
-				     order->wanted->is_of_card ? task->domain_aid : order->aid);
+	*ret_command =
+		gp_set_status(target, order->wanted->value, is_of_card ? task->domain_aid : order->aid);
 	return ERR_NONE;
 }
 
@@ -238,7 +270,7 @@ static void finish(struct task *task)
 {
 	const struct order *order = task->order;
 
-	if (!order->wanted->is_of_card)
+	if (order->wanted->subject != OF_CARD)
 		task_report_hex(task, "aidHex", order->aid);
 	task_report(task, "state", json_string(order->wanted->name));
 	task_report(task, "alreadySet", json_boolean(!one_change_was_due(task)));
