@@ -143,17 +143,19 @@ labTest('a channel that was idle too long is gone, and a chain with it', {}, asy
 	assert.match(job.error.reason, /no previous script to chain to/);
 });
 
-labTest('a wish for a session is an event for who observes the agent', {}, async (lab) => {
+labTest('a job waits until the agent wants a session', {}, async (lab) => {
 	const device = await lab.device('d', {});
-	await lab.rest.call('PUT', '/devices/d/lwm2m/30401/0/15/observe');
 	const events = await lab.rest.events();
+	const job = await lab.rest.post('/devices/d/operations',
+		{ operation: 'se.script', params: { commandsHex: [getIin], whenAgentAsks: true } });
+	await events.find('job.updated', (data) => data.id === job.id);
 	await device.stop();
+	assert.notEqual((await lab.rest.get(`/jobs/${job.id}`)).state, 'succeeded');
 	device.options['se-wants-session'] = true;
 	await device.start();
-	assert.equal((await lab.rest.call('PUT', '/devices/d/lwm2m/30401/0/15/observe')).json.values?.[0]?.value ??
-		await read(lab, 'd', 15), 1);
-	await putKeys(lab, 'd');
-	await audit(lab, 'd');
-	await events.find('notification', (data) => data.path === '/30401/0/15' && data.values[0].value === 0);
+	const { data: wish } = await events.find('secure-element.session-wanted', (data) => data.jobId === job.id);
+	assert.equal(wish.endpoint, 'd');
+	assert.equal(wish.instance, 0);
+	succeeded(await lab.end(job.id));
 	events.close();
 });

@@ -38,6 +38,8 @@ static bool wait_for_agent(void *self, struct cardea_step *ret_notification)
 	struct lab *lab = self;
 
 	agent_finish(&lab->agent);
+	if (lab->wishes_at_wait > 0 && --lab->wishes_at_wait == 0)
+		lab->agent.agent_state = 1;
 	if (!lab->is_observing || lab->loses_notifications || lab->told_state == lab->agent.agent_state)
 		return false;
 	lab->told_state = lab->agent.agent_state;

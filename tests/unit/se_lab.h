@@ -10,6 +10,7 @@ struct lab {
 	struct job_lab job;
 	bool loses_notifications;
 	bool is_observing;
+	unsigned wishes_at_wait; /* the n-th wait from now on ends with the agent's wish for a session; 0: none */
 	int64_t told_state; /* the agent's state as last notified */
 };
 

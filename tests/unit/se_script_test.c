@@ -235,7 +235,8 @@ static void no_command_runs_twice_whatever_breaks(void **state)
 			run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "]}");
 			requests = lab.job.requests;
 			if (kind == LOSE_REQUEST || kind == LOSE_ANSWER || lab.job.result != CARDEA_UNKNOWN)
-				assert_done(&lab); /* unknown is what only a device that broke off may leave */
+				assert_done(
+					&lab); /* unknown is what only a device that broke off may leave */
 			assert_true(lab.agent.commands <= 2);
 			lab_close(&lab);
 		}
@@ -269,6 +270,81 @@ static void an_absent_element_is_tried_again(void **state)
 	lab_close(&lab);
 }
 
+/* ---- when the agent asks ---- */
+
+static size_t wish_count(const struct lab *lab)
+{
+	size_t i, count = 0;
+	json_t *event;
+
+	json_array_foreach (lab->job.announced, i, event)
+		count += strcmp(json_string_value(json_object_get(event, "type")),
+				"secure-element.session-wanted") == 0;
+	return count;
+}
+
+static void waits_until_the_agent_wants_a_session(void **state)
+{
+	(void)state;
+	for (int is_deaf = 0; is_deaf < 2; is_deaf++) {
+		struct lab lab;
+		open_lab(&lab);
+		lab.loses_notifications = is_deaf;
+		lab.wishes_at_wait = 3;
+		run(&lab, "{\"commandsHex\":[" GET_IIN "],\"whenAgentAsks\":true}");
+		assert_done(&lab);
+		assert_int_equal(lab.wishes_at_wait, 0);
+		assert_int_equal(wish_count(&lab), 1);
+		lab_close(&lab);
+	}
+}
+
+static void a_wish_that_is_there_is_fulfilled_at_once(void **state)
+{
+	static const char *const params[] = { "{\"commandsHex\":[" GET_IIN "],\"whenAgentAsks\":true}",
+					      "{\"commandsHex\":[" GET_IIN "]}" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct lab lab;
+		open_lab(&lab);
+		lab.agent.agent_state = 1;
+		run(&lab, params[i]);
+		assert_done(&lab);
+		assert_int_equal(wish_count(&lab), 1);
+		lab_close(&lab);
+	}
+}
+
+static void nobody_is_told_of_a_wish_that_is_none(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	run(&lab, "{\"commandsHex\":[" GET_IIN "]}");
+	assert_done(&lab);
+	assert_int_equal(wish_count(&lab), 0);
+	lab_close(&lab);
+}
+
+static void waiting_survives_a_break_at_every_request(void **state)
+{
+	(void)state;
+	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
+		for (unsigned at = 1; at <= 3; at++) {
+			struct lab lab;
+			open_lab(&lab);
+			lab.job.break_kind = kind;
+			lab.job.break_at = at;
+			lab.wishes_at_wait = 2;
+			run(&lab, "{\"commandsHex\":[" GET_IIN "],\"whenAgentAsks\":true}");
+			assert_done(&lab);
+			lab_close(&lab);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +362,10 @@ int main(void)
 		cmocka_unit_test(no_command_runs_twice_whatever_breaks),
 		cmocka_unit_test(a_lost_answer_is_unknown),
 		cmocka_unit_test(an_absent_element_is_tried_again),
+		cmocka_unit_test(waits_until_the_agent_wants_a_session),
+		cmocka_unit_test(a_wish_that_is_there_is_fulfilled_at_once),
+		cmocka_unit_test(nobody_is_told_of_a_wish_that_is_none),
+		cmocka_unit_test(waiting_survives_a_break_at_every_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
  *   READ the instance -> OBSERVE -> WRITE the request -> RUN -> WAIT for the notification -> READ the response
  *     ^                              |  ^                                                      |
  *     '--- PAUSE, the SE is busy <---'  '-------------------- the next script <----------------'
+ *     '--- ATTEND, until the agent wants a session
  *
  * and at the end CLEAR, END. After a break everything begins with READ: what the agent holds decides. A response to
  * our request is taken. A request that did not arrive is written again while the channel is open; the same kept
@@ -19,6 +20,7 @@
 #include "inventory/inventory.h"
 
 #define MAX_REFUSALS 4
+#define WISH_EVENT   "secure-element.session-wanted"
 
 /* ---- the end ---- */
 
@@ -109,6 +111,31 @@ static void refuse_form(struct task *task)
 			   task_text(task, "bodyFormat", "auto"));
 }
 
+/* Not begun, and the agent has not asked. */
+static bool is_early(const struct task *task, const struct seram_instance *instance)
+{
+	return task->waits_for_agent && task->kept.scripts == 0 &&
+	       instance->agent_state != SERAM_WANTS_SESSION;
+}
+
+static void attend(struct task *task)
+{
+	if (!task->kept.is_observing && !task->kept.cannot_observe)
+		ask_observe(task);
+	else
+		wait_for(task, PHASE_ATTEND, SERAM_ATTEND_POLL_MS);
+}
+
+/* For the operator who did not wait for it. */
+static void announce_wish(struct task *task, const struct seram_instance *instance)
+{
+	const char *json = arena_printf(task->arena, "{\"instance\":%u}", task->instance);
+
+	if (instance->agent_state == SERAM_WANTS_SESSION && task->kept.scripts == 0 &&
+	    task_is_good(task, json == NULL ? ERR_NOMEM : ERR_NONE))
+		task_is_good(task, task->plugin->api->announce(task->out, WISH_EVENT, json));
+}
+
 static void first_script(struct task *task, const struct seram_instance *instance)
 {
 	struct kept *kept = &task->kept;
@@ -122,6 +149,10 @@ static void first_script(struct task *task, const struct seram_instance *instanc
 		task_break(task, ERR_UNSUPPORTED,
 			   "the agent takes requests of %" PRIu32 " bytes; at least %d are needed",
 			   instance->max_request_bytes, SERAM_SMALLEST_REQUEST);
+		return;
+	}
+	if (is_early(task, instance)) {
+		attend(task);
 		return;
 	}
 	if (instance->se_state != SERAM_SE_PRESENT) {
@@ -139,10 +170,13 @@ static void first_script(struct task *task, const struct seram_instance *instanc
 	if (needs_channel(kept) && !has_channel)
 		lose_channel(task);
 	kept->is_resuming = false;
-	if (!kept->is_observing && !kept->cannot_observe)
-		ask_observe(task);
-	else
+	const bool is_heard = kept->is_observing || kept->cannot_observe;
+	if (is_heard || !task->waits_for_agent)
+		announce_wish(task, instance);
+	if (is_heard)
 		next_script(task);
+	else
+		ask_observe(task);
 }
 
 /* The number of the form, once it is chosen, is one of the settings. */
@@ -277,8 +311,8 @@ static void on_observe(struct task *task)
 
 	kept->is_observing = succeeded(task);
 	kept->cannot_observe = !succeeded(task);
-	if (kept->script_in_flight)
-		ask_read(task); /* it may have ended before the observation began */
+	if (kept->script_in_flight || (kept->scripts == 0 && task->waits_for_agent))
+		ask_read(task); /* it may have ended, or asked, before the observation began */
 	else
 		next_script(task);
 }
@@ -310,9 +344,9 @@ static void on_run(struct task *task)
 static void on_answer(struct task *task)
 {
 	static void (*const actions[PHASE_COUNT])(struct task *) = {
-		[PHASE_READ] = on_read,  [PHASE_OBSERVE] = on_observe, [PHASE_WRITE] = on_write,
-		[PHASE_RUN] = on_run,    [PHASE_WAIT] = ask_read,      [PHASE_PAUSE] = ask_read,
-		[PHASE_CLEAR] = ask_end, [PHASE_END] = session_ended,
+		[PHASE_READ] = on_read,    [PHASE_OBSERVE] = on_observe, [PHASE_WRITE] = on_write,
+		[PHASE_RUN] = on_run,      [PHASE_WAIT] = ask_read,      [PHASE_PAUSE] = ask_read,
+		[PHASE_ATTEND] = ask_read, [PHASE_CLEAR] = ask_end,      [PHASE_END] = session_ended,
 	};
 
 	actions[task->kept.phase](task);
@@ -322,7 +356,9 @@ static void on_notify(struct task *task)
 {
 	const int64_t state = notified_state(task);
 
-	if (task->kept.phase == PHASE_PAUSE)
+	if (task->kept.phase == PHASE_ATTEND)
+		ask_read(task);
+	else if (task->kept.phase == PHASE_PAUSE)
 		wait_for(task, PHASE_PAUSE, task->kept.deadline_ms - task->step->now_ms);
 	else if (state == SERAM_RUNNING || state == SERAM_REQUEST_STORED)
 		wait_for(task, PHASE_WAIT, task->kept.poll_ms);
@@ -382,6 +418,7 @@ static void read_settings(struct task *task)
 	task->wanted_form = form_of(task_text(task, "bodyFormat", "auto"), length);
 	if (task->wanted_form == BODY_NONE && strcmp(length, "definite") == 0)
 		task->wanted_form = BODY_SCRIPT_DEFINITE;
+	task->waits_for_agent = task_flag(task, "whenAgentAsks", false);
 	task->is_length_free = strcmp(length, "auto") == 0;
 	for (size_t i = 0; i < SERAM_SETTINGS; i++)
 		task->wanted_settings[i] = -1;

@@ -5,7 +5,7 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 9
+#define KEPT_VERSION 10
 #define CHOICE_LIMIT 8 /* values of enum protocol_choice */
 
 enum width { BOOL, BYTE, ENUM, LONG, LONG_LONG };

@@ -20,6 +20,7 @@ enum phase {
 	PHASE_RUN,
 	PHASE_WAIT,
 	PHASE_PAUSE,
+	PHASE_ATTEND, /* until the agent wants a session */
 	PHASE_CLEAR,
 	PHASE_END,
 	PHASE_COUNT

@@ -90,6 +90,7 @@ struct task {
 	size_t max_data;          /* bytes of a command's data that the card takes, once wrapped */
 	unsigned wanted_protocol; /* enum protocol_choice */
 	enum body_form wanted_form; /* BODY_NONE: as the agent announces */
+	bool waits_for_agent;       /* begins when it wants a session */
 	bool is_length_free;        /* of scripts: the other one may be tried */
 	int64_t wanted_settings[SERAM_SETTINGS]; /* -1: as the agent has it */
 	const char *diversification; /* in place of that of the key sets; NULL: theirs */

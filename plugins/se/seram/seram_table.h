@@ -136,6 +136,7 @@ extern const struct seram_setting_row seram_setting_rows[SERAM_SETTINGS];
 
 /* [ours] Patience: the notification usually comes first, asking is the fall-back. */
 #define SERAM_FIRST_POLL_MS      2000
+#define SERAM_ATTEND_POLL_MS     (5 * 60 * 1000) /* of an agent that is waited for */
 #define SERAM_SLOWEST_POLL_MS    30000
 #define SERAM_SCRIPT_PATIENCE_MS (10 * 60 * 1000) /* without any progress */
 #define SERAM_RETRY_MS           5000             /* the first; each further one waits twice as long */
