@@ -17,6 +17,7 @@
 #include "channel/channel.h"
 #include "channel/key_memory.h"
 #include "engine/exchange.h"
+#include "engine/settings.h"
 #include "inventory/inventory.h"
 
 #define MAX_REFUSALS 4
@@ -100,17 +101,6 @@ static void script_missing(struct task *task, const struct seram_instance *insta
 	next_script(task);
 }
 
-static void refuse_form(struct task *task)
-{
-	if (task->wanted_form == BODY_NONE)
-		task_break(task, ERR_UNSUPPORTED,
-			   "the agent speaks neither " SERAM_PROTOCOL_FAMILY "* nor " SERAM2_PROTOCOL_FAMILY
-			   "*");
-	else
-		task_break(task, ERR_UNSUPPORTED, "the agent does not announce a protocol for bodyFormat %s",
-			   task_text(task, "bodyFormat", "auto"));
-}
-
 /* Not begun, and the agent has not asked. */
 static bool is_early(const struct task *task, const struct seram_instance *instance)
 {
@@ -142,7 +132,7 @@ static void first_script(struct task *task, const struct seram_instance *instanc
 	const bool has_channel = agent_has_channel(kept, instance);
 
 	if (kept->form == BODY_NONE) {
-		refuse_form(task);
+		settings_refuse(task);
 		return;
 	}
 	if (instance->max_request_bytes < SERAM_SMALLEST_REQUEST) {
@@ -179,42 +169,6 @@ static void first_script(struct task *task, const struct seram_instance *instanc
 		ask_observe(task);
 }
 
-/* The number of the form, once it is chosen, is one of the settings. */
-static void want_form(struct task *task)
-{
-	if (task->kept.form != BODY_NONE)
-		task->wanted_settings[SERAM_SET_BODY_FORMAT] = body_of(task->kept.form)->format;
-}
-
-/* TS 102 226 before SERAM 2.0.0, unless the parameters say otherwise. */
-static enum body_form choose_form(const struct task *task, const struct seram_instance *instance)
-{
-	const bool speaks[BODY_FORM_COUNT] = {
-		[BODY_SCRIPT] = instance->speaks_scripts,
-		[BODY_SCRIPT_DEFINITE] = instance->speaks_scripts,
-		[BODY_ORDER] = instance->speaks_seram2,
-		[BODY_APDU] = instance->speaks_scripts || instance->speaks_seram2,
-	};
-	const enum body_form first = instance->speaks_scripts ? BODY_SCRIPT : BODY_ORDER;
-	const enum body_form form = task->wanted_form == BODY_NONE ? first : task->wanted_form;
-
-	return speaks[form] ? form : BODY_NONE;
-}
-
-/* What the agent has otherwise than is wanted, a bit each. */
-static uint8_t settings_due(struct task *task, const struct seram_instance *instance)
-{
-	uint8_t due = 0;
-
-	for (size_t i = 0; i < SERAM_SETTINGS; i++) {
-		const bool is_there = instance->settings[i] >= 0;
-		const int64_t has = is_there ? instance->settings[i] : seram_setting_rows[i].when_absent;
-		if (task->wanted_settings[i] >= 0 && has >= 0 && has != task->wanted_settings[i])
-			due |= (uint8_t)(1u << i);
-	}
-	return due;
-}
-
 static void learn_limits(struct task *task, const struct seram_instance *instance)
 {
 	struct kept *kept = &task->kept;
@@ -229,12 +183,7 @@ static void learn_limits(struct task *task, const struct seram_instance *instanc
 	kept->max_response_bytes = instance->max_response_bytes;
 	kept->can_go_on_after_error = instance->has_stop_on_error;
 	kept->identifier = bytes_first(instance->identifier, UINT8_MAX);
-	if (kept->form == BODY_NONE)
-		kept->form = choose_form(task, instance);
-	want_form(task);
-	kept->settings_due = settings_due(task, instance);
-	kept->agent_retries = task->wanted_settings[SERAM_SET_RETRY_COUNT] >= 0 &&
-			      instance->settings[SERAM_SET_RETRY_COUNT] >= 0;
+	settings_learn(task, instance);
 	if (kept->request_id < last_id)
 		kept->request_id = last_id;
 }
@@ -401,40 +350,13 @@ static void on_event(struct task *task)
 
 /* ---- a step ---- */
 
-static enum body_form form_of(const char *format, const char *length)
-{
-	for (unsigned form = BODY_NONE + 1; form < BODY_FORM_COUNT; form++) {
-		if (strcmp(body_of((enum body_form)form)->name, format) == 0)
-			return form == BODY_SCRIPT && strcmp(length, "definite") == 0 ? BODY_SCRIPT_DEFINITE
-										      : (enum body_form)form;
-	}
-	return BODY_NONE;
-}
-
-static void read_settings(struct task *task)
-{
-	const char *length = task_text(task, "scriptLength", "auto");
-
-	task->wanted_form = form_of(task_text(task, "bodyFormat", "auto"), length);
-	if (task->wanted_form == BODY_NONE && strcmp(length, "definite") == 0)
-		task->wanted_form = BODY_SCRIPT_DEFINITE;
-	task->waits_for_agent = task_flag(task, "whenAgentAsks", false);
-	task->is_length_free = strcmp(length, "auto") == 0;
-	for (size_t i = 0; i < SERAM_SETTINGS; i++)
-		task->wanted_settings[i] = -1;
-	task->wanted_settings[SERAM_SET_REPORT_REQUIRED] = task_flag(task, "report", true);
-	task->wanted_settings[SERAM_SET_RETRY_COUNT] = task_number(task, "retryCount", -1);
-	task->wanted_settings[SERAM_SET_RETRY_DELAY] = task_number(task, "retryDelaySeconds", -1);
-	task->wanted_settings[SERAM_SET_SESSION_TIMEOUT] = task_number(task, "sessionTimeoutSeconds", -1);
-}
-
 static enum err read_parameters(struct task *task, struct fault *fault)
 {
 	task->params = json_loads(task->step->params, 0, NULL);
 	if (task->params == NULL)
 		return fault_set(fault, ERR_MALFORMED, "the parameters are not JSON");
 	task->instance = (uint16_t)task_number(task, "se", 0);
-	read_settings(task);
+	settings_read(task);
 	task->max_data = (size_t)task_number(task, "maxCommandData", APDU_MAX_DATA);
 	task->diversification = task_text(task, "diversification", NULL);
 	task->wanted_level = security_level_of(task_text(task, "securityLevel", "auto"));
@@ -457,7 +379,7 @@ static enum err begin(struct task *task, struct fault *fault)
 
 	if (err == ERR_NONE && task->step->event != CARDEA_START && task->step->state.len > 0)
 		err = kept_parse(task->step->state, &task->kept, fault);
-	want_form(task);
+	settings_continue(task);
 	if (err == ERR_NONE)
 		err = task->operation->prepare(task, fault);
 	return err == ERR_NONE ? task->broken : err;
