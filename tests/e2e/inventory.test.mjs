@@ -78,3 +78,12 @@ labTest('a reader without a card says so', {}, async (lab) => {
 	await lab.rest.delete(`/jobs/${id}`);
 	await lab.end(id);
 });
+
+labTest('an audit of one secure element tells of all readers', {}, async (lab) => {
+	await lab.device('d', { 'se-count': 3 });
+	await putKeys(lab, 'd');
+	await audit(lab, 'd', { se: 1 });
+	const { items } = await lab.rest.get('/devices/d/secure-elements');
+	assert.deepEqual(items.map(({ key, content }) => [key, content.state, content.audit !== undefined]),
+		[['0', 'present', false], ['1', 'present', true], ['2', 'present', false]]);
+});

@@ -454,6 +454,12 @@ struct lwm2m_records agent_read(struct agent *agent, struct arena *arena)
 	if (agent->has_channel_resource)
 		at[count++] = boolean(27, agent->is_channel_open);
 	at[count++] = opaque(28, card_atr(agent->card));
+	if (agent->has_empty_neighbour) {
+		at[count] = integer(3, 1);
+		at[count++].path.instance = 1;
+		at[count] = integer(15, 0);
+		at[count++].path.instance = 1;
+	}
 	return (struct lwm2m_records){ at, count };
 }
 

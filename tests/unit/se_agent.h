@@ -20,6 +20,7 @@ struct agent {
 	uint32_t max_request, max_response;
 	uint32_t real_max_request; /* 0: as it says */
 	const char *identifier;
+	bool has_empty_neighbour; /* instance 1: a reader without a card */
 	const char *protocol, *second_protocol; /* NULL: it announces one only */
 	int64_t body_format;                    /* resource 10 */
 	bool report_required;                   /* 8 */

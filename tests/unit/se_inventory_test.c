@@ -209,6 +209,20 @@ static void a_reader_without_a_card_says_so(void **state)
 	lab_close(&lab);
 }
 
+static void an_audit_tells_of_the_other_readers(void **state)
+{
+	struct lab lab;
+
+	open_lab(&lab);
+	lab.agent.has_empty_neighbour = true;
+	run(&lab, "se.audit", "{}");
+	const json_t *other = json_object_get(json_object_get(lab.job.known, "secure-elements"), "1");
+	assert_string_equal(json_string_value(json_object_get(other, "state")), "absent");
+	assert_null(json_object_get(other, "audit"));
+	assert_string_equal(json_string_value(json_object_get(item(&lab), "state")), "present");
+	lab_close(&lab);
+}
+
 static void another_card_in_the_reader_is_not_taken_for_the_first(void **state)
 {
 	struct lab lab;
@@ -391,6 +405,7 @@ int main(void)
 		cmocka_unit_test(a_tree_says_who_is_below_whom),
 		cmocka_unit_test(an_answer_to_reset_tells_its_channels),
 		cmocka_unit_test(a_reader_without_a_card_says_so),
+		cmocka_unit_test(an_audit_tells_of_the_other_readers),
 		cmocka_unit_test(another_card_in_the_reader_is_not_taken_for_the_first),
 		cmocka_unit_test(another_security_domain_adds_its_own_view),
 		cmocka_unit_test(every_operation_leaves_a_true_inventory),

@@ -26,6 +26,12 @@ void ask_read(struct task *task)
 	    &(struct cardea_request){ .operation = LWM2M_READ, .path = instance_path(task) });
 }
 
+void ask_read_all(struct task *task)
+{
+	ask(task, PHASE_READ_ALL,
+	    &(struct cardea_request){ .operation = LWM2M_READ, .path = LWM2M_OBJECT(SERAM_OBJECT) });
+}
+
 static void ask_execute(struct task *task, enum phase phase, enum seram_resource resource,
 			const char *arguments)
 {

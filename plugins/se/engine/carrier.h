@@ -6,6 +6,7 @@
 #include "seram/seram.h"
 
 void ask_read(struct task *task);
+void ask_read_all(struct task *task);
 void ask_observe(struct task *task);
 /* Target, id and script together. The same for the same kept state, so that it may be repeated while it did
  * not arrive. */

@@ -247,6 +247,20 @@ static void on_read(struct task *task)
 		script_missing(task, &instance);
 }
 
+/* Which other readers there are is good to know, and no more. */
+static void on_read_all(struct task *task)
+{
+	const struct lwm2m_path state = LWM2M_RESOURCE(SERAM_OBJECT, task->instance, SERAM_SE_STATE);
+
+	if (task->step->code >> 5 != 2 || task->step->fault.kind != ERR_NONE ||
+	    lwm2m_find(task->step->records, state) == NULL) {
+		ask_read(task);
+		return;
+	}
+	inventory_see_other_readers(task);
+	on_read(task);
+}
+
 /* ---- the other answers ---- */
 
 static bool succeeded(const struct task *task)
@@ -293,9 +307,10 @@ static void on_run(struct task *task)
 static void on_answer(struct task *task)
 {
 	static void (*const actions[PHASE_COUNT])(struct task *) = {
-		[PHASE_READ] = on_read,    [PHASE_OBSERVE] = on_observe, [PHASE_WRITE] = on_write,
-		[PHASE_RUN] = on_run,      [PHASE_WAIT] = ask_read,      [PHASE_PAUSE] = ask_read,
-		[PHASE_ATTEND] = ask_read, [PHASE_CLEAR] = ask_end,      [PHASE_END] = session_ended,
+		[PHASE_READ] = on_read,         [PHASE_OBSERVE] = on_observe, [PHASE_WRITE] = on_write,
+		[PHASE_RUN] = on_run,           [PHASE_WAIT] = ask_read,      [PHASE_PAUSE] = ask_read,
+		[PHASE_ATTEND] = ask_read,      [PHASE_CLEAR] = ask_end,      [PHASE_END] = session_ended,
+		[PHASE_READ_ALL] = on_read_all,
 	};
 
 	actions[task->kept.phase](task);
@@ -330,6 +345,11 @@ static void on_event(struct task *task)
 	}
 	switch (task->step->event) {
 	case CARDEA_START:
+		if (task->operation->sees_all)
+			ask_read_all(task);
+		else
+			ask_read(task);
+		break;
 	case CARDEA_TIMEOUT:
 		ask_read(task);
 		break;

@@ -23,6 +23,7 @@ enum phase {
 	PHASE_ATTEND, /* until the agent wants a session */
 	PHASE_CLEAR,
 	PHASE_END,
+	PHASE_READ_ALL, /* all secure elements of the device, once */
 	PHASE_COUNT
 };
 

@@ -12,6 +12,7 @@
 
 #define SECTION         "secure-elements"
 #define CHANGED_EVENT   "secure-element.changed"
+#define MAX_READERS     32  /* of a device, that one answer is believed to have */
 #define MAX_CHANGES     256 /* that an item holds; the oldest go */
 #define MAX_EVENT_ITEMS 32  /* changes that an event tells; it always says how many there are */
 
@@ -22,25 +23,36 @@
 
 /* ---- the item ---- */
 
-static const char *item_key(struct task *task)
+static const char *item_key(struct task *task, uint16_t instance)
 {
-	const char *key = arena_printf(task->arena, "%u", task->instance);
+	const char *key = arena_printf(task->arena, "%u", instance);
 
 	task_is_good(task, key == NULL ? ERR_NOMEM : ERR_NONE);
 	return key != NULL ? key : "";
 }
 
-json_t *inventory_item(struct task *task)
+static json_t *item_of(struct task *task, uint16_t instance)
 {
 	const char *text;
 	json_t *item = NULL;
 
-	if (task->plugin->api->known(task->out, SECTION, item_key(task), &text) == ERR_NONE)
+	if (task->plugin->api->known(task->out, SECTION, item_key(task, instance), &text) == ERR_NONE)
 		item = json_loads(text, 0, NULL);
 	if (item == NULL)
-		item = json_pack("{s:i}", "instance", task->instance);
+		item = json_pack("{s:i}", "instance", instance);
 	task_is_good(task, item == NULL ? ERR_NOMEM : ERR_NONE);
 	return item;
+}
+
+json_t *inventory_item(struct task *task)
+{
+	return item_of(task, task->instance);
+}
+
+/* An item says itself which it is. */
+static uint16_t instance_of(const json_t *item)
+{
+	return (uint16_t)json_integer_value(json_object_get(item, "instance"));
 }
 
 static void learn(struct task *task, const json_t *item)
@@ -48,7 +60,8 @@ static void learn(struct task *task, const json_t *item)
 	char *text = json_dumps(item, JSON_COMPACT);
 
 	if (task_is_good(task, text == NULL ? ERR_NOMEM : ERR_NONE))
-		task_is_good(task, task->plugin->api->learn(task->out, SECTION, item_key(task), text));
+		task_is_good(task, task->plugin->api->learn(task->out, SECTION,
+							    item_key(task, instance_of(item)), text));
 	free(text);
 }
 
@@ -103,10 +116,10 @@ static void note_changes(json_t *item, json_t *changes)
 		json_array_remove(list, 0);
 }
 
-static void announce(struct task *task, json_t *changes)
+static void announce(struct task *task, const json_t *item, json_t *changes)
 {
-	json_t *event =
-		json_pack("{s:s, s:i}", "key", item_key(task), "count", (int)json_array_size(changes));
+	json_t *event = json_pack("{s:s, s:i}", "key", item_key(task, instance_of(item)), "count",
+				  (int)json_array_size(changes));
 	json_t *told = json_copy(changes);
 
 	while (json_array_size(told) > MAX_EVENT_ITEMS)
@@ -128,7 +141,7 @@ static void note_differences(struct task *task, const json_t *before, json_t *it
 	if (json_array_size(changes) > 0)
 		note_changes(item, changes);
 	if (json_array_size(unexpected) > 0)
-		announce(task, unexpected);
+		announce(task, item, unexpected);
 	json_decref(unexpected);
 	json_decref(changes);
 }
@@ -211,9 +224,9 @@ static void forget_card(const json_t *before, json_t *item)
 	json_decref(kept);
 }
 
-void inventory_see_reader(struct task *task, const struct seram_instance *instance)
+static void see_reader(struct task *task, uint16_t number, const struct seram_instance *instance)
 {
-	json_t *before = inventory_item(task), *item = json_deep_copy(before);
+	json_t *before = item_of(task, number), *item = json_deep_copy(before);
 
 	set_reader(task, item, instance);
 	if (is_another_card(before, item))
@@ -224,6 +237,28 @@ void inventory_see_reader(struct task *task, const struct seram_instance *instan
 	}
 	json_decref(before);
 	json_decref(item);
+}
+
+void inventory_see_reader(struct task *task, const struct seram_instance *instance)
+{
+	see_reader(task, task->instance, instance);
+}
+
+/* Each has an SE State; one that does not make sense is for the audit that is about it to complain of. */
+void inventory_see_other_readers(struct task *task)
+{
+	const struct lwm2m_records *records = &task->step->records;
+	struct seram_instance instance;
+	unsigned seen = 0;
+
+	for (size_t i = 0; i < records->count && seen < MAX_READERS; i++) {
+		const struct lwm2m_path *path = &records->at[i].path;
+		if (path->resource == SERAM_SE_STATE && path->instance != task->instance &&
+		    seram_instance_read(*records, path->instance, &instance, NULL) == ERR_NONE) {
+			see_reader(task, path->instance, &instance);
+			seen++;
+		}
+	}
 }
 
 /* ---- the card ---- */
@@ -289,6 +324,21 @@ void inventory_refresh(struct task *task)
 		close_audit(task, before, item);
 	if (!json_equal(before, item))
 		learn(task, item);
+	json_decref(before);
+	json_decref(item);
+}
+
+void inventory_terminate(struct task *task)
+{
+	json_t *before = inventory_item(task), *item = json_deep_copy(before);
+	json_t *issuer = json_object_get(item, "issuerSecurityDomain");
+
+	if (issuer != NULL) {
+		json_object_set_new(issuer, "state", json_string("terminated"));
+		json_object_del(item, UNCERTAIN);
+		note_differences(task, before, item, true);
+		learn(task, item);
+	}
 	json_decref(before);
 	json_decref(item);
 }

@@ -11,10 +11,15 @@
 
 /* The agent's word on the reader and what is in it. */
 void inventory_see_reader(struct task *task, const struct seram_instance *instance);
+/* The same of all others in an answer that has the whole object. */
+void inventory_see_other_readers(struct task *task);
 /* The card is about to be changed. */
 void inventory_expect_change(struct task *task);
 /* The operation has ended. */
 void inventory_refresh(struct task *task);
+
+/* What the last word of a card proves: it is terminated, and no look will tell. */
+void inventory_terminate(struct task *task);
 
 /* The item as it is known now; an empty object when nothing is. A new reference. */
 json_t *inventory_item(struct task *task);
