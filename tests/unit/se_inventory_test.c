@@ -313,6 +313,20 @@ static void a_job_that_fails_leaves_a_true_inventory(void **state)
 	lab_close(&lab);
 }
 
+static void a_card_that_was_terminated_is_known_to_be(void **state)
+{
+	struct lab lab;
+
+	open_lab(&lab);
+	run(&lab, "se.audit", "{}");
+	run(&lab, "se.set-state", "{\"state\":\"terminated\",\"confirmTermination\":true}");
+	const json_t *issuer = json_object_get(item(&lab), "issuerSecurityDomain");
+	assert_string_equal(json_string_value(json_object_get(issuer, "state")), "terminated");
+	assert_string_equal(later(&lab), "changed issuer-security-domain;");
+	assert_null(json_object_get(item(&lab), "isUncertain"));
+	lab_close(&lab);
+}
+
 /* ---- what had changed ---- */
 
 static void an_audit_tells_what_others_changed(void **state)
@@ -410,6 +424,7 @@ int main(void)
 		cmocka_unit_test(another_security_domain_adds_its_own_view),
 		cmocka_unit_test(every_operation_leaves_a_true_inventory),
 		cmocka_unit_test(a_job_that_fails_leaves_a_true_inventory),
+		cmocka_unit_test(a_card_that_was_terminated_is_known_to_be),
 		cmocka_unit_test(an_audit_tells_what_others_changed),
 		cmocka_unit_test(what_a_broken_job_did_is_not_blamed_on_others),
 		cmocka_unit_test(personalization_leaves_doubt_until_the_next_audit),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "channel/channel.h"
+#include "inventory/inventory.h"
 #include "operations/look.h"
 #include "operations/one_change.h"
 
@@ -270,6 +271,8 @@ static void finish(struct task *task)
 {
 	const struct order *order = task->order;
 
+	if (order->wanted->subject == OF_CARD && order->wanted->value == CARD_TERMINATED)
+		inventory_terminate(task);
 	if (order->wanted->subject != OF_CARD)
 		task_report_hex(task, "aidHex", order->aid);
 	task_report(task, "state", json_string(order->wanted->name));
