@@ -51,7 +51,10 @@ static enum err prepare_put(struct task *task, struct key_order *order, struct f
 	}
 	order->keys = look_ask_data(task, 0x00E0);
 	order->issuer = look_ask_status(task, SCOPE_ISSUER_DOMAIN, bytes_of(NULL, 0), look_application_tags);
-	order->itself = look_ask_status(task, SCOPE_APPLICATIONS, task->domain_aid, look_application_tags);
+	order->itself = order->issuer;
+	if (!task_is_issuer(task))
+		order->itself =
+			look_ask_status(task, SCOPE_APPLICATIONS, task->domain_aid, look_application_tags);
 	return ERR_NONE;
 }
 
