@@ -427,7 +427,8 @@ static const struct option_row rows[] = {
 	{ "se-scp03", "HEX", PARSED, 0, 0, 0, parse_scp03,
 	  "the parameter i: 01 S16, 10 pseudo-random challenge, 20 R-MAC, 60 R-MAC and R-ENC [70]" },
 	{ "se-scp02", "HEX", PARSED, 0, 0, 0, parse_scp02,
-	  "the card's first key set is for SCP02, of this parameter i: 15, or 55 with a pseudo-random challenge [none]" },
+	  "the card's first key set is for SCP02, of this parameter i: 04 (explicit) with\n"
+	  "any of 01 three keys, 02 C-MAC on the unmodified command, 10 ICV encryption, 20 R-MAC, 40 pseudo-random challenge [none]" },
 	{ "se-scp11", "LIST[:CURVE]", PARSED, 0, 0, 0, parse_scp11,
 	  "the card speaks SCP11 too: of 11a, 11b, 11c and s16 (MACs of 16 bytes), with keys on this curve\n"
 	  "[secp256r1] that everybody knows" },

@@ -27,7 +27,8 @@ async function scp11Device(lab, endpoint, list) {
 	return { device, keyset: JSON.parse(await fs.readFile(file, 'utf8')) };
 }
 
-for (const [i, level] of [['15', 'c-mac+c-dec'], ['55', 'c-mac+c-dec'], ['15', 'c-mac']])
+for (const [i, level] of [['15', 'c-mac+c-dec'], ['55', 'c-mac+c-dec'], ['15', 'c-mac'], ['75', 'c-mac+c-dec+r-mac'],
+	['35', 'c-mac+r-mac'], ['04', 'c-mac+c-dec'], ['27', 'c-mac+c-dec+r-mac']])
 	labTest(`SCP02 with i=${i} at ${level}`, {}, async (lab) => {
 		const device = await lab.device('d', { 'se-scp02': i });
 		await lab.rest.put('/devices/d/keysets', keys('scp02'));

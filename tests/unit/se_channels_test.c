@@ -80,6 +80,84 @@ static void installs_over_scp02_at_every_level(void **state)
 	}
 }
 
+/* All that appendix E allows with explicit initiation. */
+static void installs_over_scp02_with_every_option(void **state)
+{
+	(void)state;
+	for (unsigned i = 0x04; i < 0x80; i++) {
+		struct lab lab;
+		if ((i & 0x04) == 0 || (i & 0x08) != 0)
+			continue;
+		open_scp02(&lab, (uint8_t)i);
+		for (unsigned again = 0; again < 2; again++) {
+			install(&lab, "{\"package\":\"1\"}");
+			assert_done(&lab);
+			assert_true(lab_has(&lab, APPLET));
+			assert_string_equal(reported(&lab, "securityLevel"),
+					    (i & 0x20) != 0 ? "c-mac+c-dec+r-mac" : "c-mac+c-dec");
+		}
+		lab_close(&lab);
+	}
+}
+
+static void an_answer_that_was_changed_is_seen_over_scp02(void **state)
+{
+	static const char *const levels[] = { "c-mac+r-mac", "c-mac+c-dec+r-mac" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		const struct card_misbehaviour corrupt = { .corrupts_response_mac = true };
+		char params[64];
+		struct lab lab;
+		open_scp02(&lab, 0x35);
+		card_misbehave(lab.agent.card, &corrupt);
+		snprintf(params, sizeof(params), "{\"package\":\"1\",\"securityLevel\":\"%s\"}", levels[i]);
+		install(&lab, params);
+		assert_failed(&lab, ERR_DENIED, "R-MAC");
+		assert_false(lab_has(&lab, APPLET));
+		lab_close(&lab);
+	}
+}
+
+/* Answers that do not come whole, and errors, which have no R-MAC, are part of the chain. */
+static void r_macs_of_scp02_survive_what_has_none(void **state)
+{
+	(void)state;
+	for (unsigned limit = 0; limit <= 120; limit += 60) {
+		struct lab lab;
+		open_scp02(&lab, 0x75);
+		lab.agent.refuse_answers_over = limit;
+		install(&lab, "{\"package\":\"1\"}");
+		assert_done(&lab);
+		lab_run(&lab, "se.delete", "{\"aidHex\":\"D07002CA449999\"}", bytes_of(NULL, 0));
+		assert_done(&lab);
+		if (limit == 0) {
+			lab_run(&lab, "se.audit", "{}", bytes_of(NULL, 0));
+			assert_done(&lab);
+		}
+		lab_close(&lab);
+	}
+}
+
+static void install_with_r_macs_of_scp02_survives_a_break_at_every_request(void **state)
+{
+	(void)state;
+	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
+		unsigned requests = 1;
+		for (unsigned at = 1; at <= requests; at++) {
+			struct lab lab;
+			open_scp02(&lab, 0x75);
+			lab.job.break_kind = kind;
+			lab.job.break_at = at;
+			install(&lab, "{\"package\":\"1\"}");
+			requests = lab.job.requests;
+			assert_done(&lab);
+			assert_true(lab_has(&lab, APPLET));
+			lab_close(&lab);
+		}
+	}
+}
+
 static void scp02_cannot_protect_answers(void **state)
 {
 	struct lab lab;
@@ -386,6 +464,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(installs_over_scp02_at_every_level),
+		cmocka_unit_test(installs_over_scp02_with_every_option),
+		cmocka_unit_test(an_answer_that_was_changed_is_seen_over_scp02),
+		cmocka_unit_test(r_macs_of_scp02_survive_what_has_none),
+		cmocka_unit_test(install_with_r_macs_of_scp02_survives_a_break_at_every_request),
 		cmocka_unit_test(scp02_cannot_protect_answers),
 		cmocka_unit_test(wrong_keys_of_scp02_are_never_tried_twice),
 		cmocka_unit_test(install_over_scp02_survives_a_break_at_every_request),

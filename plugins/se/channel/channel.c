@@ -164,6 +164,7 @@ void channel_restore(struct task *task)
 	if (kept->channel == CHANNEL_OPEN) {
 		task->session.level = kept->level;
 		task->session.mark = kept->mark;
+		memcpy(task->session.response_chain, kept->response_chain, DES_BLOCK);
 	}
 }
 

@@ -24,7 +24,7 @@ enum err wrap_nothing(struct session *session, const struct command *plain, stru
 	return ERR_NONE;
 }
 
-enum err unwrap_nothing(const struct session *session, const struct session_mark *mark,
+enum err unwrap_nothing(struct session *session, const struct planned *planned,
 			const struct response *wrapped, struct arena *arena, struct response *ret_plain,
 			struct fault *fault)
 {

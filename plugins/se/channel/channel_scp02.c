@@ -10,7 +10,7 @@ static enum err open_scp02(struct task *task, uint8_t *ret_i, uint8_t *ret_versi
 
 	if (err != ERR_NONE)
 		return err;
-	*ret_i = 0;
+	*ret_i = opening.i = task->kept.option;
 	*ret_version = opening.key_version;
 	if (opening.key_version != task->kept.key_version)
 		return ERR_NONE;
@@ -20,16 +20,6 @@ static enum err open_scp02(struct task *task, uint8_t *ret_i, uint8_t *ret_versi
 	err = scp02_session_open(&keys, task->kept.host_challenge, &opening, &task->session, fault);
 	wipe(&keys, sizeof(keys));
 	return err;
-}
-
-static bool scp02_level_with(uint8_t level, uint8_t i)
-{
-	return i == 0 && scp02_level_is_possible(level);
-}
-
-static uint8_t scp02_highest_level(uint8_t i)
-{
-	return i == 0 ? LEVEL_C_MAC | LEVEL_C_DEC : LEVEL_C_MAC;
 }
 
 /* ---- before the card has said anything ---- */
@@ -45,8 +35,8 @@ static enum err expect_scp02(struct task *task, const struct key_memory *memory,
 	enum err err = update_card_keys(task, &keys, NULL);
 	if (err != ERR_NONE)
 		return err;
-	err = scp02_opening_expect(&keys, task->kept.host_challenge, (uint16_t)memory->next_counter,
-				   task->domain_aid, challenge, cryptogram);
+	err = scp02_opening_expect(&keys, memory->i, task->kept.host_challenge,
+				   (uint16_t)memory->next_counter, task->domain_aid, challenge, cryptogram);
 	wipe(&keys, sizeof(keys));
 	if (err != ERR_NONE)
 		return err;
@@ -59,7 +49,7 @@ static enum err expect_scp02(struct task *task, const struct key_memory *memory,
 	return builder_bytes(&b, ret_opening);
 }
 
-/* INITIALIZE UPDATE does not tell the option; its challenge does. */
+/* The option may be guessed; the challenge tells. */
 static bool foresee_scp02(struct task *task, struct key_memory *memory)
 {
 	struct scp02_opening opening;
@@ -68,6 +58,7 @@ static bool foresee_scp02(struct task *task, struct key_memory *memory)
 	if (scp02_opening_parse(task->kept.opening, &opening, NULL) != ERR_NONE)
 		return false;
 	memory->next_counter = opening.sequence_counter;
+	memory->i = task->kept.option;
 	memory->diversification = opening.diversification;
 	if (expect_scp02(task, memory, &expected) != ERR_NONE || !bytes_equal(expected, task->kept.opening))
 		return false;
@@ -76,11 +67,12 @@ static bool foresee_scp02(struct task *task, struct key_memory *memory)
 }
 
 const struct update_ways scp02_ways = {
+	.asks_option = true,
 	.open = open_scp02,
 	.expect = expect_scp02,
 	.foresee = foresee_scp02,
 	.authenticate = scp02_authenticate,
-	.level_is_possible = scp02_level_with,
+	.level_is_possible = scp02_level_is_possible,
 	.highest_level = scp02_highest_level,
 };
 
@@ -91,14 +83,11 @@ static size_t scp02_size(const struct session *session, size_t data_size)
 	return scp02_wrapped_data_size(session->level, data_size);
 }
 
-/* Without R-MAC an answer is as the card sent it. */
-static enum err scp02_unwrap(const struct session *session, const struct session_mark *mark,
+static enum err unwrap_scp02(struct session *session, const struct planned *planned,
 			     const struct response *wrapped, struct arena *arena, struct response *ret_plain,
 			     struct fault *fault)
 {
-	(void)session, (void)mark, (void)arena, (void)fault;
-	*ret_plain = *wrapped;
-	return ERR_NONE;
+	return scp02_unwrap(session, &planned->plain, wrapped, arena, ret_plain, fault);
 }
 
 const struct protocol scp02_protocol = {
@@ -113,5 +102,6 @@ const struct protocol scp02_protocol = {
 	.take = update_take,
 	.wrapped_data_size = scp02_size,
 	.wrap = scp02_wrap,
-	.unwrap = scp02_unwrap,
+	.unwrap = unwrap_scp02,
+	.chains_answers = true,
 };

@@ -122,6 +122,13 @@ const struct update_ways scp03_ways = {
 
 /* ---- messages ---- */
 
+enum err unwrap_as_scp03(struct session *session, const struct planned *planned,
+			 const struct response *wrapped, struct arena *arena, struct response *ret_plain,
+			 struct fault *fault)
+{
+	return scp03_unwrap(session, &planned->mark, wrapped, arena, ret_plain, fault);
+}
+
 static size_t scp03_size(const struct session *session, size_t data_size)
 {
 	return scp03_wrapped_data_size(session->level, session->mac_size, data_size);
@@ -139,5 +146,5 @@ const struct protocol scp03_protocol = {
 	.take = update_take,
 	.wrapped_data_size = scp03_size,
 	.wrap = scp03_wrap,
-	.unwrap = scp03_unwrap,
+	.unwrap = unwrap_as_scp03,
 };

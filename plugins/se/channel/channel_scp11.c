@@ -381,5 +381,5 @@ const struct protocol scp11_protocol = {
 	.take = take,
 	.wrapped_data_size = wrapped_data_size,
 	.wrap = scp03_wrap,
-	.unwrap = scp03_unwrap,
+	.unwrap = unwrap_as_scp03,
 };

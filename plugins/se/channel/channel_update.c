@@ -6,6 +6,7 @@
 
 #include "channel/scp02.h"
 #include "channel/scp03.h"
+#include "gp/gp.h"
 
 enum err update_card_keys(struct task *task, struct key_set *ret_keys, struct fault *fault)
 {
@@ -44,10 +45,12 @@ static void expect_card(struct task *task, const struct key_memory *memory)
 	const bool is_s16 = ways_of(task)->has_long_challenge && (memory->i & SCP03_I_S16) != 0;
 	const uint8_t level = level_of(task, memory->i);
 
-	if (body_of(kept->form)->max_commands == 1 || !memory->has_counter || memory->failures + memory->possible_failures > 0 ||
-	    !authentication_may_fail(task, memory) || !ways_of(task)->level_is_possible(level, memory->i))
+	if (body_of(kept->form)->max_commands == 1 || !memory->has_counter ||
+	    memory->failures + memory->possible_failures > 0 || !authentication_may_fail(task, memory) ||
+	    !ways_of(task)->level_is_possible(level, memory->i))
 		return;
 	kept->is_s16 = is_s16;
+	kept->option = memory->i;
 	kept->opening = memory->diversification;
 	if (make_challenge(task) && ways_of(task)->expect(task, memory, &kept->opening) == ERR_NONE) {
 		kept->level = level;
@@ -77,6 +80,7 @@ void update_prepare(struct task *task)
 	const struct key_memory memory = key_memory_read(task);
 	expect_card(task, &memory);
 	if (kept->channel == CHANNEL_NONE) {
+		kept->option = kept->is_option_asked ? kept->option : SCP02_I_USUAL;
 		key_memory_forget_counter(task);
 		make_challenge(task);
 	}
@@ -95,6 +99,9 @@ void update_plan(struct task *task, struct batch *batch)
 	struct command command = gp_initialize_update(kept->key_version, kept->host_challenge);
 
 	if (kept->channel == CHANNEL_NONE) {
+		const struct command card_data = gp_get_data(0x0066);
+		if (ways_of(task)->asks_option && !kept->is_option_asked)
+			batch_add_opening(batch, &card_data, OPENING_CARD_DATA, APDU_MAX_RESPONSE);
 		batch_add_opening(batch, &command, OPENING_UPDATE, APDU_MAX_RESPONSE);
 		return;
 	}
@@ -210,6 +217,8 @@ static void session_opened(struct task *task, const struct planned *planned)
 
 	task->kept.mark = planned->mark;
 	task->kept.channel = CHANNEL_OPEN;
+	scp02_begin_responses(&task->session, &planned->mark);
+	memcpy(task->kept.response_chain, task->session.response_chain, DES_BLOCK);
 	authentication_ended(task, AUTHENTICATION_SUCCEEDED);
 	memory = key_memory_read(task);
 	memory.has_counter = ways_of(task)->foresee(task, &memory);
@@ -228,9 +237,28 @@ static void counter_has_moved(struct task *task)
 	task_reopen(task, task->kept.key_version);
 }
 
+/* A card that tells nothing, or nothing of SCP02, is taken to have what most have. */
+static void take_option(struct task *task, const struct response *response)
+{
+	struct card_data card;
+
+	task->kept.is_option_asked = true;
+	if (!sw_is_success(response->sw) ||
+	    card_data_parse(response->data, task->arena, &card, NULL) != ERR_NONE)
+		return;
+	for (size_t n = 0; n < card.protocol_count; n++) {
+		const struct bytes options = card.protocols[n].options;
+		if (card.protocols[n].protocol == scp02_protocol.number && options.len > 0 &&
+		    scp02_option_is_spoken(options.at[0]))
+			task->kept.option = options.at[0];
+	}
+}
+
 void update_take(struct task *task, const struct planned *planned, const struct response *response)
 {
-	if (planned->opening == OPENING_UPDATE) {
+	if (planned->opening == OPENING_CARD_DATA) {
+		take_option(task, response);
+	} else if (planned->opening == OPENING_UPDATE) {
 		take_update(task, response);
 	} else if (task->is_other_counter && response->sw == SW_OK) {
 		task_break(task, ERR_MALFORMED,

@@ -25,6 +25,7 @@ struct update_ways {
 	bool (*level_is_possible)(uint8_t level, uint8_t i);
 	uint8_t (*highest_level)(uint8_t i);
 	bool has_long_challenge; /* of 16 bytes too */
+	bool asks_option;        /* its i is in the card data and nowhere else */
 };
 
 extern const struct update_ways scp02_ways, scp03_ways;

@@ -56,23 +56,27 @@ struct protocol {
 	enum err (*wrap)(struct session *session, const struct command *plain, struct arena *arena,
 			 struct command *ret_wrapped);
 	/* ERR_DENIED: the session must not be used any more. */
-	enum err (*unwrap)(const struct session *session, const struct session_mark *mark,
-			   const struct response *wrapped, struct arena *arena, struct response *ret_plain,
-			   struct fault *fault);
+	enum err (*unwrap)(struct session *session, const struct planned *planned, const struct response *wrapped,
+			   struct arena *arena, struct response *ret_plain, struct fault *fault);
+	/* Its R-MACs make a chain: an answer that did not come whole breaks it. */
+	bool chains_answers;
 
 	const struct packets *packets; /* NULL: each command goes by itself */
 };
 
 extern const struct protocol scp02_protocol, scp03_protocol, scp11_protocol, scp80_protocol, plain_protocol;
 
+/* For `unwrap`: R-MACs as SCP03 has them. */
+enum err unwrap_as_scp03(struct session *session, const struct planned *planned, const struct response *wrapped,
+			 struct arena *arena, struct response *ret_plain, struct fault *fault);
+
 /* channel_plain.c: for protocols whose single commands stay as they are, and whose channel is open at once. */
 enum err restore_nothing(struct task *task, struct fault *fault);
 size_t plain_data_size(const struct session *session, size_t data_size);
 enum err wrap_nothing(struct session *session, const struct command *plain, struct arena *arena,
 		      struct command *ret_wrapped);
-enum err unwrap_nothing(const struct session *session, const struct session_mark *mark,
-			const struct response *wrapped, struct arena *arena, struct response *ret_plain,
-			struct fault *fault);
+enum err unwrap_nothing(struct session *session, const struct planned *planned, const struct response *wrapped,
+			struct arena *arena, struct response *ret_plain, struct fault *fault);
 
 /* Which commands of a script open the channel; 0 is none of them. */
 enum opening {

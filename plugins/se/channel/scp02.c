@@ -9,9 +9,7 @@ static const uint8_t zero_icv[DES_BLOCK];
 
 bool scp02_option_is_spoken(uint8_t i)
 {
-	const uint8_t needed = SCP02_I_THREE_KEYS | SCP02_I_EXPLICIT | SCP02_I_ICV_ENCRYPTION;
-
-	return (i & needed) == needed && (i & (SCP02_I_UNMODIFIED | SCP02_I_ICV_OVER_AID)) == 0;
+	return (i & SCP02_I_EXPLICIT) != 0 && (i & SCP02_I_ICV_OVER_AID) == 0;
 }
 
 enum err scp02_opening_parse(struct bytes data, struct scp02_opening *ret_opening, struct fault *fault)
@@ -21,6 +19,7 @@ enum err scp02_opening_parse(struct bytes data, struct scp02_opening *ret_openin
 		.diversification = read_bytes(&r, 10),
 		.key_version = read_u8(&r),
 		.protocol = read_u8(&r),
+		.i = SCP02_I_USUAL,
 	};
 
 	if (r.bad)
@@ -81,6 +80,7 @@ static enum err derive_session(const struct key_set *keys, struct bytes host_cha
 	const uint8_t counter_at[] = { (uint8_t)(opening->sequence_counter >> 8),
 				       (uint8_t)opening->sequence_counter };
 	const struct bytes counter = bytes_of(counter_at, sizeof(counter_at));
+	const bool has_three_keys = (opening->i & SCP02_I_THREE_KEYS) != 0; /* else one base key for all */
 	struct secret dek = { .len = 0 };
 	const struct {
 		const struct key *base;
@@ -88,9 +88,9 @@ static enum err derive_session(const struct key_set *keys, struct bytes host_cha
 		struct secret *key;
 	} rows[] = {
 		{ &keys->enc, SCP02_ENC, &s->enc },
-		{ &keys->mac, SCP02_C_MAC, &s->mac },
-		{ &keys->mac, SCP02_R_MAC, &s->rmac },
-		{ &keys->dek, SCP02_DEK, &dek },
+		{ has_three_keys ? &keys->mac : &keys->enc, SCP02_C_MAC, &s->mac },
+		{ has_three_keys ? &keys->mac : &keys->enc, SCP02_R_MAC, &s->rmac },
+		{ has_three_keys ? &keys->dek : &keys->enc, SCP02_DEK, &dek },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -101,6 +101,7 @@ static enum err derive_session(const struct key_set *keys, struct bytes host_cha
 		if (err != ERR_NONE)
 			return err;
 	}
+	s->option = opening->i;
 	s->dek = key_of(&dek);
 	secret_wipe(&dek);
 	enum err err = make_cryptogram(&s->enc, host_challenge, counter, opening->card_challenge,
@@ -161,12 +162,13 @@ enum err scp02_pseudo_random_challenge(const struct session *session, struct byt
 	return err;
 }
 
-enum err scp02_opening_expect(const struct key_set *keys, struct bytes host_challenge, uint16_t counter,
-			      struct bytes aid, uint8_t ret_challenge[SCP02_CHALLENGE_SIZE],
+enum err scp02_opening_expect(const struct key_set *keys, uint8_t i, struct bytes host_challenge,
+			      uint16_t counter, struct bytes aid, uint8_t ret_challenge[SCP02_CHALLENGE_SIZE],
 			      uint8_t ret_cryptogram[DES_BLOCK])
 {
 	uint8_t challenge[SCP02_CHALLENGE_SIZE] = { 0 };
-	const struct scp02_opening opening = { .sequence_counter = counter,
+	const struct scp02_opening opening = { .i = i,
+					       .sequence_counter = counter,
 					       .card_challenge = bytes_of(challenge, sizeof(challenge)) };
 	struct session s = { .mac_size = MAC_SIZE };
 	/* first the keys, which need the counter only; then the cryptogram, which needs the challenge */
@@ -185,35 +187,56 @@ enum err scp02_opening_expect(const struct key_set *keys, struct bytes host_chal
 	return err;
 }
 
-bool scp02_level_is_possible(uint8_t level)
+bool scp02_level_is_possible(uint8_t level, uint8_t i)
 {
-	return level == 0 || level == LEVEL_C_MAC || level == (LEVEL_C_MAC | LEVEL_C_DEC);
+	const uint8_t of_commands = level & (uint8_t)~LEVEL_R_MAC;
+
+	if ((level & LEVEL_R_MAC) != 0 && (i & SCP02_I_R_MAC) == 0)
+		return false;
+	return of_commands == 0 || of_commands == LEVEL_C_MAC || of_commands == (LEVEL_C_MAC | LEVEL_C_DEC);
+}
+
+uint8_t scp02_highest_level(uint8_t i)
+{
+	return LEVEL_C_MAC | LEVEL_C_DEC | ((i & SCP02_I_R_MAC) != 0 ? LEVEL_R_MAC : 0);
 }
 
 /* ---- commands ---- */
 
-/* The MAC before, under the first half of the MAC key; of EXTERNAL AUTHENTICATE, zero. */
+/* The MAC before, with option 10 under the first half of the MAC key; of EXTERNAL AUTHENTICATE, zero. */
 static enum err make_icv(const struct session *s, bool is_first, uint8_t ret_icv[DES_BLOCK])
 {
 	memset(ret_icv, 0, DES_BLOCK);
 	if (is_first)
 		return ERR_NONE;
+	if ((s->option & SCP02_I_ICV_ENCRYPTION) == 0) {
+		memcpy(ret_icv, s->mark.chaining, DES_BLOCK);
+		return ERR_NONE;
+	}
 	return des_ecb_encrypt(bytes_first(secret_bytes(&s->mac), DES_BLOCK),
 			       bytes_of(s->mark.chaining, DES_BLOCK), ret_icv);
 }
 
-/* The MAC over the plain data, with the class and length that the MACed command has. */
+/* Without secure messaging and without a channel. */
+static uint8_t class_of_plain(uint8_t cla)
+{
+	return cla & 0x80;
+}
+
+/* The MAC over the plain data, with the class and length that the MACed command has, or with option 02 had
+ * before. */
 static enum err make_mac(struct session *s, const struct command *command, bool is_first, struct arena *arena)
 {
 	struct builder b = builder_in(arena);
+	const bool is_modified = (s->option & SCP02_I_UNMODIFIED) == 0;
 	uint8_t icv[DES_BLOCK];
 	struct bytes input;
 
-	build_u8(&b, class_for_mac(command->cla));
+	build_u8(&b, is_modified ? class_for_mac(command->cla) : class_of_plain(command->cla));
 	build_u8(&b, command->ins);
 	build_u8(&b, command->p1);
 	build_u8(&b, command->p2);
-	build_uint(&b, command->data.len + MAC_SIZE, 1);
+	build_uint(&b, command->data.len + (is_modified ? MAC_SIZE : 0), 1);
 	build_bytes(&b, command->data);
 	enum err err = builder_bytes(&b, &input);
 	if (err == ERR_NONE)
@@ -294,4 +317,74 @@ enum err scp02_wrap(struct session *session, const struct command *plain, struct
 	}
 	session_wipe(&next);
 	return err;
+}
+
+/* ---- responses ---- */
+
+void scp02_begin_responses(struct session *session, const struct session_mark *mark)
+{
+	memcpy(session->response_chain, mark->chaining, DES_BLOCK);
+}
+
+/* Over the command as it was before it was protected, the length of the answer, the answer, and the status
+ * word. */
+static enum err response_mac(const struct session *session, const struct command *plain,
+			     const struct response *response, struct arena *arena, uint8_t ret_mac[DES_BLOCK])
+{
+	struct builder b = builder_in(arena);
+	struct bytes padded, input;
+	struct builder whole = builder_in(arena);
+
+	build_u8(&b, class_of_plain(plain->cla));
+	build_u8(&b, plain->ins);
+	build_u8(&b, plain->p1);
+	build_u8(&b, plain->p2);
+	build_u8(&b, (uint8_t)plain->data.len);
+	build_bytes(&b, plain->data);
+	build_u8(&b, (uint8_t)response->data.len);
+	build_bytes(&b, response->data);
+	build_u16(&b, response->sw);
+	enum err err = builder_bytes(&b, &input);
+	if (err == ERR_NONE) {
+		build_padded(&whole, input, DES_BLOCK);
+		err = builder_bytes(&whole, &padded);
+	}
+	return err == ERR_NONE ? des_retail_mac(secret_bytes(&session->rmac), session->response_chain, padded,
+						ret_mac)
+			       : err;
+}
+
+/* An error comes without data, and so without a MAC; the card counts it in its chain all the same. */
+static bool is_error(uint16_t sw)
+{
+	return sw != SW_OK && sw >> 8 != 0x62 && sw >> 8 != 0x63;
+}
+
+enum err scp02_unwrap(struct session *session, const struct command *plain, const struct response *wrapped,
+		      struct arena *arena, struct response *ret_plain, struct fault *fault)
+{
+	struct response response = *wrapped;
+	uint8_t mac[DES_BLOCK];
+	struct bytes sent = { 0 };
+
+	if ((session->level & LEVEL_R_MAC) == 0) {
+		*ret_plain = response;
+		return ERR_NONE;
+	}
+	if (!is_error(wrapped->sw) || wrapped->data.len > 0) {
+		if (wrapped->data.len < DES_BLOCK)
+			return fault_set(fault, ERR_DENIED, "the answer %04X of %zu bytes has no R-MAC",
+					 wrapped->sw, wrapped->data.len);
+		response.data = bytes_first(wrapped->data, wrapped->data.len - DES_BLOCK);
+		sent = bytes_from(wrapped->data, response.data.len);
+	}
+	enum err err = response_mac(session, plain, &response, arena, mac);
+	if (err != ERR_NONE)
+		return err;
+	if (sent.len > 0 && !bytes_equal_constant_time(sent, bytes_of(mac, DES_BLOCK)))
+		return fault_set(fault, ERR_DENIED, "the R-MAC of the answer %04X does not verify",
+				 wrapped->sw);
+	memcpy(session->response_chain, mac, DES_BLOCK);
+	*ret_plain = response;
+	return ERR_NONE;
 }

@@ -19,7 +19,10 @@ enum {
 	SCP02_I_PSEUDO_RANDOM = 0x40,
 };
 
-/* What this side speaks, of what a card announces. */
+/* What cards have that do not tell. */
+#define SCP02_I_USUAL 0x15
+
+/* What this side speaks, of what a card announces: explicit initiation, with any of the other options. */
 bool scp02_option_is_spoken(uint8_t i);
 
 /* The answer to INITIALIZE UPDATE. */
@@ -28,6 +31,7 @@ struct scp02_opening {
 	uint8_t key_version, protocol;
 	uint16_t sequence_counter;
 	struct bytes card_challenge, card_cryptogram; /* 6 and 8 bytes */
+	uint8_t i; /* not of the answer: SCP02_I_USUAL, or what the card has announced */
 };
 
 MUST_CHECK enum err scp02_opening_parse(struct bytes data, struct scp02_opening *ret_opening, struct fault *fault);
@@ -48,16 +52,17 @@ MUST_CHECK enum err scp02_session_open(const struct key_set *keys, struct bytes 
 				       struct fault *fault);
 
 /* What a card with the option 40 answers to INITIALIZE UPDATE when this is its counter; `aid`: of the application. */
-MUST_CHECK enum err scp02_opening_expect(const struct key_set *keys, struct bytes host_challenge, uint16_t counter,
-					 struct bytes aid, uint8_t ret_challenge[SCP02_CHALLENGE_SIZE],
+MUST_CHECK enum err scp02_opening_expect(const struct key_set *keys, uint8_t i, struct bytes host_challenge,
+					 uint16_t counter, struct bytes aid, uint8_t ret_challenge[SCP02_CHALLENGE_SIZE],
 					 uint8_t ret_cryptogram[DES_BLOCK]);
 
 /* The challenge of a card with the option 40: of its session and the application's name (GPCS E.3.1). */
 MUST_CHECK enum err scp02_pseudo_random_challenge(const struct session *session, struct bytes aid,
 						  uint8_t ret_at[SCP02_CHALLENGE_SIZE]);
 
-/* Levels 0, C-MAC, C-MAC with C-DEC. */
-bool scp02_level_is_possible(uint8_t level);
+/* Levels 0, C-MAC, C-MAC with C-DEC, and with option 20 each of them with R-MAC. */
+bool scp02_level_is_possible(uint8_t level, uint8_t i);
+uint8_t scp02_highest_level(uint8_t i);
 /* EXTERNAL AUTHENTICATE, which starts the MAC chain and puts the session at `level`. */
 MUST_CHECK enum err scp02_authenticate(struct session *session, uint8_t level, struct arena *arena,
 				       struct command *ret_command);
@@ -67,5 +72,12 @@ size_t scp02_wrapped_data_size(uint8_t level, size_t data_size);
 /* MACs, then encrypts. ERR_LIMIT when it does not fit a short command. */
 MUST_CHECK enum err scp02_wrap(struct session *session, const struct command *plain, struct arena *arena,
 			       struct command *ret_wrapped);
+
+/* The first R-MAC chains to the C-MAC of EXTERNAL AUTHENTICATE, which left `mark`. */
+void scp02_begin_responses(struct session *session, const struct session_mark *mark);
+/* Checks the answer to `plain`, and moves the chain of responses; in the order of the commands. ERR_DENIED: the R-MAC is
+ * wrong, the session must not be used any more. */
+MUST_CHECK enum err scp02_unwrap(struct session *session, const struct command *plain, const struct response *wrapped,
+				 struct arena *arena, struct response *ret_plain, struct fault *fault);
 
 #endif

@@ -20,6 +20,8 @@ struct session {
 	uint8_t mac_size;  /* 8 or 16 */
 	uint8_t card_cryptogram[AES_BLOCK], host_cryptogram[AES_BLOCK]; /* the first mac_size bytes */
 	struct session_mark mark;
+	uint8_t option; /* SCP02: its i, which says how MACs are made */
+	uint8_t response_chain[DES_BLOCK]; /* SCP02: the R-MAC before */
 };
 
 void session_wipe(struct session *session); /* accepts NULL */

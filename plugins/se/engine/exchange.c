@@ -134,8 +134,8 @@ static void take_answer(struct task *task, const struct planned *planned, const 
 	struct fault fault = { 0 };
 
 	if (planned->opening == OPENING_NONE && !answer.is_cut) {
-		enum err err = channel_protocol(task)->unwrap(&task->session, &planned->mark, wire,
-							      task->arena, &answer.response, &fault);
+		enum err err = channel_protocol(task)->unwrap(&task->session, planned, wire, task->arena,
+							      &answer.response, &fault);
 		if (err != ERR_NONE) {
 			answer_trace(task, planned, wire, wire);
 			task_break(task, err, "%s", fault.text);
@@ -148,8 +148,12 @@ static void take_answer(struct task *task, const struct planned *planned, const 
 		return;
 	}
 	task->kept.mark = planned->mark;
+	memcpy(task->kept.response_chain, task->session.response_chain, DES_BLOCK);
 	task->operation->take(task, planned, &answer);
 	doubt_channel(task, planned, &answer);
+	if (answer.is_cut && channel_protocol(task)->chains_answers && task->kept.channel == CHANNEL_OPEN &&
+	    (task->kept.level & LEVEL_R_MAC) != 0 && task->kept.ending == ENDING_NONE)
+		task_reopen(task, task->kept.key_version);
 }
 
 static void take_answers(struct task *task, const struct body_response *body, struct batch *batch)

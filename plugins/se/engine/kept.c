@@ -5,7 +5,7 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 10
+#define KEPT_VERSION 11
 #define CHOICE_LIMIT 8 /* values of enum protocol_choice */
 
 enum width { BOOL, BYTE, ENUM, LONG, LONG_LONG };
@@ -50,6 +50,8 @@ static const struct field fields[] = {
 	FIELD(key_version, BYTE, 0),
 	FIELD(level, BYTE, 0),
 	FIELD(is_s16, BOOL, 2),
+	FIELD(option, BYTE, 0),
+	FIELD(is_option_asked, BOOL, 2),
 	FIELD(mark.counter, LONG, 0),
 	FIELD(packet_number, LONG_LONG, 0),
 	FIELD(fetch, LONG, 0),
@@ -124,6 +126,7 @@ enum err kept_build(const struct kept *kept, struct arena *arena, struct bytes *
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		build_uint(&b, field_get(kept, &fields[i]), widths[fields[i].width]);
 	build_bytes(&b, bytes_of(kept->mark.chaining, AES_BLOCK));
+	build_bytes(&b, bytes_of(kept->response_chain, DES_BLOCK));
 	build_lv(&b, kept->identifier);
 	build_lv(&b, kept->host_challenge);
 	build_u16(&b, (uint16_t)kept->opening.len);
@@ -171,7 +174,7 @@ enum err kept_parse(struct bytes state, struct kept *ret_kept, struct fault *fau
 		is_valid = is_valid && (fields[i].limit == 0 || value < fields[i].limit);
 		field_set(&kept, &fields[i], value);
 	}
-	struct bytes chaining = read_bytes(&r, AES_BLOCK);
+	struct bytes chaining = read_bytes(&r, AES_BLOCK), response_chain = read_bytes(&r, DES_BLOCK);
 	kept.identifier = read_lv(&r);
 	kept.host_challenge = read_lv(&r);
 	kept.opening = read_bytes(&r, read_u16(&r));
@@ -184,6 +187,7 @@ enum err kept_parse(struct bytes state, struct kept *ret_kept, struct fault *fau
 	if (!reader_done(&r) || !is_valid)
 		return fault_set(fault, ERR_MALFORMED, "the kept state of %zu bytes is damaged", state.len);
 	memcpy(kept.mark.chaining, chaining.at, AES_BLOCK);
+	memcpy(kept.response_chain, response_chain.at, DES_BLOCK);
 	if (reason.len > 0)
 		memcpy(kept.reason, reason.at, reason.len);
 	*ret_kept = kept;

@@ -85,6 +85,9 @@ struct kept {
 	uint8_t key_version; /* 0 until chosen */
 	uint8_t level;
 	bool is_s16;
+	uint8_t option;       /* SCP02: the card's i ... */
+	bool is_option_asked; /* ... as it says, or as most have it */
+	uint8_t response_chain[DES_BLOCK]; /* SCP02: the R-MAC of the last answer taken */
 	struct bytes host_challenge; /* with SCP11 our ephemeral key */
 	struct bytes opening;        /* what the card said of itself */
 	struct session_mark mark; /* before the script in flight */

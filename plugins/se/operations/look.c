@@ -94,8 +94,9 @@ static size_t usual_bytes(const struct query *query)
 		if (rows[i].tag == query->tag)
 			return rows[i].bytes;
 	}
-	/* of the registry: the one with that name, or as much as fits */
-	return query->tag == 0 && query->aid.len > 0 ? one_entry : ANSWER_LONG;
+	/* of the registry: the one with that name, the one issuer, or as much as fits */
+	return query->tag == 0 && (query->aid.len > 0 || query->scope == SCOPE_ISSUER_DOMAIN) ? one_entry
+											      : ANSWER_LONG;
 }
 
 static bool add_query(struct task *task, struct batch *batch, unsigned i, bool is_next)

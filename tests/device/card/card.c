@@ -77,8 +77,10 @@ static enum err settings_check(const struct card_settings *s, struct fault *faul
 			  ((s->scp03_options & CARD_I_RENC) == 0 || (s->scp03_options & CARD_I_RMAC) != 0),
 		  "scp03_options: not a combination of Amd D table 5-1" },
 		{ s->scp02_options == 0 ||
-			  ((s->scp02_options == 0x15 || s->scp02_options == 0x55) && key_len == 16),
-		  "scp02_options: 15 or 55, with keys of 16 bytes" },
+			  ((s->scp02_options & (0x80 | CARD_SCP02_ICV_OVER_AID | CARD_SCP02_EXPLICIT)) ==
+				   CARD_SCP02_EXPLICIT &&
+			   key_len == 16),
+		  "scp02_options: explicit initiation, with keys of 16 bytes" },
 		{ s->atr.len <= 33, "atr: at most 33 bytes" },
 		{ s->channel_count >= 1 && s->channel_count <= CARD_CHANNELS_MAX, "channel_count: 1 to 20" },
 		{ s->status_answer_bytes >= 64 && s->status_answer_bytes <= 239,

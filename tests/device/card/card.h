@@ -23,8 +23,14 @@
 #define CARD_I_PSEUDO_RANDOM 0x10 /* card challenge computed from the sequence counter; else random */
 #define CARD_I_RMAC          0x20
 #define CARD_I_RENC          0x40 /* only together with CARD_I_RMAC */
-/* SCP02 option (GPCS table E-1) */
-#define CARD_SCP02_PSEUDO_RANDOM 0x40
+/* SCP02 options (GPCS table E-1) */
+#define CARD_SCP02_THREE_KEYS     0x01 /* else the first key of a set is the base key of all */
+#define CARD_SCP02_UNMODIFIED     0x02 /* C-MAC over the command as it was */
+#define CARD_SCP02_EXPLICIT       0x04
+#define CARD_SCP02_ICV_OVER_AID   0x08
+#define CARD_SCP02_ICV_ENCRYPTION 0x10
+#define CARD_SCP02_RMAC           0x20
+#define CARD_SCP02_PSEUDO_RANDOM  0x40
 
 struct card;
 
@@ -127,7 +133,7 @@ struct card_settings {
 
 	/* behaviour */
 	uint8_t scp03_options; /* CARD_I_... */
-	uint8_t scp02_options; /* 15 or 55: the factory key set is for SCP02, and the card announces it; 0: for SCP03 */
+	uint8_t scp02_options; /* with explicit initiation: the factory key set is for SCP02, and the card announces it; 0: for SCP03 */
 	struct card_scp11 scp11;
 	struct bytes atr;                           /* copied */
 	unsigned channel_count;                     /* 1 to CARD_CHANNELS_MAX, the basic one included */

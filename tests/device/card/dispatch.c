@@ -1,6 +1,7 @@
 /* GPCS 2.3.1 6.3: the way of one command through the card: chaining, secure messaging, rules, the selected
  * application. */
 #include "chip.h"
+#include "scp02.h"
 
 /* For whom a command is, and what it takes to be let in. */
 enum {
@@ -281,7 +282,11 @@ static enum err command_process(struct card *card, struct channel *channel, cons
 
 	struct bytes data = bytes_of(NULL, 0);
 	enum err err = is_error(sw) ? ERR_NONE : builder_bytes(&answer, &data);
-	if (err == ERR_NONE && call.is_protected && !is_error(sw))
+	if (err == ERR_NONE && call.is_protected && channel->session.is_scp02 &&
+	    (channel->session.level & LEVEL_RMAC) != 0)
+		err = scp02_answer(&channel->session, &call.command, card->scratch, sw, data, is_error(sw),
+				   &data);
+	else if (err == ERR_NONE && call.is_protected && !is_error(sw))
 		err = session_wrap(&channel->session, card->scratch, sw, data, &data);
 	if (err == ERR_NONE && call.is_protected && card->settings.misbehaviour.corrupts_response_mac)
 		err = response_mac_corrupt(&channel->session, card->scratch, &data);

@@ -45,11 +45,16 @@ enum err scp02_begin(struct session *session, const struct card_key_set *keys, u
 		     uint8_t challenge[SCP02_CHALLENGE], uint8_t ret_cryptogram[DES_BLOCK])
 {
 	uint8_t by_card[2 * DES_BLOCK], by_host[2 * DES_BLOCK];
+	bool has_three_keys = (session->options & CARD_SCP02_THREE_KEYS) != 0;
+	const struct secret *mac = has_three_keys ? &keys->mac : &keys->enc;
+	const struct secret *dek = has_three_keys ? &keys->dek : &keys->enc;
 	enum err err = session_key(&keys->enc, 0x82, counter, &session->enc);
 	if (err == ERR_NONE)
-		err = session_key(&keys->mac, 0x01, counter, &session->mac);
+		err = session_key(mac, 0x01, counter, &session->mac);
 	if (err == ERR_NONE)
-		err = session_key(&keys->dek, 0x81, counter, &session->dek);
+		err = session_key(mac, 0x02, counter, &session->rmac);
+	if (err == ERR_NONE)
+		err = session_key(dek, 0x81, counter, &session->dek);
 	if (err == ERR_NONE && invoker != NULL)
 		err = pseudo_random(session, invoker, challenge);
 	if (err != ERR_NONE)
@@ -72,14 +77,17 @@ static enum err command_mac(const struct session *session, const struct command 
 	struct builder b = builder_in(arena);
 	struct bytes text;
 	enum err err = ERR_NONE;
-	if (session->state == SESSION_OPEN)
+	bool is_modified = (session->options & CARD_SCP02_UNMODIFIED) == 0;
+	if (session->state == SESSION_OPEN && (session->options & CARD_SCP02_ICV_ENCRYPTION) == 0)
+		memcpy(icv, session->chaining_value, DES_BLOCK);
+	else if (session->state == SESSION_OPEN)
 		err = des_ecb_encrypt(bytes_first(secret_bytes(&session->mac), DES_BLOCK),
 				      bytes_of(session->chaining_value, DES_BLOCK), icv);
-	build_u8(&b, command->is_gp ? 0x84 : 0x04);
+	build_u8(&b, (command->is_gp ? 0x80 : 0x00) | (is_modified ? 0x04 : 0x00));
 	build_u8(&b, command->ins);
 	build_u8(&b, command->p1);
 	build_u8(&b, command->p2);
-	build_u8(&b, (uint8_t)(plain.len + DES_BLOCK));
+	build_u8(&b, (uint8_t)(plain.len + (is_modified ? DES_BLOCK : 0)));
 	build_bytes(&b, plain);
 	build_u8(&b, 0x80);
 	build_zeros(&b, (DES_BLOCK - b.len % DES_BLOCK) % DES_BLOCK);
@@ -118,6 +126,37 @@ bool scp02_open(struct session *session, const struct command *command, struct a
 	memcpy(session->chaining_value, mac, DES_BLOCK);
 	*ret_plain = plain;
 	return true;
+}
+
+/* E.4.5: over the command without secure messaging, the length of the answer, the answer and the status word.
+ * An error has no data, so its R-MAC is not sent, and chained all the same. */
+enum err scp02_answer(struct session *session, const struct command *command, struct arena *arena,
+		      uint16_t sw, struct bytes answer, bool is_error, struct bytes *ret_protected)
+{
+	uint8_t mac[DES_BLOCK];
+	struct builder b = builder_in(arena), whole = builder_in(arena);
+	struct bytes text;
+	build_u8(&b, command->is_gp ? 0x80 : 0x00);
+	build_u8(&b, command->ins);
+	build_u8(&b, command->p1);
+	build_u8(&b, command->p2);
+	build_u8(&b, (uint8_t)command->data.len);
+	build_bytes(&b, command->data);
+	build_u8(&b, (uint8_t)answer.len);
+	build_bytes(&b, answer);
+	build_u16(&b, sw);
+	build_u8(&b, 0x80);
+	build_zeros(&b, (DES_BLOCK - b.len % DES_BLOCK) % DES_BLOCK);
+	enum err err = builder_bytes(&b, &text);
+	if (err == ERR_NONE)
+		err = des_retail_mac(secret_bytes(&session->rmac), session->response_chain, text, mac);
+	if (err != ERR_NONE)
+		return err;
+	memcpy(session->response_chain, mac, DES_BLOCK);
+	build_bytes(&whole, answer);
+	if (!is_error)
+		build_bytes(&whole, bytes_of(mac, DES_BLOCK));
+	return builder_bytes(&whole, ret_protected);
 }
 
 /* ECB is CBC of one block with a zero ICV. */

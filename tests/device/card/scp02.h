@@ -1,4 +1,4 @@
-/* SCP02 (GPCS 2.3.1 appendix E, i = 15 and 55), the card's side: its arithmetic, over a session of
+/* SCP02 (GPCS 2.3.1 appendix E, with explicit initiation), the card's side: its arithmetic, over a session of
  * secure_channel.h. */
 #ifndef CARD_SCP02_H
 #define CARD_SCP02_H
@@ -16,6 +16,10 @@ MUST_CHECK enum err scp02_begin(struct session *session, const struct card_key_s
 /* Decrypts what C-DEC encrypted and verifies the C-MAC over the plain command. False: a security error. */
 bool scp02_open(struct session *session, const struct command *command, struct arena *arena, bool is_encrypted,
 		struct bytes *ret_plain);
+
+/* Protects an answer with R-MAC, in the order of the commands. `command`: in the clear. */
+MUST_CHECK enum err scp02_answer(struct session *session, const struct command *command, struct arena *arena, uint16_t sw,
+				 struct bytes answer, bool is_error, struct bytes *ret_protected);
 
 /* Keys that PUT KEY brings: triple DES block by block under the session's DEK. */
 MUST_CHECK enum err scp02_decrypt(const struct session *session, struct arena *arena, struct bytes data,

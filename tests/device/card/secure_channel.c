@@ -215,6 +215,7 @@ static uint16_t initiate_scp02(struct call *call, const struct entry *owner, con
 		return SW_CONDITIONS_OF_USE;
 	*session = (struct session){ .state = SESSION_INITIATED,
 				     .is_scp02 = true,
+				     .options = settings->scp02_options,
 				     .mac_len = DES_BLOCK,
 				     .key_owner = owner->aid,
 				     .key_version = keys->version };
@@ -300,8 +301,11 @@ static bool level_is_offered(uint8_t level, uint8_t options)
 	return false;
 }
 
-static bool scp02_level_is_offered(uint8_t level)
+static bool scp02_level_is_offered(uint8_t level, uint8_t options)
 {
+	if ((level & LEVEL_RMAC) != 0 && (options & CARD_SCP02_RMAC) == 0)
+		return false;
+	level &= (uint8_t)~LEVEL_RMAC;
 	return level == 0 || level == LEVEL_CMAC || level == (LEVEL_CMAC | LEVEL_CDEC);
 }
 
@@ -339,7 +343,7 @@ static uint16_t authenticate(struct call *call)
 	if (session->state != SESSION_INITIATED)
 		return SW_CONDITIONS_OF_USE;
 	bool is_offered = session->is_scp02
-				  ? scp02_level_is_offered(command->p1)
+				  ? scp02_level_is_offered(command->p1, session->options)
 				  : level_is_offered(command->p1, call->card->settings.scp03_options);
 	if (command->p2 != 0 || !is_offered)
 		return SW_WRONG_P1P2;
@@ -371,6 +375,7 @@ uint16_t external_authenticate(struct call *call)
 		session->state = SESSION_OPEN;
 		session->is_authenticated = true;
 		session->level = call->command.p1;
+		memcpy(session->response_chain, session->chaining_value, DES_BLOCK);
 	} else if (!was_open) {
 		session_end(session); /* Amd D 5.2: a failed step means that all of it starts anew */
 	}

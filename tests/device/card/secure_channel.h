@@ -21,6 +21,8 @@ enum session_state {
 struct session {
 	enum session_state state;
 	bool is_scp02;
+	uint8_t options;       /* SCP02: CARD_SCP02_... */
+	uint8_t response_chain[DES_BLOCK]; /* SCP02: the R-MAC before */
 	bool is_authenticated; /* whoever owns the security domain is at the other end */
 	bool is_replayable;    /* SCP11c: what must not happen twice is refused */
 	uint8_t level;
