@@ -232,7 +232,7 @@ gatewayTest('a card with Amendment B names no secure element', { ...plain }, asy
 });
 
 // Each of these kills the agent at another point of an installation; it comes back and resumes.
-for (const moment of ['before-apdu:9', 'apdu:12', 'after-record:6', 'before-request:4', 'request:5', 'request:7'])
+for (const moment of ['before-apdu:9', 'apdu:12', 'after-record:6', 'before-request:4', 'request:3', 'request:5'])
 	gatewayTest(`an installation survives an agent that loses power at ${moment}`, { ...plain }, async (lab) => {
 		await putKeys(lab, 'p');
 		const pack = await uploadCap(lab);

@@ -270,6 +270,30 @@ static void an_absent_element_is_tried_again(void **state)
 	lab_close(&lab);
 }
 
+/* ---- the trace ---- */
+
+static void the_trace_tells_what_carried_the_commands(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	lab.agent.second_protocol = "gpseram/2.0.0";
+	run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "],\"bodyFormat\":\"seram2\"}");
+	assert_done(&lab);
+	assert_non_null(
+		strstr(lab.job.trace_text, "seram command request 1, seram2: 2 commands after a selection"));
+	assert_non_null(strstr(lab.job.trace_text, "seram answer response 1, ok: 2 answers"));
+	lab.agent.has_no_chaining = true;
+	run(&lab, "{\"commandsHex\":[" GET_IIN "],\"chaining\":\"next\"}");
+	assert_non_null(strstr(lab.job.trace_text, "ts102226: 1 command with actions"));
+	assert_non_null(strstr(lab.job.trace_text, "ok: 0 answers, script chaining not supported"));
+	lab.agent.lasting_status = 2;
+	run(&lab, "{\"commandsHex\":[" GET_IIN "]}");
+	assert_non_null(strstr(lab.job.trace_text, "unknown-application: 0 answers"));
+	lab_close(&lab);
+}
+
 /* ---- when the agent asks ---- */
 
 static size_t wish_count(const struct lab *lab)
@@ -362,6 +386,7 @@ int main(void)
 		cmocka_unit_test(no_command_runs_twice_whatever_breaks),
 		cmocka_unit_test(a_lost_answer_is_unknown),
 		cmocka_unit_test(an_absent_element_is_tried_again),
+		cmocka_unit_test(the_trace_tells_what_carried_the_commands),
 		cmocka_unit_test(waits_until_the_agent_wants_a_session),
 		cmocka_unit_test(a_wish_that_is_there_is_fulfilled_at_once),
 		cmocka_unit_test(nobody_is_told_of_a_wish_that_is_none),

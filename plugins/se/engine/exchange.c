@@ -6,6 +6,49 @@
 #include "channel/key_memory.h"
 #include "inventory/inventory.h"
 
+#define TRACE_SERAM "seram" /* what carries the commands, and what the agent says of it */
+
+/* ---- the job's trace ---- */
+
+/* Without the bytes: those of the commands stand in lines of their own, and some are nobody's to read. */
+static void trace_body(struct task *task, const char *direction, const char *text)
+{
+	if (task_is_good(task, text == NULL ? ERR_NOMEM : ERR_NONE))
+		task_is_good(task, task->plugin->api->trace(task->out, TRACE_SERAM, direction, text,
+							    bytes_of(NULL, 0)));
+}
+
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static void trace_request(struct task *task, const struct batch *batch)
+{
+	const struct body *body = body_of(task->kept.form);
+
+	trace_body(task, "command",
+		   arena_printf(task->arena, "request %" PRIu32 ", %s: %zu command%s%s%s",
+				task->kept.request_id, body->name, batch->count, plural(batch->count),
+				batch->action_count > 0 ? " with actions" : "",
+				body->selects_by_command && !task->kept.is_selected ? " after a selection"
+										    : ""));
+}
+
+static void trace_response(struct task *task, const struct seram_instance *instance,
+			   const struct body_response *body)
+{
+	const bool was_interrupted = instance->agent_state == SERAM_INTERRUPTED;
+
+	trace_body(task, "answer",
+		   arena_printf(task->arena, "response %" PRIu32 ", %s: %zu answer%s%s%s",
+				task->kept.request_id,
+				was_interrupted ? "interrupted"
+						: seram_status_row(instance->script_status)->spelling,
+				body->count, plural(body->count), body->refusal != NULL ? ", " : "",
+				body->refusal != NULL ? body->refusal : ""));
+}
+
 /* ---- sending ---- */
 
 void pause_task(struct task *task, enum err kind, const char *reason)
@@ -78,6 +121,7 @@ void next_script(struct task *task)
 	kept->executed = 0;
 	kept->poll_ms = SERAM_FIRST_POLL_MS;
 	kept->deadline_ms = task->step->now_ms + SERAM_SCRIPT_PATIENCE_MS;
+	trace_request(task, &batch);
 	batch_trace(&batch);
 	ask_write(task, &batch);
 }
@@ -242,6 +286,7 @@ static bool take_response(struct task *task, struct seram_instance *instance)
 		if (body.error_text != NULL)
 			instance->error_text = bytes_of_text(body.error_text);
 	}
+	trace_response(task, instance, &body);
 	const size_t wire_count = body.count;
 	const enum packet_end end = open_packet(task, &batch, &body);
 	if (end != PACKET_ANSWERED && end != PACKET_UNSENT)
