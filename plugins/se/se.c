@@ -7,6 +7,7 @@
 #include "engine/engine.h"
 #include "explain/explain.h"
 #include "gateway/gateway.h"
+#include "operations/carry.h"
 #include "operations/operations.h"
 #include "package/load_file.h"
 
@@ -87,8 +88,11 @@ static enum err se_open(const struct cardea_host_api *api, cardea_host *host, co
 	plugin = malloc(sizeof(*plugin));
 	if (plugin == NULL)
 		return ERR_NOMEM;
-	*plugin = (struct se_plugin){ api, host, max_failures, NULL };
-	err = gateway_open(api, host, config, &plugin->gateway);
+	*plugin = (struct se_plugin){ .api = api, .host = host, .max_failures = max_failures };
+	plugin->channel = carry_service(plugin);
+	err = api->offer(host, CARDEA_SE_CHANNEL, &plugin->channel);
+	if (err == ERR_NONE)
+		err = gateway_open(api, host, config, &plugin->gateway);
 	if (err != ERR_NONE) {
 		free(plugin);
 		return err;

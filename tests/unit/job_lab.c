@@ -210,6 +210,15 @@ static enum err host_package(cardea_out *out, const char *id, struct cardea_pack
 	return ERR_NOT_FOUND;
 }
 
+static enum err host_offer(cardea_host *host, const char *service, const void *table)
+{
+	struct job_lab *lab = (struct job_lab *)(void *)host;
+
+	lab->service = service;
+	lab->service_table = table;
+	return ERR_NONE;
+}
+
 static void host_log(cardea_host *host, int level, const char *event, const char *format, ...)
 {
 	assert_non_null(event);
@@ -232,6 +241,7 @@ static const struct cardea_host_api api = {
 	.known = host_known,
 	.announce = host_announce,
 	.next_counter = host_next_counter,
+	.offer = host_offer,
 	.log = host_log,
 };
 
@@ -312,7 +322,8 @@ static struct cardea_step next_event(struct job_lab *lab, const struct cardea_ou
 enum cardea_result job_lab_run(struct job_lab *lab, const char *operation, const char *params,
 			       struct bytes package)
 {
-	struct order order = { find_operation(operation), NULL, params, package };
+	struct order order = { lab->operation != NULL ? lab->operation : find_operation(operation), NULL,
+			       params, package };
 	struct cardea_out out;
 
 	json_decref(lab->reported);
@@ -326,9 +337,9 @@ enum cardea_result job_lab_run(struct job_lab *lab, const char *operation, const
 	lab->requests = lab->steps = 0;
 	lab->is_served = false;
 	lab->device.lose_observations(lab->device.self);
-	assert_int_equal(
-		cardea_plugin.open(&api, NULL, lab->config != NULL ? lab->config : "{}", &order.plugin),
-		ERR_NONE);
+	assert_int_equal(cardea_plugin.open(&api, (cardea_host *)(void *)lab,
+					    lab->config != NULL ? lab->config : "{}", &order.plugin),
+			 ERR_NONE);
 	lab->result = run_step(lab, &order, (struct cardea_step){ .event = CARDEA_START }, &out);
 	while (lab->result == CARDEA_NEXT && (lab->give_up_at == 0 || lab->requests < lab->give_up_at))
 		lab->result = run_step(lab, &order, next_event(lab, &out), &out);

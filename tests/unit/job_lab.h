@@ -56,6 +56,9 @@ struct job_lab {
 		const char *json;
 	} documents[LAB_MAX_DOCUMENTS];
 	size_t document_count;
+	const char *service; /* what the plugin offers to others, and its table */
+	const void *service_table;
+	const struct cardea_operation *operation; /* of another plugin, in place of the named one; NULL: none */
 	json_t *counters; /* by name: the last number that a step was given */
 	/* breaks */
 	enum lab_break break_kind;

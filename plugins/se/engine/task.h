@@ -8,6 +8,7 @@
 #define SE_TASK_H
 
 #include <cardea/plugin.h>
+#include <cardea/se_channel.h>
 #include <jansson.h>
 
 #include "gp/gp_commands.h"
@@ -27,6 +28,7 @@ struct se_plugin {
 	cardea_host *host;
 	uint32_t max_failures;   /* of authentications in a row */
 	struct gateway *gateway; /* NULL: it is off */
+	struct se_channel channel; /* what other plugins find */
 };
 
 /* Something to learn about the card: a data object, or a list of the registry. */
