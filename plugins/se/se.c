@@ -14,7 +14,8 @@
 /* Made from objects/ and schemas/. */
 extern const char se_object_30401[], audit_schema[], install_schema[], delete_schema[], ensure_schema[],
 	put_keys_schema[], store_data_schema[], script_schema[], set_state_schema[], create_domain_schema[],
-	extradite_schema[], update_registry_schema[], delete_keys_schema[], rotate_keys_schema[];
+	extradite_schema[], update_registry_schema[], delete_keys_schema[], rotate_keys_schema[],
+	get_data_schema[];
 
 /* ---- packages ---- */
 
@@ -137,6 +138,8 @@ static const struct cardea_operation operations[] = {
 	  &delete_keys_operation },
 	{ "se.rotate-keys", "Puts a stored key set in the place of another, which goes once the new one is proven", rotate_keys_schema, engine_step,
 	  &rotate_keys_operation },
+	{ "se.get-data", "Reads a data object of a security domain", get_data_schema, engine_step,
+	  &get_data_operation },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
 /* clang-format on */

@@ -39,6 +39,9 @@ labTest('a security domain from nothing, with an application below it', {}, asyn
 	const updated = await run(lab, 'se.update-registry', { ...own, aidHex: appletAid, privileges: ['cvm-management'] });
 	assert.deepEqual(updated.application.privileges, ['cvm-management']);
 	assert.equal(updated.application.implicitSelectionHex, '41');
+	const data = await run(lab, 'se.get-data', { ...own, tagHex: 'E0' });
+	assert.deepEqual([...new Set(data.decoded.map((key) => key.version))], [0x31]);
+	assert.match(data.explained, /key information template/);
 	const seen = await audit(lab, 'd');
 	assert.equal(seen.applications.find((one) => one.aidHex === appletAid).securityDomainAidHex, domainAid);
 

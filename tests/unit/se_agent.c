@@ -40,7 +40,7 @@ static struct bytes send_command(struct agent *agent, struct bytes command)
 	struct builder b = builder_in(agent->arena);
 	struct bytes whole;
 
-	while (sw1_of(answer) == 0x61) {
+	while (sw1_of(answer) == 0x61 && !agent->leaves_the_rest) {
 		const uint8_t get_response[] = { 0x00, 0xC0, 0x00, 0x00, answer.at[answer.len - 1] };
 		build_bytes(&b, bytes_first(answer, answer.len - 2));
 		answer = transmit(agent, bytes_of(get_response, sizeof(get_response)));

@@ -39,6 +39,7 @@ struct agent {
 	unsigned unreachable_script;  /* the n-th from now on finds its application unavailable; 0: none */
 	unsigned max_command_data;    /* of the card; 0: any */
 	unsigned refuse_answers_over; /* bytes of data; then 62F1 */
+	bool leaves_the_rest;         /* that 61xx announces */
 	uint8_t lies_about;           /* answers this instruction with 6100, unasked; 0: none */
 	unsigned lies;                /* how often ... */
 	unsigned lies_after;          /* ... after so many that were good */

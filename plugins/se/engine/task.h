@@ -36,6 +36,7 @@ struct query {
 	uint16_t tag; /* GET DATA; 0: GET STATUS */
 	enum status_scope scope;
 	struct bytes aid, tags;
+	struct bytes criterion; /* data of GET DATA: of what, where the tag does not say */
 	bool is_fallback; /* asked only when the query before it was refused */
 };
 

@@ -92,6 +92,13 @@ static const struct object_kind *object_kind_of(uint16_t tag)
 	return NULL;
 }
 
+json_t *inventory_object_json(struct arena *arena, uint16_t tag, struct bytes data)
+{
+	const struct object_kind *kind = object_kind_of(tag);
+
+	return kind == NULL ? NULL : kind->to_json(arena, data);
+}
+
 /* A data object that we do not understand is shown as it came. */
 static void merge_object(struct task *task, json_t *domain, const struct object_kind *kind, struct bytes data)
 {

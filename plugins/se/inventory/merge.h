@@ -4,6 +4,9 @@
 
 #include "engine/task.h"
 
+/* A data object of a card; NULL when it is not one that we understand. */
+json_t *inventory_object_json(struct arena *arena, uint16_t tag, struct bytes data);
+
 void inventory_merge(struct task *task, json_t *item);
 
 #endif

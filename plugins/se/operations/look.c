@@ -106,6 +106,7 @@ static bool add_query(struct task *task, struct batch *batch, unsigned i, bool i
 	const bool is_long = answer->state == QUERY_ALONE || answer->state == QUERY_MORE;
 	struct command command = gp_get_data(query->tag);
 
+	command.data = query->criterion;
 	if (query->tag == 0 &&
 	    !task_is_good(task,
 			  gp_get_status(task->arena, query->scope, is_next, query->aid,
