@@ -48,6 +48,8 @@ struct personalization {
 	struct gathering pending; /* a structure whose rest is still to come */
 	struct key_order orders[KEY_ORDERS_MAX];
 	size_t order_count, orders_filled;
+	uint8_t key_reference[2]; /* KID and KVN of a CRT (A6) whose certificates are to follow */
+	bool has_key_reference;
 };
 
 /* GET STATUS [next occurrence] goes on here. */
@@ -157,6 +159,15 @@ bool has_key_set(const struct entry *security_domain);
 command_function perform_security_operation, mutual_authenticate, internal_authenticate, get_certificates;
 void build_scp11_keys(const struct call *call, struct builder *b);
 void peer_forget(struct peer *peer);
+/* KIDs that Amd F 5.1 gives to the keys of SCP11. */
+bool is_scp11_key(uint8_t id);
+/* Such a key, as PUT KEY brings it: SW_SUCCESS when it can be used. */
+uint16_t scp11_key_check(const struct call *call, uint8_t id, const struct key_component *components);
+/* STORE DATA of certificates (7.8): the CRT, then the store. */
+uint16_t certificate_store_refer(struct call *call, struct entry *security_domain, struct bytes crt);
+uint16_t certificate_store_put(struct call *call, struct entry *security_domain, struct bytes certificates);
+/* Goes with the key when that is deleted or replaced. */
+void certificate_store_remove(struct entry *security_domain, uint8_t id, uint8_t version);
 
 /* delegation.c */
 struct token {

@@ -33,7 +33,7 @@ static const struct key_type {
 	{ 0xA7,                         true,  false, { 0 }          },
 	{ 0xA8,                         true,  false, { 0 }          },
 	{ KEY_TYPE_ECC_PUBLIC,          false, false, { 0 }          },
-	{ 0xB1,                         true,  false, { 0 }          },
+	{ KEY_TYPE_ECC_PRIVATE,         true,  false, { 0 }          },
 	{ KEY_TYPE_PARAMETER_REFERENCE, false, false, { 1, 2, 2 }    },
 };
 /* clang-format on */
@@ -180,6 +180,7 @@ static uint16_t key_put(struct registry *registry, struct entry *entry, uint8_t 
 		return SW_WRONG_DATA;
 	if (old != NULL && !has_same_shape(old->components, components))
 		return SW_WRONG_DATA;
+	certificate_store_remove(entry, id, replaced);
 	if (old != NULL && replaced == version) {
 		old->components = components;
 		return SW_SUCCESS;
@@ -251,6 +252,12 @@ uint16_t put_key(struct call *call)
 		return sw;
 	if ((count > 1 && (command->p2 & MULTIPLE_KEYS) == 0) || first_id + count - 1 > KEY_ID_MAX)
 		return SW_WRONG_P1P2;
+	for (size_t i = 0; i < count && sw == SW_SUCCESS; i++) {
+		if (is_scp11_key((uint8_t)(first_id + i)))
+			sw = scp11_key_check(call, (uint8_t)(first_id + i), keys[i].components);
+	}
+	if (sw != SW_SUCCESS)
+		return sw;
 	build_u8(call->answer, version);
 	for (size_t i = 0; i < count; i++)
 		build_bytes(call->answer, keys[i].check_value);
@@ -270,6 +277,7 @@ uint16_t delete_keys(struct call *call, int id, int version)
 		next = key->next;
 		if ((id >= 0 && key->id != id) || (version >= 0 && key->version != version))
 			continue;
+		certificate_store_remove(entry, key->id, key->version);
 		entry_remove_key(entry, key);
 		is_found = true;
 	}

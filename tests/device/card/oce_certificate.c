@@ -3,19 +3,25 @@
 
 #include <cardea/tlv.h>
 
-static const enum ec_curve curve_of_reference[] = { EC_P256,        EC_P384,
-						    EC_P521,        EC_BRAINPOOL_P256R1,
-						    EC_CURVE_COUNT, EC_BRAINPOOL_P384R1,
-						    EC_CURVE_COUNT, EC_BRAINPOOL_P512R1 };
+static const enum ec_curve curves[] = { EC_P256,        EC_P384,
+					EC_P521,        EC_BRAINPOOL_P256R1,
+					EC_CURVE_COUNT, EC_BRAINPOOL_P384R1,
+					EC_CURVE_COUNT, EC_BRAINPOOL_P512R1 };
+
+bool curve_of_reference(struct bytes reference, enum ec_curve *ret_curve)
+{
+	if (reference.len != 1 || reference.at[0] >= sizeof(curves) / sizeof(curves[0]) ||
+	    curves[reference.at[0]] == EC_CURVE_COUNT)
+		return false;
+	*ret_curve = curves[reference.at[0]];
+	return true;
+}
 
 static bool key_read(struct bytes content, struct card_certificate *c)
 {
 	struct bytes point, reference;
 	if (tlv_find(content, 0xB0, &point) != ERR_NONE || tlv_find(content, 0xF0, &reference) != ERR_NONE ||
-	    reference.len != 1 || reference.at[0] > 7)
-		return false;
-	c->curve = curve_of_reference[reference.at[0]];
-	if (c->curve == EC_CURVE_COUNT || ec_check_public(c->curve, point) != ERR_NONE)
+	    !curve_of_reference(reference, &c->curve) || ec_check_public(c->curve, point) != ERR_NONE)
 		return false;
 	memcpy(c->public.at, point.at, point.len);
 	c->public.len = point.len;
@@ -83,7 +89,7 @@ enum certificate_error certificate_check(struct bytes whole, enum ec_curve curve
 static uint8_t reference_of(enum ec_curve curve)
 {
 	uint8_t reference = 0;
-	while (curve_of_reference[reference] != curve)
+	while (curves[reference] != curve)
 		reference++;
 	return reference;
 }

@@ -4,6 +4,9 @@
 
 #include <cardea/crypto_ec.h>
 
+/* GPCS 2.3.1 table B-2: a key parameter reference (F0). False for a curve that this card does not have. */
+bool curve_of_reference(struct bytes reference, enum ec_curve *ret_curve);
+
 struct card_certificate {
 	enum ec_curve curve;
 	struct ec_point public;

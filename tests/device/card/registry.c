@@ -164,6 +164,13 @@ bool entry_store(struct registry *registry, struct entry *entry, uint32_t tag, s
 	return true;
 }
 
+void entry_forget(struct entry *entry, uint32_t tag)
+{
+	struct data_object *object = entry_object(entry, tag);
+	if (object != NULL)
+		LL_DELETE(entry->objects, object);
+}
+
 struct card_key *entry_key(const struct entry *entry, uint8_t version, uint8_t id)
 {
 	struct card_key *key = entry->keys;

@@ -47,6 +47,7 @@
 #define KEY_TYPE_PSK                 0x85
 #define KEY_TYPE_AES                 0x88
 #define KEY_TYPE_ECC_PUBLIC          0xB0
+#define KEY_TYPE_ECC_PRIVATE         0xB1
 #define KEY_TYPE_PARAMETER_REFERENCE 0xF0
 
 struct aid_item {
@@ -155,6 +156,9 @@ uint32_t entry_nonvolatile_used(const struct entry *entry);
 struct data_object *entry_object(const struct entry *entry, uint32_t tag);
 /* Copies the value; replaces what was there. False when the arena is exhausted. */
 bool entry_store(struct registry *registry, struct entry *entry, uint32_t tag, struct bytes value);
+
+/* When it is there. */
+void entry_forget(struct entry *entry, uint32_t tag);
 
 struct key_version *entry_key_version(const struct entry *entry, uint8_t version);
 struct card_key *entry_key(const struct entry *entry, uint8_t version, uint8_t id);

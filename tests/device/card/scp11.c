@@ -30,16 +30,120 @@ static bool has_scp11(const struct call *call)
 	       call->selected == registry_isd(&call->card->registry);
 }
 
-/* The static key that KID and KVN name; NULL when the card has none. */
-static const struct variant_row *key_find(const struct call *call, uint8_t id, uint8_t version)
+/* ---- keys that were put there ---- */
+
+#define KEY_ID_AUTHORITY 0x10
+#define MORE_AUTHORITIES 0x20 /* to 2F */
+
+static bool is_authority(uint8_t id)
 {
-	const struct card_scp11 *scp11 = &call->card->settings.scp11;
+	return id == KEY_ID_AUTHORITY || (id & 0xF0) == MORE_AUTHORITIES;
+}
+
+static const struct variant_row *variant_of_key(uint8_t id)
+{
 	for (size_t i = 0; i < VARIANT_COUNT; i++) {
-		if (variants[i].key_id == id && (scp11->options & variants[i].option) != 0 &&
-		    scp11->key_version == version)
+		if (variants[i].key_id == id)
 			return &variants[i];
 	}
 	return NULL;
+}
+
+bool is_scp11_key(uint8_t id)
+{
+	return is_authority(id) || variant_of_key(id) != NULL;
+}
+
+/* The parts of an ECC key, of which there are two: the value, and which curve it is on. */
+static bool ecc_key_read(const struct key_component *value, uint8_t type, enum ec_curve *ret_curve)
+{
+	return value != NULL && value->type == type && value->next != NULL && value->next->next == NULL &&
+	       value->next->type == KEY_TYPE_PARAMETER_REFERENCE &&
+	       curve_of_reference(value->next->value, ret_curve);
+}
+
+/* 5.1: all keys are on one curve. */
+uint16_t scp11_key_check(const struct call *call, uint8_t id, const struct key_component *components)
+{
+	const struct card_scp11 *scp11 = &call->card->settings.scp11;
+	struct ec_point public;
+	enum ec_curve curve;
+	if (!has_scp11(call) ||
+	    !ecc_key_read(components, is_authority(id) ? KEY_TYPE_ECC_PUBLIC : KEY_TYPE_ECC_PRIVATE,
+			  &curve) ||
+	    curve != scp11->curve)
+		return SW_WRONG_DATA;
+	enum err err = is_authority(id) ? ec_check_public(curve, components->value)
+					: ec_public_of(curve, components->value, &public);
+	return err == ERR_NONE ? SW_SUCCESS : SW_WRONG_DATA;
+}
+
+/* Not the tag of a data object that anybody can ask for. */
+static uint32_t certificate_store_tag(uint8_t id, uint8_t version)
+{
+	return 0xBF210000u | (uint32_t)id << 8 | version;
+}
+
+void certificate_store_remove(struct entry *security_domain, uint8_t id, uint8_t version)
+{
+	entry_forget(security_domain, certificate_store_tag(id, version));
+}
+
+uint16_t certificate_store_refer(struct call *call, struct entry *security_domain, struct bytes crt)
+{
+	struct personalization *personalization = &call->channel->personalization;
+	struct bytes reference;
+	if (crt.len != 4 || tlv_find(crt, 0x83, &reference) != ERR_NONE || reference.len != 2 ||
+	    variant_of_key(reference.at[0]) == NULL)
+		return SW_WRONG_DATA;
+	if (entry_key(security_domain, reference.at[1], reference.at[0]) == NULL)
+		return SW_NO_REFERENCED_DATA;
+	memcpy(personalization->key_reference, reference.at, 2);
+	personalization->has_key_reference = true;
+	return SW_SUCCESS;
+}
+
+/* 7.8: of one format, whatever they say. */
+uint16_t certificate_store_put(struct call *call, struct entry *security_domain, struct bytes certificates)
+{
+	struct personalization *personalization = &call->channel->personalization;
+	const uint8_t *reference = personalization->key_reference;
+	struct reader r = reader_of(certificates);
+	uint32_t tag, first = 0;
+	struct bytes value;
+	while (read_tlv(&r, &tag, &value)) {
+		if ((tag != 0x7F21 && tag != 0x30) || (first != 0 && tag != first))
+			return SW_WRONG_DATA;
+		first = tag;
+	}
+	if (!personalization->has_key_reference || first == 0 || !reader_done(&r) ||
+	    certificates.len > CARD_CERTIFICATES_MAX)
+		return SW_WRONG_DATA;
+	personalization->has_key_reference = false;
+	return entry_store(&call->card->registry, security_domain,
+			   certificate_store_tag(reference[0], reference[1]), certificates)
+		       ? SW_SUCCESS
+		       : SW_MEMORY_FAILURE;
+}
+
+/* The static key that KID and KVN name, with what belongs to it. One that was put there comes before that of
+ * the factory. NULL when the card has none. */
+static const struct variant_row *key_find(const struct call *call, uint8_t id, uint8_t version,
+					  struct card_scp11 *ret_scp11)
+{
+	const struct variant_row *row = variant_of_key(id);
+	const struct card_key *key = entry_key(call->selected, version, id);
+	const struct data_object *store = entry_object(call->selected, certificate_store_tag(id, version));
+	*ret_scp11 = call->card->settings.scp11;
+	if (row == NULL || (ret_scp11->options & row->option) == 0)
+		return NULL;
+	if (key == NULL)
+		return ret_scp11->key_version == version ? row : NULL;
+	memcpy(ret_scp11->private, key->components->value.at, key->components->value.len);
+	ret_scp11->certificates_len = store != NULL ? store->value.len : 0;
+	if (store != NULL)
+		memcpy(ret_scp11->certificates, store->value.at, store->value.len);
+	return row;
 }
 
 /* ---- what the card tells ---- */
@@ -48,12 +152,13 @@ void build_scp11_keys(const struct call *call, struct builder *b)
 {
 	const struct card_scp11 *scp11 = &call->card->settings.scp11;
 	for (size_t i = 0; i < VARIANT_COUNT && has_scp11(call); i++) {
-		if ((scp11->options & variants[i].option) == 0)
+		if ((scp11->options & variants[i].option) == 0 ||
+		    entry_key(call->selected, scp11->key_version, variants[i].key_id) != NULL)
 			continue;
 		size_t mark = build_open(b, 0xC0);
 		build_u8(b, variants[i].key_id);
 		build_u8(b, scp11->key_version);
-		build_u8(b, 0xB1);
+		build_u8(b, KEY_TYPE_ECC_PRIVATE);
 		build_u8(b, (uint8_t)ec_size(scp11->curve));
 		build_close(b, mark);
 	}
@@ -62,15 +167,15 @@ void build_scp11_keys(const struct call *call, struct builder *b)
 uint16_t get_certificates(struct call *call)
 {
 	struct bytes crt, reference;
+	struct card_scp11 scp11;
 	if (!has_scp11(call))
 		return SW_NO_REFERENCED_DATA;
 	if (tlv_find(call->command.data, 0xA6, &crt) != ERR_NONE ||
 	    tlv_find(crt, 0x83, &reference) != ERR_NONE || reference.len != 2)
 		return SW_WRONG_DATA;
-	if (key_find(call, reference.at[0], reference.at[1]) == NULL)
+	if (key_find(call, reference.at[0], reference.at[1], &scp11) == NULL || scp11.certificates_len == 0)
 		return SW_NO_REFERENCED_DATA;
-	const struct card_scp11 *scp11 = &call->card->settings.scp11;
-	build_tlv(call->answer, 0xBF21, bytes_of(scp11->certificates, scp11->certificates_len));
+	build_tlv(call->answer, 0xBF21, bytes_of(scp11.certificates, scp11.certificates_len));
 	return SW_SUCCESS;
 }
 
@@ -81,13 +186,28 @@ void peer_forget(struct peer *peer)
 	*peer = (struct peer){ 0 };
 }
 
+/* The key that P1 and P2 name; without a version that of the factory. */
+static struct bytes authority_find(const struct call *call)
+{
+	const struct card_scp11 *scp11 = &call->card->settings.scp11;
+	const uint8_t version = call->command.p1, id = call->command.p2 & 0x7F;
+	const struct card_key *key = is_authority(id) ? entry_key(call->selected, version, id) : NULL;
+	if (version != 0 && key != NULL)
+		return key->components->value;
+	if (version == 0 || (version == scp11->authority_version && id == scp11->authority_id))
+		return ec_point_bytes(&scp11->authority);
+	return bytes_of(NULL, 0);
+}
+
 static uint16_t certificate_take(struct call *call, bool is_last)
 {
 	const struct card_scp11 *scp11 = &call->card->settings.scp11;
 	struct peer *peer = &call->channel->peer;
 	struct card_certificate certificate;
-	struct bytes authority = ec_point_bytes(&scp11->authority);
+	struct bytes authority = authority_find(call);
 	enum ec_curve curve = scp11->curve;
+	if (!peer->has_issuer && authority.len == 0)
+		return SW_NO_REFERENCED_DATA;
 	if (peer->has_issuer) {
 		authority = ec_point_bytes(&peer->issuer);
 		curve = peer->issuer_curve;
@@ -126,9 +246,6 @@ uint16_t perform_security_operation(struct call *call)
 		return SW_NO_INSTRUCTION;
 	if (!is_last && (scp11->options & CARD_SCP11_CHAINS) == 0)
 		return SW_WRONG_P1P2;
-	if (command->p1 != 0 && !call->channel->peer.has_issuer &&
-	    (command->p1 != scp11->authority_version || (command->p2 & 0x7F) != scp11->authority_id))
-		return SW_NO_REFERENCED_DATA;
 	uint16_t sw = certificate_take(call, is_last);
 	if (sw != SW_SUCCESS)
 		peer_forget(&call->channel->peer);
@@ -139,7 +256,8 @@ uint16_t perform_security_operation(struct call *call)
 
 struct agreement {
 	const struct variant_row *row;
-	uint8_t info[3]; /* usage, type, length: what goes into the derivation */
+	struct card_scp11 scp11; /* with the static key that is meant */
+	uint8_t info[3];         /* usage, type, length: what goes into the derivation */
 	struct bytes point;
 	uint8_t level;
 };
@@ -225,7 +343,7 @@ static enum err own_part(const struct card_scp11 *scp11, const struct agreement 
 
 static uint16_t agree(struct call *call, const struct agreement *a)
 {
-	const struct card_scp11 *scp11 = &call->card->settings.scp11;
+	const struct card_scp11 *scp11 = &a->scp11;
 	struct session *session = &call->channel->session;
 	struct builder point = builder_in(call->card->scratch);
 	struct secret receipt_key = { .len = 0 };
@@ -278,7 +396,8 @@ static bool is_replayable_elsewhere(const struct call *call)
 
 static uint16_t authenticate(struct call *call, bool is_internal)
 {
-	struct agreement agreement = { .row = key_find(call, call->command.p2, call->command.p1) };
+	struct agreement agreement;
+	agreement.row = key_find(call, call->command.p2, call->command.p1, &agreement.scp11);
 	if (agreement.row == NULL || agreement.row->is_internal != is_internal)
 		return SW_NO_REFERENCED_DATA;
 	if (!is_internal && !call->channel->peer.has_key)
@@ -287,7 +406,9 @@ static uint16_t authenticate(struct call *call, bool is_internal)
 		return SW_WRONG_DATA;
 	if (agreement.row->variant == VARIANT_C && is_replayable_elsewhere(call))
 		return SW_CONDITIONS_OF_USE;
-	return agree(call, &agreement);
+	uint16_t sw = agree(call, &agreement);
+	wipe(&agreement, sizeof(agreement));
+	return sw;
 }
 
 uint16_t mutual_authenticate(struct call *call)

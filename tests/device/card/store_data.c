@@ -11,10 +11,12 @@
 #define STRUCTURE_DGI  0x08
 #define STRUCTURE_TLV  0x10
 
-#define DGI_TLV          0x0070
-#define DGI_KEY_TEMPLATE 0x00B9
-#define DGI_KEY_VALUE    0x8113
-#define TAG_OWN_AID      0x4F
+#define DGI_TLV           0x0070
+#define DGI_KEY_TEMPLATE  0x00B9
+#define DGI_KEY_VALUE     0x8113
+#define TAG_OWN_AID       0x4F
+#define TAG_KEY_REFERENCE 0xA6
+#define TAG_CERTIFICATES  0xBF21
 
 /* What a security domain takes, and what it makes itself and so refuses. */
 /* clang-format off */
@@ -93,6 +95,10 @@ static uint16_t security_domain_store(struct store *store, uint32_t tag, struct 
 	size_t i = 0;
 	while (i < sizeof(storable) / sizeof(storable[0]) && storable[i].tag != tag)
 		i++;
+	if (tag == TAG_KEY_REFERENCE)
+		return certificate_store_refer(store->call, store->target, value);
+	if (tag == TAG_CERTIFICATES)
+		return certificate_store_put(store->call, store->target, value);
 	if (i == sizeof(storable) / sizeof(storable[0]))
 		return SW_NO_REFERENCED_DATA;
 	if (!(is_issuer ? storable[i].is_for_issuer : storable[i].is_for_others))
