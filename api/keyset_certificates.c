@@ -30,31 +30,31 @@ static enum err check_variants(const json_t *body, bool *ret_needs_own_key, stru
 	return ERR_NONE;
 }
 
-static enum err check_own_key(struct arena *arena, const json_t *body, enum ec_curve curve,
+static enum err check_private(struct arena *arena, const json_t *body, const char *name, enum ec_curve curve,
 			      struct ec_point *ret_public, struct fault *fault)
 {
 	const char *hex;
 	struct bytes private;
-	enum err err = body_text(body, "privateKeyHex", 2 * EC_SIZE_MAX, &hex, fault);
+	enum err err = body_text(body, name, 2 * EC_SIZE_MAX, &hex, fault);
 	if (err != ERR_NONE)
 		return err;
 	if (bytes_from_hex(arena, hex, &private) != ERR_NONE ||
 	    ec_public_of(curve, private, ret_public) != ERR_NONE)
-		return fault_set(fault, ERR_MALFORMED,
-				 "privateKeyHex: a private key of %s, %zu bytes in hexadecimal",
-				 ec_curve_name(curve), ec_size(curve));
+		return fault_set(fault, ERR_MALFORMED, "%s: a private key of %s, %zu bytes in hexadecimal",
+				 name, ec_curve_name(curve), ec_size(curve));
 	wipe((void *)(uintptr_t) private.at, private.len);
 	return ERR_NONE;
 }
 
 /* That they are signed, and by whom, is for the card to judge. */
-static enum err check_certificates(struct arena *arena, const json_t *body, struct fault *fault)
+static enum err check_certificates(struct arena *arena, const json_t *body, const char *name,
+				   struct fault *fault)
 {
-	const json_t *list = json_object_get(body, "certificatesHex");
+	const json_t *list = json_object_get(body, name);
 	const size_t count = json_array_size(list);
 
 	if (count == 0 || count > MAX_CERTIFICATES)
-		return fault_set(fault, ERR_MALFORMED, "certificatesHex: a list of 1 to %d certificates",
+		return fault_set(fault, ERR_MALFORMED, "%s: a list of 1 to %d certificates", name,
 				 MAX_CERTIFICATES);
 	for (size_t i = 0; i < count; i++) {
 		const char *hex = json_string_value(json_array_get(list, i));
@@ -66,27 +66,45 @@ static enum err check_certificates(struct arena *arena, const json_t *body, stru
 		if (!is_gp && !is_x509)
 			return fault_set(
 				fault, ERR_MALFORMED,
-				"certificatesHex[%zu]: a certificate of GlobalPlatform (7F21) or X.509 "
-				"in hexadecimal",
-				i);
+				"%s[%zu]: a certificate of GlobalPlatform (7F21) or X.509 in hexadecimal",
+				name, i);
 	}
 	return ERR_NONE;
 }
 
-static enum err check_authority(struct arena *arena, const json_t *body, enum ec_curve curve,
-				struct fault *fault)
+static enum err check_point(struct arena *arena, const json_t *body, const char *name, enum ec_curve curve,
+			    struct fault *fault)
 {
 	const char *hex;
 	struct bytes point;
-	enum err err = body_text(body, "cardAuthorityPublicKeyHex", 2 * (1 + 2 * EC_SIZE_MAX), &hex, fault);
+	enum err err = body_text(body, name, 2 * (1 + 2 * EC_SIZE_MAX), &hex, fault);
 	if (err != ERR_NONE)
 		return err;
 	if (bytes_from_hex(arena, hex, &point) != ERR_NONE || ec_check_public(curve, point) != ERR_NONE)
-		return fault_set(
-			fault, ERR_MALFORMED,
-			"cardAuthorityPublicKeyHex: an uncompressed point (04...) of %s in hexadecimal",
-			ec_curve_name(curve));
+		return fault_set(fault, ERR_MALFORMED,
+				 "%s: an uncompressed point (04...) of %s in hexadecimal", name,
+				 ec_curve_name(curve));
 	return ERR_NONE;
+}
+
+/* What se.put-keys brings to the card: it may be there already. */
+static enum err check_card_side(struct arena *arena, const json_t *body, enum ec_curve curve,
+				struct fault *fault)
+{
+	const json_t *authority = json_object_get(body, "authorityPublicKeyHex"),
+		     *private = json_object_get(body, "cardPrivateKeyHex"),
+		     *certificates = json_object_get(body, "cardCertificatesHex");
+	struct ec_point public;
+	enum err err = ERR_NONE;
+	if (authority != NULL)
+		err = check_point(arena, body, "authorityPublicKeyHex", curve, fault);
+	if (err == ERR_NONE && private != NULL)
+		err = check_private(arena, body, "cardPrivateKeyHex", curve, &public, fault);
+	if (err == ERR_NONE && certificates != NULL)
+		err = check_certificates(arena, body, "cardCertificatesHex", fault);
+	if (err == ERR_NONE && (private == NULL) != (certificates == NULL))
+		err = fault_set(fault, ERR_MALFORMED, "cardPrivateKeyHex, cardCertificatesHex: go together");
+	return err;
 }
 
 static enum err check_numbers(const json_t *body, struct fault *fault)
@@ -143,6 +161,9 @@ enum err keyset_certificates_read(struct arena *arena, const json_t *body, struc
 					       "authorityKeyVersion",
 					       "authorityKeyId",
 					       "sessionKeyBytes",
+					       "authorityPublicKeyHex",
+					       "cardPrivateKeyHex",
+					       "cardCertificatesHex",
 					       NULL };
 	const char *name;
 	bool needs_own_key = false;
@@ -158,11 +179,13 @@ enum err keyset_certificates_read(struct arena *arena, const json_t *body, struc
 	if (err == ERR_NONE)
 		err = check_variants(body, &needs_own_key, fault);
 	if (err == ERR_NONE)
-		err = check_authority(arena, body, curve, fault);
+		err = check_point(arena, body, "cardAuthorityPublicKeyHex", curve, fault);
 	if (err == ERR_NONE && needs_own_key)
-		err = check_own_key(arena, body, curve, &public, fault);
+		err = check_private(arena, body, "privateKeyHex", curve, &public, fault);
 	if (err == ERR_NONE && needs_own_key)
-		err = check_certificates(arena, body, fault);
+		err = check_certificates(arena, body, "certificatesHex", fault);
+	if (err == ERR_NONE)
+		err = check_card_side(arena, body, curve, fault);
 	if (err == ERR_NONE)
 		err = check_numbers(body, fault);
 	if (err == ERR_NONE)

@@ -141,6 +141,15 @@ static enum err host_keyset(cardea_out *out, const char *kind, struct bytes aid,
 	return ERR_NONE;
 }
 
+static json_int_t document_version(const struct lab_document *document)
+{
+	json_t *json = json_loads(document->json, 0, NULL);
+	const json_int_t version = json_integer_value(json_object_get(json, "version"));
+
+	json_decref(json);
+	return version;
+}
+
 static enum err host_keyset_document(cardea_out *out, const char *kind, struct bytes aid, uint8_t version,
 				     const char **ret_json)
 {
@@ -149,7 +158,8 @@ static enum err host_keyset_document(cardea_out *out, const char *kind, struct b
 	for (size_t i = 0; i < lab->document_count; i++) {
 		const struct lab_document *document = &lab->documents[i];
 		if (strcmp(document->kind, kind) == 0 &&
-		    (document->aid.len == 0 || bytes_equal(document->aid, aid))) {
+		    (document->aid.len == 0 || bytes_equal(document->aid, aid)) &&
+		    (version == 0 || version == document_version(document))) {
 			*ret_json = arena_strdup(lab->step_arena, document->json);
 			return ERR_NONE;
 		}

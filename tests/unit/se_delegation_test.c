@@ -216,6 +216,49 @@ static size_t receipt_count(const struct lab *lab)
 
 /* ---- tokens and receipts ---- */
 
+/* A card without such keys, which get there by a job each. */
+static void keys_that_were_put_on_the_card_verify_and_sign(void **state)
+{
+	const char *const tokens[] = {
+		"{\"version\":112,\"algorithm\":\"aes\",\"keyHex\":\"" TOKEN_KEY "\"}",
+		"{\"version\":112,\"algorithm\":\"ec\",\"curve\":\"P-256\",\"privateKeyHex\":\"" EC_KEY "\"}",
+		arena_printf(arena, "{\"version\":112,\"algorithm\":\"rsa\",\"privateKeyHex\":\"%s\"}",
+			     rsa_private_1024),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
+		struct lab lab;
+		begin_settings();
+		add_domain(DELEGATE, 0xA08000);
+		lab_open(&lab, &settings);
+		add_document(&lab, "token", "", tokens[i]);
+		add_document(&lab, "receipt", "",
+			     "{\"version\":113,\"algorithm\":\"aes\",\"keyHex\":\"" RECEIPT_KEY "\"}");
+		run(&lab, "se.put-keys", "{\"kind\":\"token\",\"newKeyVersion\":112}");
+		assert_done(&lab);
+		run(&lab, "se.put-keys", "{\"kind\":\"receipt\",\"newKeyVersion\":113}");
+		assert_done(&lab);
+		install(&lab, INSTALL);
+		assert_done(&lab);
+		assert_receipt(&lab, 1, "install", 2);
+		run(&lab, "se.put-keys", "{\"kind\":\"token\",\"newKeyVersion\":112}");
+		assert_failed(&lab, ERR_CONFLICT, "on the card already");
+		run(&lab, "se.put-keys",
+		    "{\"kind\":\"token\",\"newKeyVersion\":112,\"replaceKeyVersion\":112}");
+		assert_done(&lab);
+		run(&lab, "se.put-keys", "{\"kind\":\"dap\",\"newKeyVersion\":115}");
+		assert_failed(&lab, ERR_NOT_FOUND, "dap key 73 is not stored");
+		add_document(&lab, "dap", "",
+			     arena_printf(arena,
+					  "{\"version\":115,\"algorithm\":\"rsa\",\"privateKeyHex\":\"%s\"}",
+					  rsa_private_2048));
+		run(&lab, "se.put-keys", "{\"kind\":\"dap\",\"newKeyVersion\":115}");
+		assert_failed(&lab, ERR_LIMIT, "does not fit one command");
+		lab_close(&lab);
+	}
+}
+
 static void a_delegate_installs_and_deletes_with_tokens_of_any_kind(void **state)
 {
 	for (unsigned kind = AES_KEYS; kind <= RSA_TOKEN_KEY; kind++) {
@@ -599,6 +642,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CLAIM(a_delegate_installs_and_deletes_with_tokens_of_any_kind),
+		CLAIM(keys_that_were_put_on_the_card_verify_and_sign),
 		CLAIM(the_issuer_needs_no_token),
 		CLAIM(an_installation_not_yet_selectable_gets_a_token_of_its_own),
 		CLAIM(each_of_several_applications_has_its_token),

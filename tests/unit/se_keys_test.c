@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "channel/keys.h"
+#include "oce_certificate.h"
+#include "scp11_factory.h"
 #include "se_test.h"
 #include "soft_token.h"
 
@@ -111,6 +113,123 @@ static void the_next_master_may_have_another_scheme(void **state)
 	}
 }
 
+/* ---- keys of SCP11 ---- */
+
+#define NEW_VERSION "4"
+
+/* A card that makes SCP11, and a document with new keys and certificates for all of it. */
+static void open_scp11_card(struct lab *lab, enum ec_curve curve)
+{
+	struct card_settings settings = card_settings_default();
+	struct arena *arena = arena_create(0);
+	const char *text;
+	struct pair {
+		uint8_t private[EC_SIZE_MAX];
+		struct ec_point public;
+	} card, card_authority, own, own_authority;
+	struct pair *const pairs[] = { &card, &card_authority, &own, &own_authority };
+	struct bytes of_card, of_own;
+
+	assert_non_null(arena);
+	assert_int_equal(scp11_factory(arena, curve, CARD_SCP11_A | CARD_SCP11_B | CARD_SCP11_C, settings.iin,
+				       &settings.scp11, &text),
+			 ERR_NONE);
+	lab_open(lab, &settings);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(ec_generate(curve, pairs[i]->private, &pairs[i]->public), ERR_NONE);
+	assert_int_equal(certificate_make(arena, curve, "CA4D0002", ec_point_bytes(&card.public),
+					  bytes_of(card_authority.private, ec_size(curve)), &of_card),
+			 ERR_NONE);
+	assert_int_equal(certificate_make(arena, curve, bytes_to_hex(arena, settings.iin),
+					  ec_point_bytes(&own.public),
+					  bytes_of(own_authority.private, ec_size(curve)), &of_own),
+			 ERR_NONE);
+	lab->job.documents[lab->job.document_count++] = (struct lab_document){
+		.kind = "scp11",
+		.json = arena_printf(
+			lab->job.arena,
+			"{\"kind\":\"scp11\",\"version\":" NEW_VERSION
+			",\"curve\":\"%s\",\"variants\":[\"11a\",\"11c\"],"
+			"\"privateKeyHex\":\"%s\",\"certificatesHex\":[\"%s\"],\"cardAuthorityPublicKeyHex\":"
+			"\"%s\","
+			"\"authorityKeyVersion\":5,\"authorityKeyId\":33,\"authorityPublicKeyHex\":\"%s\","
+			"\"cardPrivateKeyHex\":\"%s\",\"cardCertificatesHex\":[\"%s\"]}",
+			ec_curve_name(curve), bytes_to_hex(arena, bytes_of(own.private, ec_size(curve))),
+			bytes_to_hex(arena, of_own),
+			bytes_to_hex(arena, ec_point_bytes(&card_authority.public)),
+			bytes_to_hex(arena, ec_point_bytes(&own_authority.public)),
+			bytes_to_hex(arena, bytes_of(card.private, ec_size(curve))),
+			bytes_to_hex(arena, of_card)),
+	};
+	arena_free(arena);
+}
+
+#define PUT_SCP11 "{\"kind\":\"scp11\",\"newKeyVersion\":" NEW_VERSION "}"
+
+static void new_keys_of_scp11_open_the_channel_by_each_variant(void **state)
+{
+	(void)state;
+	for (unsigned curve = 0; curve < EC_CURVE_COUNT; curve++) {
+		struct lab lab;
+		open_scp11_card(&lab, (enum ec_curve)curve);
+		run(&lab, "se.put-keys", PUT_SCP11);
+		assert_done(&lab);
+		assert_int_equal(json_integer_value(json_object_get(lab.job.reported, "keys")), 3);
+		assert_int_equal(json_integer_value(json_object_get(lab.job.reported, "certificateStores")),
+				 2);
+		lab.job.keyset_count = 0; /* no other keys are known */
+		run(&lab, "se.audit", "{\"protocol\":\"scp11a\"}");
+		assert_done(&lab);
+		run(&lab, "se.audit", "{\"protocol\":\"scp11c\"}");
+		assert_done(&lab);
+		run(&lab, "se.put-keys", PUT_SCP11);
+		assert_failed(&lab, ERR_CONFLICT, "on the card already");
+		run(&lab, "se.put-keys",
+		    "{\"kind\":\"scp11\",\"newKeyVersion\":" NEW_VERSION ",\"replaceKeyVersion\":4}");
+		assert_done(&lab);
+		lab_close(&lab);
+	}
+}
+
+static void new_keys_of_scp11_survive_a_break_at_every_request(void **state)
+{
+	(void)state;
+	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
+		unsigned requests = 1;
+		for (unsigned at = 1; at <= requests; at++) {
+			struct lab lab;
+			open_scp11_card(&lab, EC_P256);
+			lab.job.break_kind = kind;
+			lab.job.break_at = at;
+			run(&lab, "se.put-keys", PUT_SCP11);
+			assert_done(&lab);
+			requests = at == 1 ? lab.job.requests : requests;
+			lab.job.break_kind = BREAK_NEVER;
+			agent_reboot(&lab.agent); /* a job that lost its device at the end leaves its session */
+			lab.job.keyset_count = 0;
+			run(&lab, "se.audit", "{}");
+			assert_done(&lab);
+			lab_close(&lab);
+		}
+	}
+}
+
+static void a_set_of_scp11_without_a_side_for_cards_is_not_put(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_card(&lab, "scp03", "none", 0x70);
+	lab.job.documents[lab.job.document_count++] = (struct lab_document){
+		.kind = "scp11",
+		.json = "{\"version\":4,\"curve\":\"P-256\",\"variants\":[\"11b\"],"
+			"\"cardAuthorityPublicKeyHex\":\"04\"}",
+	};
+	run(&lab, "se.put-keys", PUT_SCP11);
+	assert_failed(&lab, ERR_CONFLICT, "cardPrivateKeyHex");
+	lab_close(&lab);
+}
+
 /* ---- in a token ---- */
 
 /* The keys of a set go into the token, and are named there. */
@@ -201,6 +320,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_master_opens_its_cards_by_each_scheme_and_protocol),
 		cmocka_unit_test(the_next_master_may_have_another_scheme),
+		cmocka_unit_test(new_keys_of_scp11_open_the_channel_by_each_variant),
+		cmocka_unit_test(new_keys_of_scp11_survive_a_break_at_every_request),
+		cmocka_unit_test(a_set_of_scp11_without_a_side_for_cards_is_not_put),
 		cmocka_unit_test(keys_in_a_token_open_channels_and_bring_new_keys),
 		cmocka_unit_test(the_keys_of_a_card_come_from_a_master_that_stays),
 		cmocka_unit_test(a_key_that_stays_in_the_token_is_put_on_no_card),

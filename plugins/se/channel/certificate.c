@@ -36,6 +36,15 @@ static const struct {
 
 #define REFERENCE_COUNT (sizeof(references) / sizeof(references[0]))
 
+const uint8_t *certificate_curve_reference(enum ec_curve curve)
+{
+	size_t i = 0;
+
+	while (references[i].curve != curve)
+		i++;
+	return &references[i].reference;
+}
+
 /* ---- reading ---- */
 
 static enum err read_public_key(struct bytes content, struct certificate *c, struct fault *fault)

@@ -18,6 +18,9 @@ struct certificate {
 	struct bytes signed_data, signature;
 };
 
+/* GPCS table B-2: the key parameter reference (F0) of a curve, one byte. */
+const uint8_t *certificate_curve_reference(enum ec_curve curve);
+
 /* The next of several, one after another. ERR_MALFORMED, ERR_UNSUPPORTED (a curve that we do not have). */
 MUST_CHECK enum err certificate_read(struct reader *r, struct certificate *ret_certificate, struct fault *fault);
 

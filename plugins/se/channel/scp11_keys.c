@@ -48,6 +48,35 @@ static bool read_certificates(struct task *task, const json_t *document, struct 
 	return true;
 }
 
+static bool read_optional_hex(struct task *task, const json_t *document, const char *name,
+			      struct bytes *ret_bytes)
+{
+	return json_object_get(document, name) == NULL || read_hex(task, document, name, ret_bytes);
+}
+
+static bool read_card_certificates(struct task *task, const json_t *document, struct scp11_keyset *k)
+{
+	const json_t *list = json_object_get(document, "cardCertificatesHex"), *item;
+	struct builder b = builder_in(task->arena);
+	struct bytes certificate;
+	size_t i;
+
+	json_array_foreach (list, i, item) {
+		if (!json_is_string(item) ||
+		    bytes_from_hex(task->arena, json_string_value(item), &certificate) != ERR_NONE)
+			return false;
+		build_bytes(&b, certificate);
+	}
+	return builder_bytes(&b, &k->card_certificates) == ERR_NONE;
+}
+
+static bool read_what_cards_get(struct task *task, const json_t *document, struct scp11_keyset *k)
+{
+	return read_optional_hex(task, document, "authorityPublicKeyHex", &k->authority_public) &&
+	       read_optional_hex(task, document, "cardPrivateKeyHex", &k->card_private) &&
+	       read_card_certificates(task, document, k);
+}
+
 static bool read_document(struct task *task, const json_t *document, struct scp11_keyset *k)
 {
 	const char *curve = json_string_value(json_object_get(document, "curve"));
@@ -64,6 +93,8 @@ static bool read_document(struct task *task, const json_t *document, struct scp1
 		memcpy(k->private, private.at, private.len);
 		wipe((void *)(uintptr_t) private.at, private.len);
 	}
+	if (!read_what_cards_get(task, document, k))
+		return false;
 	k->version = number_of(document, "version", 0);
 	k->key_size = number_of(document, "sessionKeyBytes", 16);
 	k->authority_version = number_of(document, "authorityKeyVersion", 0);
@@ -85,16 +116,21 @@ enum err scp11_keyset_read(struct task *task, uint8_t version, struct scp11_keys
 	if (err != ERR_NONE)
 		return fault_set(fault, err, "SCP11 key set %02X is not stored for this device", version);
 	json_t *document = json_loads(text, 0, NULL);
-	if (document == NULL || !read_document(task, document, &keyset))
+	if (document == NULL || !read_document(task, document, &keyset)) {
 		err = fault_set(fault, ERR_MALFORMED, "the stored SCP11 key set is damaged");
-	else
+		scp11_keyset_wipe(&keyset);
+	} else {
 		*ret_keyset = keyset;
+		wipe(keyset.private, sizeof(keyset.private));
+	}
 	json_decref(document);
-	scp11_keyset_wipe(&keyset);
 	return err;
 }
 
 void scp11_keyset_wipe(struct scp11_keyset *keyset)
 {
 	wipe(keyset->private, sizeof(keyset->private));
+	if (keyset->card_private.len > 0)
+		wipe((void *)(uintptr_t)keyset->card_private.at, keyset->card_private.len);
+	keyset->card_private = bytes_of(NULL, 0);
 }

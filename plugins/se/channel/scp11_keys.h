@@ -19,6 +19,10 @@ struct scp11_keyset {
 	size_t certificate_count;
 	uint8_t authority_version, authority_id; /* of the key on the card that verifies them; 0: the card finds it */
 	struct bytes card_authority;             /* its public key */
+	/* what se.put-keys brings to the card; empty where the card has it already */
+	struct bytes authority_public;  /* of the authority that signs our certificates */
+	struct bytes card_private;      /* static, for all variants */
+	struct bytes card_certificates; /* of that key, one after another */
 };
 
 /* `version` 0: the lowest. ERR_NOT_FOUND; ERR_MALFORMED for a document that does not belong here. Bytes are in the

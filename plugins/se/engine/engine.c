@@ -458,6 +458,8 @@ enum cardea_result engine_step(void *self, const struct cardea_step *step, carde
 		result = step->event == CARDEA_START ? CARDEA_FAILED : CARDEA_UNKNOWN;
 	}
 	channel_wipe(&task);
+	if (task.operation->forget != NULL && task.order != NULL)
+		task.operation->forget(&task);
 	json_decref(task.params);
 	return result;
 }

@@ -76,6 +76,8 @@ struct operation {
 	bool (*key_set_refused)(struct task *task, enum err kind);
 	/* It succeeded, just now: report. What the queries were answered is in the inventory already. */
 	void (*finish)(struct task *task);
+	/* The step is over: wipes the secrets that prepare put into task->order. NULL: it has none. */
+	void (*forget)(struct task *task);
 };
 
 struct task {

@@ -278,12 +278,22 @@ struct command gp_set_status(enum status_target target, uint8_t state, struct by
 	};
 }
 
-struct command gp_put_key(uint8_t replace_version, struct bytes data)
+struct command gp_put_key_set(uint8_t replace_version, struct bytes data)
 {
 	return (struct command){ .cla = CLA_GP,
 				 .ins = INS_PUT_KEY,
 				 .p1 = replace_version,
 				 .p2 = 0x81, /* several keys, from KID 01 on */
+				 .data = data,
+				 .has_le = true };
+}
+
+struct command gp_put_key(uint8_t replace_version, uint8_t id, struct bytes data)
+{
+	return (struct command){ .cla = CLA_GP,
+				 .ins = INS_PUT_KEY,
+				 .p1 = replace_version,
+				 .p2 = id,
 				 .data = data,
 				 .has_le = true };
 }

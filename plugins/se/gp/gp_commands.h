@@ -96,7 +96,9 @@ MUST_CHECK enum err gp_delete_keys(struct arena *arena, int key_id, int key_vers
 /* P1 of SET STATUS */
 enum status_target { TARGET_CARD = 0x80, TARGET_APPLICATION = 0x40, TARGET_HIERARCHY = 0x60 };
 struct command gp_set_status(enum status_target target, uint8_t state, struct bytes aid);
-struct command gp_put_key(uint8_t replace_version, struct bytes data);
+/* A key set, from KID 01 on. */
+struct command gp_put_key_set(uint8_t replace_version, struct bytes data);
+struct command gp_put_key(uint8_t replace_version, uint8_t id, struct bytes data); /* one key */
 struct command gp_store_data(struct bytes block, size_t number, bool is_last, enum store_format format,
 			     bool is_encrypted);
 

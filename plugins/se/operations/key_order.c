@@ -30,8 +30,10 @@ static enum protocol_choice choice_of_new(struct task *task, uint8_t new_version
 	static const enum protocol_choice choices[] = { CHOICE_SCP03, CHOICE_SCP02 };
 
 	for (size_t i = 0; i < 2; i++) {
+		const char *kind = choice_protocol(choices[i])->kind;
 		struct cardea_keyset keyset;
-		if (channel_keyset(task, choice_protocol(choices[i])->kind, new_version, &keyset) != ERR_NONE)
+		if (strcmp(task_text(task, "kind", kind), kind) != 0 ||
+		    channel_keyset(task, kind, new_version, &keyset) != ERR_NONE)
 			continue;
 		keyset_wipe(&keyset);
 		return choices[i];

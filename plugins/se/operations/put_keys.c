@@ -16,6 +16,7 @@
 #include "channel/channel.h"
 #include "operations/key_order.h"
 #include "operations/look.h"
+#include "operations/put_single_keys.h"
 
 enum stage { STAGE_LOOK, STAGE_ACT, STAGE_PROVE, STAGE_REMOVE };
 enum { ACT_PUT_KEY = 100, ACT_REMOVE };
@@ -60,8 +61,11 @@ static enum err prepare_put(struct task *task, struct key_order *order, struct f
 
 static enum err prepare(struct task *task, struct fault *fault)
 {
+	if (is_single_keys(task_text(task, "kind", ""))) {
+		task->operation = &put_single_keys_operation;
+		return task->operation->prepare(task, fault);
+	}
 	struct key_order *order = arena_alloc(task->arena, sizeof(*order));
-
 	if (order == NULL)
 		return ERR_NOMEM;
 	*order = (struct key_order){ 0 };
@@ -232,7 +236,7 @@ static enum err compose_put_key(struct task *task, struct command *ret_command, 
 	wipe(&new_keys, sizeof(new_keys));
 	if (err != ERR_NONE)
 		return card_keys_fault(new_protocol, order->new_version, err, fault);
-	*ret_command = gp_put_key(order->replace_version, data);
+	*ret_command = gp_put_key_set(order->replace_version, data);
 	return ERR_NONE;
 }
 

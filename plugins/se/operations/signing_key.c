@@ -35,12 +35,12 @@ static bool names_domain(struct task *task, const json_t *document, struct bytes
 	return read_hex(task, document, "aidHex", &own) && own.len > 0 && bytes_equal(own, aid);
 }
 
-static enum err read_key(struct task *task, const char *kind, struct bytes aid, bool must_name_domain,
-			 struct signature_key *ret_key)
+static enum err read_key(struct task *task, const char *kind, struct bytes aid, uint8_t version,
+			 bool must_name_domain, struct signature_key *ret_key)
 {
 	struct signature_key key = { 0 };
 	const char *text;
-	enum err err = task->plugin->api->keyset_document(task->out, kind, aid, 0, &text);
+	enum err err = task->plugin->api->keyset_document(task->out, kind, aid, version, &text);
 
 	if (err != ERR_NONE)
 		return err;
@@ -60,13 +60,19 @@ static enum err read_key(struct task *task, const char *kind, struct bytes aid, 
 enum err signing_key_read(struct task *task, const char *kind, struct bytes aid,
 			  struct signature_key *ret_key)
 {
-	return read_key(task, kind, aid, false, ret_key);
+	return read_key(task, kind, aid, 0, false, ret_key);
 }
 
 enum err signing_key_read_own(struct task *task, const char *kind, struct bytes aid,
 			      struct signature_key *ret_key)
 {
-	return read_key(task, kind, aid, true, ret_key);
+	return read_key(task, kind, aid, 0, true, ret_key);
+}
+
+enum err signing_key_read_version(struct task *task, const char *kind, struct bytes aid, uint8_t version,
+				  struct signature_key *ret_key)
+{
+	return read_key(task, kind, aid, version, false, ret_key);
 }
 
 void signing_key_wipe(struct signature_key *key)

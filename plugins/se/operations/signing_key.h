@@ -12,6 +12,9 @@ MUST_CHECK enum err signing_key_read(struct task *task, const char *kind, struct
 /* The same, but only one that names the domain. */
 MUST_CHECK enum err signing_key_read_own(struct task *task, const char *kind, struct bytes aid,
 					 struct signature_key *ret_key);
+/* The one of that version. */
+MUST_CHECK enum err signing_key_read_version(struct task *task, const char *kind, struct bytes aid, uint8_t version,
+					     struct signature_key *ret_key);
 void signing_key_wipe(struct signature_key *key);
 
 #endif
