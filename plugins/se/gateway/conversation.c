@@ -170,6 +170,33 @@ static void end_session(struct agent *agent)
 	agent->gateway->server->set_awake(agent->gateway->host, agent->endpoint, false);
 }
 
+static void refuse_held(struct agent *agent, unsigned status, const char *reason)
+{
+	const uint64_t held = agent->held;
+
+	agent->held = 0;
+	refuse(agent->gateway, agent->endpoint, held, status, reason);
+}
+
+/* It cannot be said in the agent's form of the protocol; the job hears of it as if the agent had refused it,
+ * and the agent is asked to come again. */
+static void refuse_script(struct agent *agent, size_t i, enum err reason)
+{
+	struct gateway *gateway = agent->gateway;
+	struct element *element = &agent->elements[i];
+	char text[128];
+
+	snprintf(text, sizeof(text), "the script cannot be given in %s: %s", agent->dialect->name,
+		 err_name(reason));
+	trace(gateway, agent->endpoint, "command", text, bytes_of(NULL, 0));
+	if (element_report(element, element->request_id, SERAM_STATUS_SCRIPT_FORMAT_ERROR,
+			   bytes_of(NULL, 0)) != ERR_NONE)
+		element_break(element);
+	refuse_held(agent, 503, text);
+	gateway->server->changed(gateway->host, agent->endpoint,
+				 LWM2M_RESOURCE(SERAM_OBJECT, (uint16_t)i, SERAM_AGENT_STATE));
+}
+
 /* Says what there is to say; else the request stays held. */
 static void serve(struct agent *agent, bool must_answer)
 {
@@ -188,11 +215,12 @@ static void serve(struct agent *agent, bool must_answer)
 		err = agent->dialect->end(agent, gateway->arena, &reply);
 	else
 		err = agent->dialect->ask_again(agent, gateway->arena, &reply);
+	if (err != ERR_NONE && element < agent->element_count) {
+		refuse_script(agent, element, err);
+		return;
+	}
 	if (err != ERR_NONE) {
-		const uint64_t held = agent->held;
-
-		agent->held = 0;
-		refuse(gateway, agent->endpoint, held, 500, err_name(err));
+		refuse_held(agent, 500, err_name(err));
 		return;
 	}
 	if (element < agent->element_count) {
@@ -290,6 +318,29 @@ static void hold(struct agent *agent, const struct turn *turn)
 		       "another request of this agent came after it");
 }
 
+/* It is there, and its jobs may go on. */
+static enum err appear(struct agent *agent, const struct turn *turn, struct fault *fault)
+{
+	const struct gateway *gateway = agent->gateway;
+	enum err err = ERR_NONE;
+
+	if (must_present(agent, turn))
+		err = present(agent, turn->request->arena, fault);
+	else
+		gateway->server->set_awake(gateway->host, agent->endpoint, true);
+	return err;
+}
+
+enum err agent_greet(struct agent *agent, const struct turn *turn, const struct reply *reply,
+		     struct fault *fault)
+{
+	trace_request(agent, turn);
+	hold(agent, turn);
+	arena_reset(agent->gateway->arena);
+	send_reply(agent, reply);
+	return appear(agent, turn, fault);
+}
+
 enum err agent_take_turn(struct agent *agent, const struct turn *turn, struct fault *fault)
 {
 	struct gateway *gateway = agent->gateway;
@@ -300,14 +351,10 @@ enum err agent_take_turn(struct agent *agent, const struct turn *turn, struct fa
 	memcpy(endpoint, agent->endpoint, sizeof(endpoint));
 	trace_request(agent, turn);
 	hold(agent, turn);
-	if (must_present(agent, turn)) {
-		err = present(agent, turn->request->arena, fault);
-		if (err != ERR_NONE) {
-			agent->held = 0;
-			return err;
-		}
-	} else {
-		server->set_awake(gateway->host, endpoint, true);
+	err = appear(agent, turn, fault);
+	if (err != ERR_NONE) {
+		agent->held = 0;
+		return err;
 	}
 	if (turn->is_report)
 		server->changed(gateway->host, endpoint,

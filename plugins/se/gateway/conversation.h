@@ -68,7 +68,10 @@ struct agent {
 	char asking[2 * AGENT_TEXT_SIZE]; /* path and query of the request that is held */
 	char asked[2 * AGENT_TEXT_SIZE];  /* path and query of the request that was answered with a script ... */
 	size_t given;                     /* ... of this element */
-	bool had_select;               /* ... which began with a SELECT: SERAM 2.0.0 */
+	/* SERAM 2.0.0 */
+	char session_id[AGENT_TEXT_SIZE]; /* as both sides call the session */
+	bool has_started;                 /* it was told to */
+	bool had_select;                  /* the script that is out began with a SELECT */
 };
 
 /* NULL when it is not known. */
@@ -101,6 +104,9 @@ struct turn {
 /* Holds the request, tells the job what there is, and answers when there is something to say. The agent may be gone
  * afterwards. ERR_CONFLICT, ERR_UNAVAILABLE: the request is the caller's to answer. */
 MUST_CHECK enum err agent_take_turn(struct agent *agent, const struct turn *turn, struct fault *fault);
+
+/* The same for a request that is answered at once with `reply`. */
+MUST_CHECK enum err agent_greet(struct agent *agent, const struct turn *turn, const struct reply *reply, struct fault *fault);
 
 /* Answers at once with a reason, and notes it in the trace of the endpoint's job (NULL: it is not known whose it would be). */
 void refuse(struct gateway *gateway, const char *endpoint, uint64_t id, unsigned status, const char *reason);

@@ -25,7 +25,18 @@ enum {
 static const struct {
 	const char *prefix;
 	int64_t type; /* resource 1 */
-} name_types[] = { { "//se-id/CUD/", 0 }, { "//se-id/ICCID/", 3 }, { "//se-id/eid/", 4 } };
+} name_types[] = {
+	{ "//se-id/CUD/", 0 },
+	{ "//se-id/ICCID/", 3 },
+	{ "//se-id/eid/", 4 },
+	/* [ours] those of SERAM 2.0.0, which names secure elements by type and id */
+	{ "//se-id/eSE/", 1 },
+	{ "//se-id/iSE/", 2 },
+	{ "//se-id/uicc/", 3 },
+	{ "//se-id/euicc/", 4 },
+	{ "//se-id/ieuicc/", 5 },
+	{ "//se-id/undefined/", 0 },
+};
 
 #define NAME_TYPES (sizeof(name_types) / sizeof(name_types[0]))
 

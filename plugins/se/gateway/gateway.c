@@ -5,6 +5,7 @@
 
 #include "gateway/admin.h"
 #include "gateway/conversation.h"
+#include "gateway/local_agent.h"
 
 #define MAX_ANSWER_BYTES (1u << 20)
 
@@ -99,7 +100,10 @@ static const char *text_of(const json_t *section, const char *name)
 
 static void serve(void *self, const struct cardea_http_request *request)
 {
-	admin_serve(self, request);
+	if (local_agent_is_asked(request->path))
+		local_agent_serve(self, request);
+	else
+		admin_serve(self, request);
 }
 
 static enum err listen_on(struct gateway *gateway, const json_t *section,

@@ -3,6 +3,7 @@
  *
  *   gateway.c       settings, listeners, which form of the protocol a request has
  *   admin.c         SERAM 1.0.1 and Amendment B
+ *   local_agent.c   SERAM 2.0.0
  *   conversation.c  what is said with an agent, in any form
  *   element.c       one secure element as an instance of the object */
 #ifndef SE_GATEWAY_H
