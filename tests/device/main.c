@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "admin_agent.h"
 #include "fleet.h"
 #include "libcoap.h"
 #include "log.h"
+#include "remote_agent.h"
 
 #define SIGNAL_LATENCY_MS 200 /* for one that arrives just before the loop waits */
 
@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 	coap_startup();
 	coap_set_log_handler(pass_on_log);
 	coap_set_log_level(options.log_level == LOG_DEBUG ? LOG_WARNING : LOG_EMERG);
-	err = options.gateway != NULL ? admin_agent_run(&options, is_told_to_end, &fault)
+	err = options.gateway != NULL ? remote_agent_run(&options, is_told_to_end, &fault)
 				      : run(&options, &fault);
 	coap_cleanup();
 	secret_wipe(&options.psk_key);

@@ -47,6 +47,7 @@ function gatewayTest(name, settings, body) {
 }
 
 const plain = { httpListen: '127.0.0.1:0' };
+const inSmallScripts = { ...plain, maxRequestBytes: 600 }; // so that there are many points to break at
 
 gatewayTest('an application is installed, audited and deleted over HTTP', { ...plain }, async (lab) => {
 	await putKeys(lab, 'a');
@@ -232,8 +233,8 @@ gatewayTest('a card with Amendment B names no secure element', { ...plain }, asy
 });
 
 // Each of these kills the agent at another point of an installation; it comes back and resumes.
-for (const moment of ['before-apdu:9', 'apdu:12', 'after-record:6', 'before-request:4', 'request:3', 'request:5'])
-	gatewayTest(`an installation survives an agent that loses power at ${moment}`, { ...plain }, async (lab) => {
+for (const moment of ['before-apdu:9', 'apdu:12', 'after-record:6', 'before-request:4', 'request:5', 'request:7'])
+	gatewayTest(`an installation survives an agent that loses power at ${moment}`, { ...inSmallScripts }, async (lab) => {
 		await putKeys(lab, 'p');
 		const pack = await uploadCap(lab);
 		const job = await lab.rest.post('/devices/p/operations',
@@ -247,7 +248,7 @@ for (const moment of ['before-apdu:9', 'apdu:12', 'after-record:6', 'before-requ
 		assert.equal(agent.process.lines.filter((line) => line.startsWith('gateway ')).length, 2, 'it did lose power');
 	});
 
-gatewayTest('an installation survives a server that is killed again and again', { ...plain }, async (lab) => {
+gatewayTest('an installation survives a server that is killed again and again', { ...inSmallScripts }, async (lab) => {
 	await putKeys(lab, 'k');
 	const pack = await uploadCap(lab);
 	const agent = await agentIn(lab, 'k', { 'apdu-delay-ms': 20 });
@@ -263,3 +264,78 @@ gatewayTest('an installation survives a server that is killed again and again', 
 	succeeded(await lab.end(job.id));
 	assert.equal((await readCard(agent, [packageAid, instanceAid])).applications, 1);
 });
+
+// ---- SERAM 2.0.0 ----
+
+gatewayTest('an agent that speaks SERAM 2.0.0 has the same jobs', { ...plain }, async (lab) => {
+	await putKeys(lab, 'l');
+	const agent = await agentIn(lab, 'l', { gateway: `${gatewayOf(lab)}/gp/seram` });
+	const pack = await uploadCap(lab);
+	const install = succeeded(await lab.run('l', 'se.install', { package: pack.id, instanceAidHex: instanceAid }));
+	assert.equal((await readCard(agent, [packageAid, instanceAid])).applications, 1);
+	const element = await audit(lab, 'l');
+	assert.equal(element.type, 'eSE');
+	assert.match(element.identifier, /^\/\/se-id\/eSE\/[0-9A-F]+$/);
+	const lines = (await trace(lab, install)).filter(({ layer }) => layer === 'http').map(({ text }) => text);
+	assert.ok(lines.includes('POST: Handshake Command'));
+	assert.ok(lines.some((text) => /^200: Order with \d+ C-APDUs$/.test(text)));
+	assert.ok(lines.some((text) => /^POST: Report PROCESSED, 1 responses$/.test(text)));
+	const missing = await lab.run('l', 'se.audit', { securityDomainAidHex: 'A000000999777777' });
+	assert.equal(missing.state, 'failed');
+	assert.equal(missing.error.code, 'not-found');
+	succeeded(await lab.run('l', 'se.delete', { aidHex: packageAid, related: true }));
+});
+
+async function seram2(lab, what, json, { session = 'm', ...options } = {}) {
+	const answer = await request(gatewayOf(lab), 'POST', `/gp/seram/${what}?sessionId=${session}`, { json, ...options });
+	return { status: answer.status, text: answer.text, json: answer.status === 200 ? JSON.parse(answer.text) : null };
+}
+
+const polling = { localAgentStatus: { localAgentStatusEnum: 'POLLING', executedSeRamCommands: 0 } };
+
+gatewayTest('messages of SERAM 2.0.0 are answered as its schema says', { ...plain, holdSeconds: 0 }, async (lab) => {
+	const elements = [{ seType: 'eSE', seId: '0102' }, { seType: 'uicc', seId: '8949', seExtraInfo: 'SAM' }];
+	assert.equal((await seram2(lab, 'remoteManagement', polling)).status, 404);
+	assert.equal((await seram2(lab, 'handshake', { secureElements: elements, supportedVersions: ['9.9'] })).status, 406);
+	assert.equal((await seram2(lab, 'handshake', { secureElements: [] })).status, 400);
+	assert.equal((await seram2(lab, 'handshake', { secureElements: elements }, { headers: { 'Content-Type': 'text/plain' } }))
+		.status, 415);
+	const choice = await seram2(lab, 'handshake', { secureElements: elements });
+	assert.deepEqual(choice.json,
+		{ chosenTransportProtocol: 'HTTPS', chosenDataFormat: 'application/json', chosenVersion: '2.0.0' });
+	const nothing = await seram2(lab, 'remoteManagement', polling);
+	assert.deepEqual(nothing.json.ramCommands.map((one) => one.ramCommandType), ['ramStartCommand', 'ramStopCommand']);
+	assert.equal((await seram2(lab, 'remoteManagement', polling)).status, 404, 'the session is over');
+
+	await putKeys(lab, 'm');
+	const job = await lab.rest.post('/devices/m/operations', { operation: 'se.audit', params: { se: 1 } });
+	await seram2(lab, 'handshake', { secureElements: elements });
+	assert.equal((await seram2(lab, 'remoteManagement', polling, { session: 'other' })).status, 404);
+	let order;
+	do
+		order = (await seram2(lab, 'remoteManagement', polling)).json;
+	while (order.ramCommands === undefined);
+	assert.deepEqual(order.chosenSecureElement, { seType: 'uicc', seId: '8949' });
+	assert.deepEqual(order.ramCommands.map((one) => one.ramCommandType), ['ramStartCommand', 'seRamCommand']);
+	const [select, update] = order.ramCommands[1].listOfCAPDU;
+	assert.equal(select, '00A4040008A00000015100000000');
+	assert.match(update, /^8050/);
+	const malformed = await seram2(lab, 'remoteManagement', { ...polling, ramResponses: 7 });
+	assert.equal(malformed.status, 400);
+	const report = { localAgentStatus: { localAgentStatusEnum: 'UNGRANTED_ACCESS', executedSeRamCommands: 0 } };
+	const end = await lab.end((await seram2(lab, 'remoteManagement', report), job.id));
+	assert.equal(end.error.code, 'denied');
+});
+
+for (const moment of ['apdu:14', 'request:6', 'before-request:7'])
+	gatewayTest(`with SERAM 2.0.0 too an agent may lose power at ${moment}`, { ...inSmallScripts }, async (lab) => {
+		await putKeys(lab, 'p');
+		const pack = await uploadCap(lab);
+		const job = await lab.rest.post('/devices/p/operations',
+			{ operation: 'se.install', params: { package: pack.id, instanceAidHex: instanceAid } });
+		const agent = new Agent(lab, 'p', { gateway: `${gatewayOf(lab)}/gp/seram`, 'reboot-at': moment, 'reboot-by-exec': true });
+		await agent.start();
+		succeeded(await lab.end(job.id));
+		assert.equal((await readCard(agent, [packageAid, instanceAid])).applications, 1);
+		assert.equal(agent.process.lines.filter((line) => line.startsWith('gateway ')).length, 2, 'it did lose power');
+	});
