@@ -12,7 +12,7 @@
 /* GPC Amendment B: TLS_PSK_WITH_AES_128_CBC_SHA256 and _SHA, which NORMAL leaves out in part; what is newer
  * comes first. */
 #define PSK_PRIORITIES                                                                                       \
-	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-PSK:+DHE-PSK:+PSK:+AES-128-CBC:+SHA256:+" \
+	"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-PSK:+PSK:+AES-128-CBC:+SHA256:+"          \
 	"SHA1"
 
 static enum err read_file(const char *path, char **ret_text, struct fault *fault)

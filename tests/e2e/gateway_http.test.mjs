@@ -1,50 +1,12 @@
 // Agents that speak SERAM over HTTP: the jobs of an operator reach their secure elements as those of any other device.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { Device, labTest } from './lab.mjs';
-import { withPorts } from './ports.mjs';
+import { Agent, agentIn, gatewayOf, gatewayTest } from './http_gateway.mjs';
 import { request } from './rest.mjs';
 import { appletAid, audit, packageAid, putKeys, readCard, succeeded, trace, uploadCap } from './secure_element.mjs';
 
 const instanceAid = `${appletAid}01`;
 const response = 'application/vnd.globalplatform.card-content-mgt-response;version=1.0';
-
-// The server's settings with a gateway: `settings` is the plugin's section.
-async function withGateway(settings) {
-	for (const name of Object.keys(settings).filter((one) => one.endsWith('Listen')))
-		settings[name] = await withPorts(settings[name]);
-	return { server: { 'plugin-config': JSON.stringify({ se: { gateway: settings } }) } };
-}
-
-class Agent extends Device {
-	constructor(lab, endpoint, options = {}) {
-		super(lab, endpoint, { gateway: `${gatewayOf(lab)}/adminagent?cmd=1`, ...options });
-	}
-
-	async start() {
-		this.launch();
-		await this.process.line(/^gateway /);
-	}
-
-	sessionOver(from = 0) {
-		return this.process.line(/^session over$/, from);
-	}
-}
-
-function gatewayOf(lab, scheme = 'http') {
-	return lab.server.process.lines.map((line) => /^plugin se (\S+)$/.exec(line)?.[1])
-		.find((address) => address?.startsWith(`${scheme}://`));
-}
-
-async function agentIn(lab, endpoint, options = {}) {
-	const agent = new Agent(lab, endpoint, options);
-	await agent.start();
-	return agent;
-}
-
-function gatewayTest(name, settings, body) {
-	withGateway(settings).then((server) => labTest(name, server, body));
-}
 
 const plain = { httpListen: '127.0.0.1:0' };
 const inSmallScripts = { ...plain, maxRequestBytes: 600 }; // so that there are many points to break at

@@ -5,8 +5,6 @@
 
 #include <cardea/crypto.h>
 
-#define LAYER_HTTP "http"
-
 /* ---- finding ---- */
 
 struct agent *agent_find(const struct gateway *gateway, const char *endpoint)
@@ -80,7 +78,7 @@ size_t agent_element(struct agent *agent, struct bytes name)
 static void trace(const struct gateway *gateway, const char *endpoint, const char *direction,
 		  const char *text, struct bytes raw)
 {
-	gateway->server->trace(gateway->host, endpoint, LAYER_HTTP, direction, text, raw);
+	gateway->server->trace(gateway->host, endpoint, CARDEA_LAYER_HTTP, direction, text, raw);
 }
 
 static void build_fields(struct builder *b, const struct cardea_http_field *fields, size_t count)

@@ -9,6 +9,7 @@
 #include "plugin.h"
 
 #define CARDEA_GATEWAY_SERVICE "server.gateway/1"
+#define CARDEA_LAYER_HTTP      "http"           /* of a trace: messages with an agent */
 
 /* ---- HTTP ---- */
 
