@@ -212,10 +212,10 @@ static enum err start_script(struct admin_agent *agent, const struct http_respon
 			     struct fault *fault)
 {
 	const struct remote_script script = {
+		.format = BODY_TEMPLATES,
 		.target = http_response_field(response, "X-Admin-Targeted-Application"),
 		.script = response->body,
 		.is_report_required = agent->next[0] != '\0',
-		.is_stop_on_error = true,
 	};
 
 	return remote_agent_start(&agent->remote->device->agents[agent->element], &script, fault);

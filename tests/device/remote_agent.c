@@ -39,14 +39,16 @@ static int64_t now_ms(void)
 enum err remote_agent_start(struct agent *element, const struct remote_script *script, struct fault *fault)
 {
 	const struct agent_write write = {
-		.has_target = true,
+		.has_target = script->target.len > 0,
 		.target = script->target,
+		.has_body_format = true,
+		.body_format = script->format,
 		.has_request_id = true,
 		.request_id = element->record.request_id + 1,
 		.has_report_required = true,
 		.is_report_required = script->is_report_required,
 		.has_stop_on_error = true,
-		.is_stop_on_error = script->is_stop_on_error,
+		.is_stop_on_error = script->format != BODY_ORDER,
 		.has_request = true,
 		.request = script->script,
 	};

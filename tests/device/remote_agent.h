@@ -27,10 +27,12 @@ MUST_CHECK enum err remote_agent_run(const struct options *options, bool (*is_ov
 MUST_CHECK enum err remote_agent_ask(struct remote_agent *remote, struct bytes message,
 				     struct http_response *ret_response, struct fault *fault);
 
-/* Gives a secure element a script for "//aid/<RID>/<PIX>", and lets it run to its end. */
+/* Gives a secure element a script, and lets it run to its end. */
 struct remote_script {
-	struct bytes target, script;
-	bool is_report_required, is_stop_on_error;
+	enum body_format format;
+	struct bytes target; /* "//aid/<RID>/<PIX>"; none for an order, which selects by itself */
+	struct bytes script;
+	bool is_report_required;
 };
 MUST_CHECK enum err remote_agent_start(struct agent *element, const struct remote_script *script, struct fault *fault);
 void remote_agent_finish(struct remote_agent *remote, const struct agent *element);

@@ -2,13 +2,15 @@
  * says. */
 #include "gateway/gateway.h"
 
+#include <cardea/gateway.h>
+
 #include <stdio.h>
 #include <string.h>
 
-#include "gateway/local_agent.h"
+#include "gateway/element.h"
 #include "gateway/query.h"
 #include "se_test.h"
-#include "seram/script.h"
+#include "seram/seram_table.h"
 
 #define SCRIPT "\xAE\x80\x22\x05\x80\xCA\x00\x66\x00\x00\x00"
 
@@ -222,7 +224,7 @@ static uint8_t ask(struct cardea_host *host, enum lwm2m_operation operation, str
 	return host->device.ask(host->device.self, "d", &asked, ret_records);
 }
 
-static uint8_t run_script(struct cardea_host *host, uint16_t element, uint32_t id)
+static uint8_t run_body(struct cardea_host *host, uint16_t element, uint32_t id, struct bytes body)
 {
 	const struct lwm2m_record records[] = {
 		{ .path = LWM2M_RESOURCE(SERAM_OBJECT, element, SERAM_TARGETED_APPLICATION),
@@ -230,7 +232,7 @@ static uint8_t run_script(struct cardea_host *host, uint16_t element, uint32_t i
 		{ .path = LWM2M_RESOURCE(SERAM_OBJECT, element, SERAM_REQUEST_ID),
 		  .value = { .type = LWM2M_UNSIGNED, .whole = id } },
 		{ .path = LWM2M_RESOURCE(SERAM_OBJECT, element, SERAM_REQUEST),
-		  .value = { .type = LWM2M_OPAQUE, .bytes = bytes_of(SCRIPT, sizeof(SCRIPT) - 1) } },
+		  .value = { .type = LWM2M_OPAQUE, .bytes = body } },
 	};
 	const struct lwm2m_records none = { NULL, 0 };
 	struct lwm2m_records ignored;
@@ -240,6 +242,11 @@ static uint8_t run_script(struct cardea_host *host, uint16_t element, uint32_t i
 	return code != 0x44 ? code
 			    : ask(host, LWM2M_EXECUTE, LWM2M_RESOURCE(SERAM_OBJECT, element, SERAM_RUN), none,
 				  &ignored);
+}
+
+static uint8_t run_script(struct cardea_host *host, uint16_t element, uint32_t id)
+{
+	return run_body(host, element, id, bytes_of(SCRIPT, sizeof(SCRIPT) - 1));
 }
 
 static int64_t resource(struct cardea_host *host, uint16_t element, enum seram_resource number)
@@ -557,39 +564,83 @@ static void reads_queries(void **state)
 	assert_int_equal(number, UINT32_MAX - 1);
 }
 
-static void a_script_becomes_an_order_and_back(void **state)
+/* ---- SERAM 2.0.0 ---- */
+
+#define ORDER                                                                                                \
+	"{\"ramCommands\":[{\"ramCommandType\":\"ramStartCommand\"},"                                        \
+	"{\"ramCommandType\":\"seRamCommand\",\"listOfCAPDU\":[\"80CA006600\"]}]}"
+#define REPORT(status)                                                                                       \
+	"{\"localAgentStatus\":{\"localAgentStatusEnum\":\"" status "\",\"executedSeRamCommands\":1},"       \
+	"\"ramResponses\":[{\"ramResponseType\":\"seRamResponse\",\"listOfRAPDU\":[\"6A88\"]}]}"
+#define POLLING "{\"localAgentStatus\":{\"localAgentStatusEnum\":\"POLLING\"}}"
+
+static void send_json(struct cardea_host *host, const char *what, const char *json)
+{
+	send(host, &(struct sent){ .path = what,
+				   .query = "sessionId=d",
+				   .fields = { { "Content-Type", "application/json" } },
+				   .body = bytes_of_text(json) });
+}
+
+static uint8_t run_order(struct cardea_host *host, uint32_t id)
+{
+	return run_body(host, 0, id, bytes_of_text(ORDER));
+}
+
+static void begin_seram2(struct cardea_host *host)
+{
+	host->has_job = true;
+	send_json(host, "/gp/seram/handshake",
+		  "{\"secureElements\":[{\"seType\":\"eSE\",\"seId\":\"0102\"}]}");
+	assert_int_equal(host->status, 200);
+	assert_int_equal(host->presented, 1);
+	send_json(host, "/gp/seram/remoteManagement", POLLING);
+	assert_int_equal(host->answers, 1);
+	assert_int_equal(resource(host, 0, SERAM_BODY_FORMAT), 1);
+}
+
+static void an_order_starts_the_session_once(void **state)
 {
 	struct cardea_host *host = *state;
-	const struct bytes script = bytes_of(SCRIPT, sizeof(SCRIPT) - 1);
-	const struct bytes answers[] = { bytes_of("", 0), bytes_of("\x6A\x88", 2), bytes_of("", 0) };
-	const struct bytes *apdus;
-	struct bytes response;
-	int64_t status;
-	size_t count;
 
-	assert_int_equal(local_agent_commands(host->arena, script, "//aid/A000000151/000000", &apdus, &count),
-			 ERR_NONE);
-	assert_int_equal(count, 2);
-	assert_string_equal(bytes_to_hex(host->arena, apdus[0]), "00A4040008A00000015100000000");
-	assert_string_equal(bytes_to_hex(host->arena, apdus[1]), "80CA006600");
-	assert_int_equal(local_agent_commands(host->arena, script, NULL, &apdus, &count), ERR_NONE);
-	assert_int_equal(count, 1);
-	assert_int_equal(local_agent_commands(host->arena, bytes_of("\xAE\x80\x81\x01\x81\x00\x00", 7), NULL,
-					      &apdus, &count),
-			 ERR_UNSUPPORTED);
-	assert_int_equal(local_agent_commands(host->arena, script, "//aid/xx", &apdus, &count),
-			 ERR_MALFORMED);
+	begin_seram2(host);
+	assert_int_equal(run_order(host, 1), 0x44);
+	assert_int_equal(host->answers, 2);
+	assert_non_null(strstr(host->text, "ramStartCommand"));
+	assert_non_null(strstr(host->text, "\"seId\":\"0102\""));
+	assert_non_null(strstr(host->text, "\"delay\":0"));
+	send_json(host, "/gp/seram/remoteManagement", REPORT("PROCESSED"));
+	assert_int_equal(host->changed, 1);
+	assert_int_equal(resource(host, 0, SERAM_RESPONSE_ID), 1);
+	assert_int_equal(resource(host, 0, SERAM_CHANNEL_OPEN), true);
+	assert_int_equal(run_order(host, 2), 0x44);
+	assert_null(strstr(host->text, "ramStartCommand"));
+	assert_non_null(strstr(host->text, "80CA006600"));
+	send_json(host, "/gp/seram/remoteManagement", REPORT("UNKNOWN_FAILURE"));
+	assert_int_equal(resource(host, 0, SERAM_CHANNEL_OPEN), false);
+}
 
-	assert_int_equal(local_agent_response(host->arena, answers, 2, true, &response, &status), ERR_NONE);
-	assert_int_equal(status, SERAM_STATUS_OK);
-	assert_string_equal(bytes_to_hex(host->arena, response), "AF8023026A880000");
-	assert_int_equal(local_agent_response(host->arena, answers, 3, true, &response, &status), ERR_NONE);
-	assert_int_equal(status, SERAM_STATUS_TEMPORARILY_UNAVAILABLE_APPLICATION);
-	assert_string_equal(bytes_to_hex(host->arena, response), "AF8023026A880000");
-	assert_int_equal(local_agent_response(host->arena, (const struct bytes[]){ bytes_of("\x6A\x82", 2) },
-					      1, true, &response, &status),
-			 ERR_NONE);
-	assert_int_equal(status, SERAM_STATUS_UNKNOWN_APPLICATION);
+static void an_agent_that_polls_has_lost_its_order(void **state)
+{
+	struct cardea_host *host = *state;
+
+	begin_seram2(host);
+	run_order(host, 1);
+	send_json(host, "/gp/seram/remoteManagement", POLLING);
+	assert_int_equal(resource(host, 0, SERAM_AGENT_STATE), SERAM_INTERRUPTED);
+	assert_int_equal(host->presented, 2);
+	assert_int_equal(host->answers, 2);
+}
+
+static void what_is_no_order_is_not_given(void **state)
+{
+	struct cardea_host *host = *state;
+
+	begin_seram2(host);
+	assert_int_equal(run_script(host, 0, 1), 0x44);
+	assert_int_equal(host->status, 503);
+	assert_int_equal(resource(host, 0, SERAM_SCRIPT_STATUS), SERAM_STATUS_SCRIPT_FORMAT_ERROR);
+	assert_int_equal(host->changed, 1);
 }
 
 static void names_of_secure_elements_are_checked(void **state)
@@ -629,7 +680,9 @@ int main(void)
 		WITH_GATEWAY(a_script_without_a_report_is_given_and_over),
 		cmocka_unit_test(settings_that_are_none_keep_it_from_starting),
 		cmocka_unit_test(reads_queries),
-		WITH_GATEWAY(a_script_becomes_an_order_and_back),
+		WITH_GATEWAY(an_order_starts_the_session_once),
+		WITH_GATEWAY(an_agent_that_polls_has_lost_its_order),
+		WITH_GATEWAY(what_is_no_order_is_not_given),
 		cmocka_unit_test(names_of_secure_elements_are_checked),
 	};
 

@@ -87,7 +87,7 @@ static enum err end(struct agent *agent, struct arena *arena, struct reply *ret_
 	return fill(&answer, "204: the session is over", ret_reply);
 }
 
-static const struct dialect admin_dialect = { "SERAM 1.0.1", give, ask_again, end };
+static const struct dialect admin_dialect = { "SERAM 1.0.1", BODY_SCRIPT, give, ask_again, end };
 
 /* ---- reading ---- */
 

@@ -370,6 +370,7 @@ static struct element_terms terms_of(const struct agent *agent)
 	return (struct element_terms){
 		.protocol = agent->protocol,
 		.agent_identifier = agent->identifier,
+		.body_format = body_of(agent->dialect->form)->format,
 		.max_request_bytes = agent->gateway->settings.max_request_bytes,
 		.max_response_bytes = agent->gateway->settings.max_response_bytes,
 	};

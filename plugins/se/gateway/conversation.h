@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "gateway/element.h"
+#include "seram/body.h"
 
 #define AGENT_MAX_ELEMENTS  16
 #define AGENT_ENDPOINT_SIZE 256
@@ -30,6 +31,7 @@ struct reply {
 /* How the same things are said in SERAM 1.0.1 and in 2.0.0. Each fills a reply; ERR_NOMEM, or what is wrong with the script. */
 struct dialect {
 	const char *name;
+	enum body_form form; /* of its scripts */
 	enum err (*give)(struct agent *agent, size_t element, struct arena *arena, struct reply *ret_reply);
 	enum err (*ask_again)(struct agent *agent, struct arena *arena, struct reply *ret_reply);
 	enum err (*end)(struct agent *agent, struct arena *arena, struct reply *ret_reply);
@@ -71,7 +73,6 @@ struct agent {
 	/* SERAM 2.0.0 */
 	char session_id[AGENT_TEXT_SIZE]; /* as both sides call the session */
 	bool has_started;                 /* it was told to */
-	bool had_select;                  /* the script that is out began with a SELECT */
 };
 
 /* NULL when it is not known. */

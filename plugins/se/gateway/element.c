@@ -219,6 +219,7 @@ static uint8_t read(const struct element *element, uint16_t instance, const stru
 	add_bytes(&list, SERAM_TARGETED_APPLICATION, LWM2M_STRING, bytes_of_text(target));
 	add_whole(&list, SERAM_REQUEST_ID, element->request_id);
 	add_flag(&list, SERAM_REPORT_REQUIRED, element->is_report_required);
+	add_number(&list, SERAM_BODY_FORMAT, terms->body_format);
 	add_bytes(&list, SERAM_RESPONSE, LWM2M_OPAQUE, response);
 	add_number(&list, SERAM_SCRIPT_STATUS, element->status);
 	add_whole(&list, SERAM_RESPONSE_ID, element->response_id);
@@ -253,7 +254,8 @@ static uint8_t write_request(struct element *element, const struct element_terms
 	return CHANGED;
 }
 
-static uint8_t write_one(struct element *element, const struct lwm2m_record *record)
+static uint8_t write_one(struct element *element, const struct element_terms *terms,
+			 const struct lwm2m_record *record)
 {
 	const struct lwm2m_records alone = { record, 1 };
 	const struct bytes text = record->value.bytes;
@@ -274,6 +276,8 @@ static uint8_t write_one(struct element *element, const struct lwm2m_record *rec
 	case SERAM_REPORT_REQUIRED:
 		element->is_report_required = lwm2m_boolean(alone, record->path, true);
 		return CHANGED;
+	case SERAM_BODY_FORMAT:
+		return number == terms->body_format ? CHANGED : BAD_REQUEST;
 	case SERAM_REQUEST:
 		return record->value.type == LWM2M_OPAQUE ? CHANGED : BAD_REQUEST;
 	default:
@@ -290,7 +294,7 @@ static uint8_t write(struct element *element, const struct element_terms *terms,
 	if (element->state == SERAM_RUNNING)
 		return NOT_ALLOWED;
 	for (size_t i = 0; i < ask->records.count && code == CHANGED; i++) {
-		code = write_one(element, &ask->records.at[i]);
+		code = write_one(element, terms, &ask->records.at[i]);
 		if (ask->records.at[i].path.resource == SERAM_REQUEST)
 			request = &ask->records.at[i];
 	}

@@ -30,6 +30,7 @@ struct element {
 struct element_terms {
 	const char *protocol, *agent_identifier;
 	uint32_t max_request_bytes, max_response_bytes;
+	int64_t body_format; /* resource 10, the one that it takes */
 };
 
 /* Answers with a CoAP code; `ret_records` lie in the arena, with copies of what they point to. */

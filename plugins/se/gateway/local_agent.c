@@ -5,134 +5,41 @@
 #include <stdio.h>
 #include <strings.h>
 
-#include <cardea/tlv.h>
-
 #include "gateway/query.h"
-#include "gp/apdu.h"
-#include "seram/script.h"
 #include "seram/seram2.h"
 
 #define PATH_HANDSHAKE  "/gp/seram/handshake"
 #define PATH_MANAGEMENT "/gp/seram/remoteManagement"
-#define MAX_APDUS       SERAM2_MAX_APDUS
 #define IDLE_DELAY_MS   1000            /* the binding's own, where requests are not held */
 #define NAME_FORMAT     "//se-id/%s/%s" /* [ours] of what 2.0.0 names by type and id */
-#define SW_NOT_SELECTED 0x6A82
-
-/* ---- C-APDUs and R-APDUs ---- */
-
-static enum err select_command(struct arena *arena, const char *target, struct bytes *ret_apdu)
-{
-	char hex[2 * 16 + 1] = "";
-	size_t digits = 0;
-	struct builder b = builder_in(arena);
-	struct bytes aid;
-
-	if (strncmp(target, "//aid/", 6) != 0)
-		return ERR_MALFORMED;
-	for (const char *at = target + 6; *at != '\0'; at++) {
-		if (*at == '/')
-			continue;
-		if (digits + 1 == sizeof(hex))
-			return ERR_MALFORMED;
-		hex[digits++] = *at;
-	}
-	enum err err = bytes_from_hex(arena, hex, &aid);
-	if (err != ERR_NONE)
-		return err;
-	build_bytes(&b, bytes_of("\x00\xA4\x04\x00", 4));
-	build_u8(&b, (uint8_t)aid.len);
-	build_bytes(&b, aid);
-	build_u8(&b, 0);
-	return builder_bytes(&b, ret_apdu);
-}
-
-enum err local_agent_commands(struct arena *arena, struct bytes script, const char *target,
-			      const struct bytes **ret_apdus, size_t *ret_count)
-{
-	struct bytes *apdus = arena_alloc_array(arena, MAX_APDUS, sizeof(*apdus));
-	struct script_template template;
-	size_t count = 0;
-	enum err err = apdus == NULL ? ERR_NOMEM : script_open(script, &template, NULL);
-
-	if (err == ERR_NONE && target != NULL)
-		err = select_command(arena, target, &apdus[count++]);
-	if (err != ERR_NONE)
-		return err;
-	struct reader r = reader_of(template.elements);
-	while (reader_left(&r) > 0) {
-		uint32_t tag;
-		struct bytes value;
-
-		if (!read_tlv(&r, &tag, &value))
-			return ERR_MALFORMED;
-		if (tag != TAG_COMMAND)
-			return ERR_UNSUPPORTED;
-		if (count == MAX_APDUS)
-			return ERR_LIMIT;
-		apdus[count++] = value;
-	}
-	*ret_apdus = apdus;
-	*ret_count = count;
-	return ERR_NONE;
-}
-
-static uint16_t status_word(struct bytes apdu)
-{
-	struct reader r = reader_of(bytes_from(apdu, apdu.len - 2));
-
-	return read_u16(&r);
-}
-
-/* What SELECT was answered; nothing at all when the agent's interface did it. */
-static int64_t selection_status(struct bytes apdu)
-{
-	const uint16_t sw = apdu.len < 2 ? 0x9000 : status_word(apdu);
-
-	if (sw == SW_NOT_SELECTED)
-		return SERAM_STATUS_UNKNOWN_APPLICATION;
-	return sw == 0x9000 || (sw >> 8 >= 0x61 && sw >> 8 <= 0x63)
-		       ? SERAM_STATUS_OK
-		       : SERAM_STATUS_TEMPORARILY_UNAVAILABLE_APPLICATION;
-}
-
-enum err local_agent_response(struct arena *arena, const struct bytes *apdus, size_t count, bool had_select,
-			      struct bytes *ret_response, int64_t *ret_status)
-{
-	struct builder b = builder_in(arena);
-	size_t i = had_select && count > 0 ? 1 : 0;
-	int64_t status = i > 0 ? selection_status(apdus[0]) : SERAM_STATUS_OK;
-
-	build_u8(&b, TAG_RESPONSE_SCRIPT_INDEFINITE);
-	build_u8(&b, 0x80);
-	for (; i < count && status == SERAM_STATUS_OK && apdus[i].len >= 2; i++) {
-		size_t mark = build_open(&b, TAG_RESPONSE);
-
-		build_bytes(&b, apdus[i]);
-		build_close(&b, mark);
-	}
-	if (i < count && status == SERAM_STATUS_OK) /* not transmitted, and so none after it */
-		status = SERAM_STATUS_TEMPORARILY_UNAVAILABLE_APPLICATION;
-	build_u16(&b, 0);
-	*ret_status = status;
-	return builder_bytes(&b, ret_response);
-}
 
 /* ---- what is answered ---- */
 
-static enum err fill(struct agent *agent, struct seram2_order *order, struct seram2_command *commands,
-		     size_t count, struct arena *arena, struct reply *reply)
+/* The first command of a session is to start, which a later one is not to say again. */
+static enum err fill(struct agent *agent, struct seram2_order *order, struct arena *arena,
+		     struct reply *reply)
 {
+	const bool begins = order->command_count > 0 && order->commands[0].kind == SERAM2_START;
+	struct seram2_command *commands =
+		arena_alloc_array(arena, order->command_count + 1, sizeof(*commands));
 	struct fault fault = { 0 };
 
-	order->commands = agent->has_started ? &commands[1] : commands;
-	order->command_count = agent->has_started ? count - 1 : count;
-	agent->has_started = agent->has_started || count > 1;
-	if (count == 1) /* nothing but the start, which has to wait for something */
-		order->command_count = 0;
-	reply->status = 200;
-	reply->fields[0] = (struct cardea_http_field){ "Content-Type", SERAM2_FORMAT };
-	reply->field_count = 1;
+	if (commands == NULL)
+		return ERR_NOMEM;
+	commands[0] = (struct seram2_command){ .kind = SERAM2_START };
+	for (size_t i = 0; i < order->command_count; i++)
+		commands[i + 1] = order->commands[i];
+	if (order->command_count > 0 && !begins && !agent->has_started) {
+		order->commands = commands;
+		order->command_count++;
+	} else if (begins && agent->has_started) {
+		order->commands = &commands[2];
+		order->command_count--;
+	}
+	agent->has_started = agent->has_started || order->command_count > 0;
+	*reply = (struct reply){ .status = 200,
+				 .fields = { { "Content-Type", SERAM2_FORMAT } },
+				 .field_count = 1 };
 	return seram2_order_build(arena, order, &reply->body, &fault);
 }
 
@@ -154,44 +61,42 @@ static enum err name_element(const struct element *element, struct arena *arena,
 static enum err give(struct agent *agent, size_t i, struct arena *arena, struct reply *ret_reply)
 {
 	const struct element *element = &agent->elements[i];
-	const bool needs_select = !agent->has_started || !element->is_channel_open || agent->given != i;
-	struct seram2_command commands[2] = { { .kind = SERAM2_START }, { .kind = SERAM2_APDUS } };
-	struct seram2_order order = { .has_element = true };
-	enum err err = name_element(element, arena, &order.element);
+	struct fault fault = { 0 };
+	struct seram2_order order;
+	enum err err = seram2_order_parse(element_script(element), arena, &order, &fault);
 
 	if (err == ERR_NONE)
-		err = local_agent_commands(arena, element_script(element),
-					   needs_select ? element->target : NULL, &commands[1].apdus,
-					   &commands[1].apdu_count);
-	if (err == ERR_NONE)
-		err = fill(agent, &order, commands, 2, arena, ret_reply);
+		err = name_element(element, arena, &order.element);
 	if (err != ERR_NONE)
 		return err;
-	agent->had_select = needs_select;
+	order.delay_ms = 0;
+	order.has_element = true;
+	err = fill(agent, &order, arena, ret_reply);
 	ret_reply->is_confidential = element->is_confidential;
-	ret_reply->text = arena_printf(arena, "200: Order with %zu C-APDUs", commands[1].apdu_count);
-	return ret_reply->text == NULL ? ERR_NOMEM : ERR_NONE;
+	ret_reply->text = arena_printf(arena, "200: Order of %zu bytes", ret_reply->body.len);
+	return err == ERR_NONE && ret_reply->text == NULL ? ERR_NOMEM : err;
 }
 
 static enum err ask_again(struct agent *agent, struct arena *arena, struct reply *ret_reply)
 {
-	struct seram2_command start = { .kind = SERAM2_START };
 	struct seram2_order order = { .delay_ms = agent->gateway->settings.hold_ms > 0 ? 0 : IDLE_DELAY_MS };
+	enum err err = fill(agent, &order, arena, ret_reply);
 
 	ret_reply->text = "200: Order without a command";
-	return fill(agent, &order, &start, 1, arena, ret_reply);
+	return err;
 }
 
 static enum err end(struct agent *agent, struct arena *arena, struct reply *ret_reply)
 {
-	struct seram2_command commands[2] = { { .kind = SERAM2_START }, { .kind = SERAM2_STOP } };
-	struct seram2_order order = { 0 };
+	const struct seram2_command stop = { .kind = SERAM2_STOP };
+	struct seram2_order order = { .commands = &stop, .command_count = 1 };
+	enum err err = fill(agent, &order, arena, ret_reply);
 
 	ret_reply->text = "200: Order to stop";
-	return fill(agent, &order, commands, 2, arena, ret_reply);
+	return err;
 }
 
-static const struct dialect local_agent_dialect = { "SERAM 2.0.0", give, ask_again, end };
+static const struct dialect local_agent_dialect = { "SERAM 2.0.0", BODY_ORDER, give, ask_again, end };
 
 /* ---- reading ---- */
 
@@ -274,7 +179,7 @@ static enum err begin(struct message *message, struct agent *agent, struct reply
 		err = take_elements(message, agent, &offer, fault);
 	if (err != ERR_NONE)
 		return err;
-	snprintf(agent->protocol, AGENT_TEXT_SIZE, "%s2.0.0", SERAM_PROTOCOL_FAMILY);
+	snprintf(agent->protocol, AGENT_TEXT_SIZE, "%s", SERAM2_PROTOCOL_FAMILY SERAM2_VERSION);
 	snprintf(agent->identifier, AGENT_TEXT_SIZE, "%s", message->endpoint);
 	snprintf(agent->session_id, AGENT_TEXT_SIZE, "%s", message->session_id);
 	agent->has_started = false;
@@ -314,47 +219,11 @@ static void shake_hands(struct gateway *gateway, struct message *message, struct
 
 /* ---- Report ---- */
 
-static int64_t status_of(enum seram2_status status)
-{
-	static const int64_t statuses[SERAM2_STATUSES] = {
-		[SERAM2_PROCESSED] = SERAM_STATUS_OK,
-		[SERAM2_UNAVAILABLE_SE] = SERAM_STATUS_UNAVAILABLE_SE,
-		[SERAM2_UNKNOWN_FAILURE] = SERAM_STATUS_TEMPORARILY_UNAVAILABLE_APPLICATION,
-		[SERAM2_UNGRANTED_ACCESS] = SERAM_STATUS_SECURITY_ERROR,
-	};
-
-	return statuses[status];
-}
-
-/* The Order that is out asks for one response. */
-static enum err take_response(struct message *message, struct agent *agent,
-			      const struct seram2_report *report, struct fault *fault)
-{
-	struct element *element = &agent->elements[agent->given];
-	struct bytes response = bytes_of(NULL, 0);
-	int64_t status = status_of(report->status), of_response = SERAM_STATUS_OK;
-	enum err err = ERR_NONE;
-
-	if (report->response_count > 1)
-		return bad(message, 400, fault, "ramResponses: more than the Order had seRamCommands");
-	if (report->response_count == 1)
-		err = local_agent_response(message->request->arena, report->responses[0].apdus,
-					   report->responses[0].apdu_count, agent->had_select, &response,
-					   &of_response);
-	else if (status == SERAM_STATUS_OK)
-		status = SERAM_STATUS_TEMPORARILY_UNAVAILABLE_APPLICATION;
-	if (status == SERAM_STATUS_OK)
-		status = of_response;
-	if (err == ERR_NONE)
-		err = element_report(element, element->request_id, status, response);
-	return err == ERR_NONE ? ERR_NONE : bad(message, 503, fault, "no memory for the response");
-}
-
 static enum err take_report(struct message *message, struct agent *agent, struct turn *turn,
 			    struct fault *fault)
 {
 	const struct cardea_http_request *request = message->request;
-	const struct element *element = &agent->elements[agent->given];
+	struct element *element = &agent->elements[agent->given];
 	const bool is_out = element->state == SERAM_RUNNING && !element->is_due;
 	struct seram2_report report;
 	enum err err = seram2_report_parse(request->body, request->arena, &report, fault);
@@ -373,9 +242,12 @@ static enum err take_report(struct message *message, struct agent *agent, struct
 		turn->is_new = true;
 		return ERR_NONE;
 	}
+	if (element_report(element, element->request_id, SERAM_STATUS_OK, request->body) != ERR_NONE)
+		return bad(message, 503, fault, "no memory for the response");
+	element->is_channel_open = report.status == SERAM2_PROCESSED;
 	turn->is_report = true;
 	turn->element = agent->given;
-	return take_response(message, agent, &report, fault);
+	return ERR_NONE;
 }
 
 static void manage(struct gateway *gateway, struct message *message, struct fault *fault)
