@@ -2,6 +2,7 @@
 #include "card.h"
 
 #include "chip.h"
+#include "file_system.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -194,7 +195,10 @@ static enum err files_bring(struct card *card, struct fault *fault)
 	bool is_changed;
 	if (!files_install(&card->registry, &card->settings, &mask_load_file, &is_changed))
 		return ERR_NOMEM;
-	if (is_changed && state_commit(card) != SW_SUCCESS)
+	bool is_new = false;
+	if (card->settings.has_uicc && !uicc_install(&card->registry, &mask_load_file, &is_new))
+		return ERR_NOMEM;
+	if ((is_changed || is_new) && state_commit(card) != SW_SUCCESS)
 		return fault_set(fault, ERR_IO, "the files of the card cannot be written");
 	return ERR_NONE;
 }

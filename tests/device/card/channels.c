@@ -1,5 +1,6 @@
 /* GPCS 2.3.1 6.4 logical channels and selection, 11.7 MANAGE CHANNEL, 11.9 SELECT; ISO 7816-4 GET RESPONSE */
 #include "chip.h"
+#include "file_system.h"
 #include "packets.h"
 
 #include <cardea/tlv.h>
@@ -32,6 +33,7 @@ static void session_of_application_end(struct channel *channel)
 	gathering_end(&channel->answer);
 	channel->cursor = (struct status_cursor){ 0 };
 	channel->file = 0;
+	channel->directory = FILE_NONE;
 	channel->is_holder_verified = false;
 }
 
@@ -51,6 +53,7 @@ static void channel_select(struct card *card, struct channel *channel, const str
 	session_of_application_end(channel);
 	channel->is_open = true;
 	channel->selected = entry->aid;
+	channel->directory = is_uicc(entry) ? FILE_MF : FILE_NONE;
 }
 
 /* GPCS 2.3.1 6.4.1 and 6.4.2.1.1 */
@@ -62,6 +65,8 @@ static const struct entry *implicit_application(const struct card *card, size_t 
 	if (life_cycle == CARD_LOCKED || life_cycle == CARD_TERMINATED)
 		return final;
 	const struct entry *chosen = registry_holder(registry, PRIVILEGE_CARD_RESET);
+	if (card->settings.has_uicc && number == 0)
+		chosen = registry_find(registry, aid_bytes(&file_usim));
 	for (const struct entry *entry = registry->entries; entry != NULL; entry = entry->next) {
 		for (size_t i = 0; i < entry->implicit_selection.len; i++) {
 			uint8_t parameter = entry->implicit_selection.at[i];
@@ -76,17 +81,25 @@ void card_power_down(struct card *card)
 {
 	for (size_t i = 0; i < CARD_CHANNELS_MAX; i++)
 		channel_close(&card->channels[i]);
-	channel_close(&card->remote_channel);
+	channel_close(&card->remote_channels[0]);
+	channel_close(&card->remote_channels[1]);
 	packets_forget(card);
 	card->chain_tar_next = 0;
 }
 
-/* A load that goes on in the next packet needs the session to go on, too. */
-void remote_channel_open(struct card *card, bool is_files)
+/* A load that goes on in the next packet needs the session to go on, too; files are looked for from the MF in
+ * each script that does not continue another. */
+struct channel *remote_channel_open(struct card *card, bool is_files, bool is_continued)
 {
-	const struct entry *application = registry_isd(&card->registry);
-	if (!card->remote_channel.is_open || !aid_equal(&card->remote_channel.selected, &application->aid))
-		channel_select(card, &card->remote_channel, application);
+	const struct registry *registry = &card->registry;
+	const struct entry *application =
+		is_files ? registry_find(registry, aid_bytes(&file_usim)) : registry_isd(registry);
+	struct channel *channel = &card->remote_channels[is_files];
+	if (!channel->is_open || !aid_equal(&channel->selected, &application->aid) ||
+	    (is_files && !is_continued))
+		channel_select(card, channel, application);
+	channel->is_remote = true;
+	return channel;
 }
 
 void card_power_up(struct card *card)
@@ -118,8 +131,8 @@ static bool is_partial_name(struct bytes name, const struct card_aid *aid)
 /* Applications from load files run once at a time; security domains on as many channels as one likes. */
 static bool is_busy(const struct card *card, const struct channel *channel, const struct entry *entry)
 {
-	return entry->kind == CARD_APPLICATION && !aid_equal(&channel->selected, &entry->aid) &&
-	       is_selected_anywhere(card, entry);
+	return entry->kind == CARD_APPLICATION && !is_uicc(entry) &&
+	       !aid_equal(&channel->selected, &entry->aid) && is_selected_anywhere(card, entry);
 }
 
 /* The search of 6.4.2.1.2; on failure *ret_sw says why. */
@@ -186,6 +199,8 @@ uint16_t select_application(struct call *call)
 		return sw;
 	}
 	channel_select(card, call->channel, entry);
+	if (is_uicc(entry))
+		call->channel->directory = FILE_ADF;
 	if (wants_parameters && has_files(entry))
 		build_file_control_parameters(call->answer, entry, NULL);
 	else

@@ -80,7 +80,9 @@ struct channel {
 	struct status_cursor cursor;
 	struct command chain; /* header of the chained command that `chained` gathers */
 	struct gathering chained;
-	uint16_t file;           /* of the PKCS #15 application; 0: none is selected */
+	bool is_remote;          /* of packets: names are selected among the files */
+	uint16_t directory;      /* of the files, as file_system.h has it */
+	uint16_t file;           /* 0: none is selected */
 	bool is_holder_verified; /* by PIN */
 	struct gathering answer; /* what GET RESPONSE will fetch, from `answered` on */
 	size_t answered;
@@ -106,7 +108,7 @@ struct card {
 	unsigned write_count, writes_to_cut;
 
 	struct channel channels[CARD_CHANNELS_MAX];
-	struct channel remote_channel; /* of the packet that is at work */
+	struct channel remote_channels[2]; /* of packets: for application management, and for files */
 	struct assembly assembly;
 	uint32_t chain_tar_next; /* the application whose chain of scripts may go on, + 1; 0: none */
 	struct arena *scratch; /* for one command */
@@ -137,8 +139,8 @@ MUST_CHECK enum err answer_deliver(struct channel *channel, const struct command
 MUST_CHECK enum err answer_continue(struct channel *channel, const struct command *command,
 				    struct arena *arena, struct bytes *ret_response);
 
-/* For the commands of a packet: the ISD, or the files of the UICC, are selected on it. */
-void remote_channel_open(struct card *card, bool is_files);
+/* For the commands of a packet: the ISD, or anew the MF, is selected on it. */
+struct channel *remote_channel_open(struct card *card, bool is_files, bool is_continued);
 
 /* dispatch.c: a command on a channel, its plain answer and status word. ERR_UNAVAILABLE when the power went. */
 MUST_CHECK enum err command_run(struct card *card, struct channel *channel, const struct command *command,
@@ -239,8 +241,15 @@ uint16_t keys_announce(struct call *call, struct bytes templates);
 uint16_t keys_bring(struct call *call, struct entry *security_domain, struct bytes ciphered);
 
 /* files.c */
-command_function select_file, read_binary, update_binary, verify_pin;
-/* It is the PKCS #15 application. */
+struct file;
+command_function select_file, read_binary, update_binary, read_record, update_record, verify_pin;
+/* The elementary file that is selected. */
+bool file_selected(const struct call *call, struct file *ret_file);
+/* Makes a change of it durable. */
+uint16_t file_commit(struct call *call, const struct file *file);
+/* Whoever is at the other end has authenticated. */
+bool is_administrator(const struct call *call);
+/* It is the PKCS #15 application, or the USIM. */
 bool has_files(const struct entry *entry);
 /* Gives the application, an instance from `load_file`, the files of the settings in place of those it has; false when there
  * is no memory. */
@@ -248,7 +257,10 @@ bool files_install(struct registry *registry, const struct card_settings *settin
 		   const struct card_aid *load_file, bool *ret_is_changed);
 /* Of a file, or of the application itself (NULL). */
 void build_file_control_parameters(struct builder *b, const struct entry *entry,
-				   const struct data_object *file);
+				   const struct file *file);
+
+/* file_management.c */
+command_function create_file, delete_file, resize_file, activate_file, deactivate_file;
 
 /* state_file.c */
 /* Makes the registry durable, or takes it back to what is durable. Pointers into the registry are gone

@@ -47,14 +47,23 @@ static const struct instruction {
 	{ 0xE2, GP_CLASS | DATA | AUTHENTICATED,                                            store_data            },
 	{ 0x20, ISO_CLASS | ONLY_FILES,                                                     verify_pin            },
 	{ 0xB0, ISO_CLASS | NO_DATA | ONLY_FILES,                                           read_binary           },
-	{ 0xD6, ISO_CLASS | DATA | AUTHENTICATED | ONLY_FILES,                              update_binary         },
-}, file_selection =
+	{ 0xD6, ISO_CLASS | DATA | ONLY_FILES,                                              update_binary         },
+	{ 0xB2, ISO_CLASS | NO_DATA | ONLY_FILES,                                           read_record           },
+	{ 0xDC, ISO_CLASS | DATA | ONLY_FILES,                                              update_record         },
+	{ 0xE0, ISO_CLASS | DATA | AUTHENTICATED | ONLY_FILES,                              create_file           },
+	{ 0xD4, GP_CLASS | DATA | AUTHENTICATED | ONLY_FILES,                               resize_file           },
+	{ 0x44, ISO_CLASS | NO_DATA | AUTHENTICATED | ONLY_FILES,                           activate_file         },
+	{ 0x04, ISO_CLASS | NO_DATA | AUTHENTICATED | ONLY_FILES,                           deactivate_file       },
+}, file_deletion =
+	{ 0xE4, ISO_CLASS | DATA | AUTHENTICATED | ONLY_FILES,                              delete_file           },
+  file_selection =
 	{ 0xA4, ISO_CLASS | DATA | ONLY_FILES,                                              select_file           },
   key_agreement =
 	{ 0x82, GP_CLASS | DATA | STARTS_SESSION | WHEN_LOCKED,                             mutual_authenticate   };
 /* clang-format on */
 
 #define INS_AUTHENTICATE 0x82
+#define INS_DELETE       0xE4
 #define INS_SELECT       0xA4
 #define INS_GET_RESPONSE 0xC0
 #define INS_ENVELOPE     0xC2
@@ -66,8 +75,11 @@ static const struct instruction {
 static const struct instruction *instruction_find(const struct call *call)
 {
 	uint8_t ins = call->command.ins;
-	if (ins == INS_SELECT && call->command.p1 != SELECT_BY_NAME && has_files(call->selected))
+	const bool is_by_name = call->command.p1 == SELECT_BY_NAME && !call->channel->is_remote;
+	if (ins == INS_SELECT && !is_by_name && has_files(call->selected))
 		return &file_selection;
+	if (ins == INS_DELETE && has_files(call->selected))
+		return &file_deletion;
 	/* it shares its number with EXTERNAL AUTHENTICATE, which comes under secure messaging */
 	if (ins == INS_AUTHENTICATE && !call->command.is_secured)
 		return &key_agreement;

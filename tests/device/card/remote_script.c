@@ -260,15 +260,31 @@ static enum err run_expanded(struct run *run, struct bytes script, size_t room, 
 
 /* ---- both ---- */
 
+/* The first element says that the script goes on with what the one before left. */
+static bool is_continuation(const struct card *card, const struct packet_target *target, struct bytes script)
+{
+	struct bytes elements, value;
+	uint8_t bad_format;
+	uint32_t tag;
+
+	if (card->chain_tar_next != target->tar + 1 || !template_open(script, &elements, &bad_format))
+		return false;
+	struct reader r = reader_of(elements);
+	return read_tlv(&r, &tag, &value) && tag == CHAINING && value.len == 1 &&
+	       (value.at[0] == CHAIN_MORE || value.at[0] == CHAIN_LAST);
+}
+
 enum err remote_script_run(struct card *card, const struct packet_target *target, struct bytes script,
 			   const struct secret *key_encryption_key, size_t room, struct bytes *ret_answer)
 {
-	struct channel *channel = &card->remote_channel;
+	const bool is_continued = is_continuation(card, target, script);
+	struct channel *channel = remote_channel_open(card, target->is_files, is_continued);
 	struct run run = { .card = card, .target = target, .channel = channel, .sw = SW_SUCCESS };
 	const bool is_expanded =
 		script.len > 0 && (script.at[0] == COMMANDS || script.at[0] == COMMANDS_INDEFINITE);
 
-	remote_channel_open(card, target->is_files);
+	if (!is_continued)
+		card->chain_tar_next = 0;
 	channel->session.state = SESSION_OPEN;
 	channel->session.is_authenticated = true;
 	channel->session.dek = *key_encryption_key;

@@ -22,6 +22,12 @@
 #define SW_PIN_BLOCKED                 0x6983   /* ISO 7816-4 */
 #define SW_CONDITIONS_OF_USE           0x6985
 #define SW_NO_FILE                     0x6986   /* none is selected */
+#define SW_DEACTIVATED                 0x6283   /* SELECT of a file */
+#define SW_WRONG_STRUCTURE             0x6981   /* of a file */
+#define SW_INVALIDATED                 0x6984   /* TS 102 221 10.2.1.5 */
+#define SW_NO_RECORD                   0x6A83
+#define SW_FILE_EXISTS                 0x6A89   /* TS 102 222 */
+#define SW_DIRECTORY_EXISTS            0x6A8A
 #define SW_WRONG_DATA                  0x6A80
 #define SW_FUNCTION_NOT_SUPPORTED      0x6A81
 #define SW_NOT_FOUND                   0x6A82
