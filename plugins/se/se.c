@@ -15,7 +15,7 @@
 extern const char se_object_30401[], audit_schema[], install_schema[], delete_schema[], ensure_schema[],
 	put_keys_schema[], store_data_schema[], script_schema[], set_state_schema[], create_domain_schema[],
 	extradite_schema[], update_registry_schema[], delete_keys_schema[], rotate_keys_schema[],
-	get_data_schema[];
+	files_schema[], get_data_schema[];
 
 /* ---- packages ---- */
 
@@ -123,6 +123,7 @@ static const struct cardea_operation operations[] = {
 	  engine_step, &ensure_operation },
 	{ "se.put-keys", "Puts a stored key set on a secure element and proves it", put_keys_schema, engine_step,
 	  &put_keys_operation },
+	{ "se.files", "Reads, changes, makes and deletes files of a UICC", files_schema, engine_step, &files_operation },
 	{ "se.store-data", "Gives personalization data to an application", store_data_schema, engine_step,
 	  &store_data_operation },
 	{ "se.script", "Runs commands on an application as they are", script_schema, engine_step, &script_operation },

@@ -227,6 +227,8 @@ static struct bytes run_command(struct agent *agent, struct bytes command)
 
 	if (lies && agent->lie.len == 0)
 		return bytes_of("\x61\x00", 2);
+	if (lies && agent->lies_instead)
+		return agent->lie;
 	assert_true(agent->commands < AGENT_MAX_COMMANDS);
 	assert_true(agent->max_command_data == 0 || command.len <= agent->max_command_data + 6);
 	agent->instructions[agent->commands++] = command.at[1];

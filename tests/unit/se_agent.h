@@ -43,7 +43,8 @@ struct agent {
 	uint8_t lies_about;           /* answers this instruction with 6100, unasked; 0: none */
 	unsigned lies;                /* how often ... */
 	unsigned lies_after;          /* ... after so many that were good */
-	struct bytes lie;             /* instead of 6100; the card has run the command */
+	struct bytes lie;             /* instead of 6100, once the card has run the command ... */
+	bool lies_instead;            /* ... or without it */
 	/* what happened */
 	uint8_t first_byte; /* of the last request */
 	struct bytes actions; /* the elements of the last script that are no commands */

@@ -7,7 +7,7 @@
 #include "channel/scp03.h"
 #include "seram/body.h"
 
-#define KEPT_MAX_QUERIES 16
+#define KEPT_MAX_QUERIES 24
 #define KEPT_MAX_NOTES   41
 #define KEPT_MAX_ANSWERS (48u << 10) /* bytes of all queries */
 #define KEPT_REASON_SIZE FAULT_TEXT_SIZE

@@ -82,7 +82,7 @@ struct sw_row {
 static const struct sw_row sw_rows[] = {
 	{ 0x9000, 0xFFFF, "success" },
 	{ 0x6200, 0xFFFF, "logical channel already closed" },
-	{ 0x6283, 0xFFFF, "selected, card is locked" },
+	{ 0x6283, 0xFFFF, "selected, card is locked or file deactivated" },
 	{ 0x62F1, 0xFFFF, "answer cut, rest of the script not executed" },
 	{ 0x6300, 0xFFFF, "authentication of the host failed" },
 	{ 0x6310, 0xFFFF, "more to come" },
@@ -100,7 +100,15 @@ static const struct sw_row sw_rows[] = {
 	{ 0x6999, 0xFFFF, "application not selected" },
 	{ 0x6A80, 0xFFFF, "wrong data" },
 	{ 0x6A81, 0xFFFF, "function not supported, perhaps the card is locked" },
-	{ 0x6A82, 0xFFFF, "application not found" },
+	{ 0x6981, 0xFFFF, "command does not suit the structure of the file" },
+	{ 0x6984, 0xFFFF, "file deactivated" },
+	{ 0x6986, 0xFFFF, "no file selected" },
+	{ 0x6A82, 0xFFFF, "application or file not found" },
+	{ 0x6A83, 0xFFFF, "record not found" },
+	{ 0x6A89, 0xFFFF, "file exists" },
+	{ 0x6A8A, 0xFFFF, "directory exists" },
+	{ 0x6B00, 0xFFFF, "wrong offset" },
+	{ 0x9300, 0xFFFF, "card busy with the terminal" },
 	{ 0x6A84, 0xFFFF, "not enough memory" },
 	{ 0x6A86, 0xFFFF, "wrong P1 P2" },
 	{ 0x6A88, 0xFFFF, "referenced data not found" },
@@ -137,6 +145,15 @@ static const struct command_row command_rows[] = {
 	{ INS_SELECT, -1, "SELECT", false },
 	{ INS_MANAGE_CHANNEL, -1, "MANAGE CHANNEL", false },
 	{ INS_GET_RESPONSE, -1, "GET RESPONSE", false },
+	{ INS_ENVELOPE, -1, "ENVELOPE", false },
+	{ INS_READ_BINARY, -1, "READ BINARY", false },
+	{ INS_UPDATE_BINARY, -1, "UPDATE BINARY", false },
+	{ INS_READ_RECORD, -1, "READ RECORD", false },
+	{ INS_UPDATE_RECORD, -1, "UPDATE RECORD", false },
+	{ INS_CREATE_FILE, -1, "CREATE FILE", false },
+	{ INS_RESIZE_FILE, -1, "RESIZE FILE", false },
+	{ INS_ACTIVATE_FILE, -1, "ACTIVATE FILE", false },
+	{ INS_DEACTIVATE_FILE, -1, "DEACTIVATE FILE", false },
 	{ INS_INITIALIZE_UPDATE, -1, "INITIALIZE UPDATE", false },
 	{ INS_EXTERNAL_AUTHENTICATE, -1, "EXTERNAL AUTHENTICATE", false },
 	{ INS_INTERNAL_AUTHENTICATE, -1, "INTERNAL AUTHENTICATE", false },
@@ -241,6 +258,17 @@ const char *command_text(struct arena *arena, const struct command *command)
 	case INS_PERFORM_SECURITY_OPERATION:
 		build_printf(&b, " certificate%s, %zu bytes",
 			     (command->p1 & 0x80) != 0 ? ", more to come" : "", command->data.len);
+		break;
+	case INS_READ_BINARY:
+	case INS_UPDATE_BINARY:
+		build_printf(&b, " from %u", command->p1 << 8 | command->p2);
+		break;
+	case INS_READ_RECORD:
+	case INS_UPDATE_RECORD:
+		build_printf(&b, " %u", command->p1);
+		break;
+	case INS_ENVELOPE:
+		build_printf(&b, ", %zu bytes", command->data.len);
 		break;
 	case INS_GET_DATA:
 		build_printf(&b, " %02X%02X", command->p1, command->p2);

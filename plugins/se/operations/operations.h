@@ -10,6 +10,7 @@ extern const struct operation delete_keys_operation;
 extern const struct operation delete_operation;
 extern const struct operation ensure_operation;
 extern const struct operation extradite_operation;
+extern const struct operation files_operation;
 extern const struct operation get_data_operation;
 extern const struct operation install_operation;
 extern const struct operation put_keys_operation;
