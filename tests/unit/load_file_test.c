@@ -9,29 +9,7 @@
 #include <cardea/tlv.h>
 
 #include "../e2e/cap_file.h"
-#include "se_test.h"
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-	arena = arena_create(64 << 20);
-	return arena == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(arena);
-	return 0;
-}
-
-static struct bytes hex(const char *text)
-{
-	struct bytes bytes;
-
-	assert_int_equal(bytes_from_hex(arena, text, &bytes), ERR_NONE);
-	return bytes;
-}
+#include "one_arena.h"
 
 static struct cap_order an_order(void)
 {

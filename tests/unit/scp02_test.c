@@ -1,29 +1,7 @@
 /* SCP02 on the host's side: what must be refused. What must come out is in tests/vectors. */
 #include "channel/scp02.h"
 
-#include "se_test.h"
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-	arena = arena_create(1 << 20);
-	return arena == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(arena);
-	return 0;
-}
-
-static struct bytes hex(const char *text)
-{
-	struct bytes bytes;
-
-	assert_int_equal(bytes_from_hex(arena, text, &bytes), ERR_NONE);
-	return bytes;
-}
+#include "one_arena.h"
 
 /* The answer of a real card to this challenge, under the key that everybody knows. */
 static const char answer_hex[] = "000074746E6E6E626262010206A15086BBEE58F467149061DA4B6EAE";

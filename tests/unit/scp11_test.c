@@ -5,30 +5,8 @@
 #include <cardea/tlv.h>
 
 #include "channel/certificate.h"
-#include "se_test.h"
+#include "one_arena.h"
 #include "x509_samples.h"
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-	arena = arena_create(1 << 22);
-	return arena == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(arena);
-	return 0;
-}
-
-static struct bytes hex(const char *text)
-{
-	struct bytes bytes;
-
-	assert_int_equal(bytes_from_hex(arena, text, &bytes), ERR_NONE);
-	return bytes;
-}
 
 static struct bytes flipped(struct bytes bytes, size_t bit)
 {

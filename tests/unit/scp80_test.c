@@ -1,29 +1,7 @@
 /* Secured packets and proofs of receipt: what must be refused. What must come out is in tests/vectors. */
 #include "channel/scp80.h"
 
-#include "se_test.h"
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-	arena = arena_create(1 << 22);
-	return arena == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(arena);
-	return 0;
-}
-
-static struct bytes hex(const char *text)
-{
-	struct bytes bytes;
-
-	assert_int_equal(bytes_from_hex(arena, text, &bytes), ERR_NONE);
-	return bytes;
-}
+#include "one_arena.h"
 
 /* tests/vectors/scp80-packet.json, the third: a real card. */
 static const char receipt_hex[] =

@@ -1,29 +1,7 @@
 /* Expanded scripts: what must be refused. What must come out is in tests/vectors. */
 #include "seram/script.h"
 
-#include "se_test.h"
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-	arena = arena_create(1 << 20);
-	return arena == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(arena);
-	return 0;
-}
-
-static struct bytes hex(const char *text)
-{
-	struct bytes bytes;
-
-	assert_int_equal(bytes_from_hex(arena, text, &bytes), ERR_NONE);
-	return bytes;
-}
+#include "one_arena.h"
 
 static void assert_refused(const char *text, const char *words)
 {

@@ -7,7 +7,7 @@
 
 #include "../e2e/cap_file.h"
 #include "rsa_keys.h"
-#include "se_test.h"
+#include "one_arena.h"
 
 #define PACKAGE  "D07002CA44900101"
 #define APPLET   "D07002CA4490010101"
@@ -30,27 +30,6 @@ enum kind { AES_KEYS, EC_KEYS, RSA_TOKEN_KEY };
 static struct card_domain domains[3];
 static struct card_extra_key extra_keys[4];
 static struct card_settings settings;
-static struct arena *arena; /* of the settings */
-
-static int open_arena(void **state)
-{
-	arena = arena_create(1 << 20);
-	return arena == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(arena);
-	return 0;
-}
-
-static struct bytes hex(const char *text)
-{
-	struct bytes bytes;
-
-	assert_int_equal(bytes_from_hex(arena, text, &bytes), ERR_NONE);
-	return bytes;
-}
 
 static struct card_aid aid_of(const char *text)
 {

@@ -6,29 +6,7 @@
 #include "gp/dap.h"
 #include "gp/gp_commands.h"
 #include "rsa_keys.h"
-#include "se_test.h"
-
-static struct arena *arena;
-
-static int open_arena(void **state)
-{
-	arena = arena_create(1 << 20);
-	return arena == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(arena);
-	return 0;
-}
-
-static struct bytes hex(const char *text)
-{
-	struct bytes bytes;
-
-	assert_int_equal(bytes_from_hex(arena, text, &bytes), ERR_NONE);
-	return bytes;
-}
+#include "one_arena.h"
 
 static struct command install(uint8_t p1, uint8_t p2, const char *fields)
 {
