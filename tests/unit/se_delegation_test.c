@@ -407,6 +407,44 @@ static void receipts_may_be_required(void **state)
 	lab_close(&lab);
 }
 
+/* Every other change of content goes the same way, and each receipt signs what was before and is now. */
+static void a_delegate_makes_moves_and_updates_with_tokens_of_any_kind(void **state)
+{
+	static const struct {
+		const char *operation, *params;
+	} rows[] = {
+		{ "se.update-registry", "{\"aidHex\":\"" APPLET "\",\"privileges\":[\"cvm-management\"],"
+					"\"implicitSelection\":[\"contact:1\"],"
+					"\"tokenIdentifierHex\":\"0102\"," BY_DELEGATE "}" },
+		{ "se.update-registry", "{\"aidHex\":\"" APPLET "\",\"privileges\":[\"global-service\"],"
+					"\"globalServicesHex\":\"8211\",\"toSecurityDomainAidHex\":\"" OWNER
+					"\"," BY_DELEGATE "}" },
+		{ "se.create-domain", "{\"aidHex\":\"A000000151C202\"," BY_DELEGATE "}" },
+		{ "se.extradite",
+		  "{\"aidHex\":\"" PACKAGE "\",\"toSecurityDomainAidHex\":\"" OWNER "\"," BY_DELEGATE "}" },
+	};
+
+	for (unsigned kind = AES_KEYS; kind <= RSA_TOKEN_KEY; kind++) {
+		struct lab lab;
+		open_delegated(&lab, (enum kind)kind);
+		install(&lab, INSTALL);
+		assert_done(&lab);
+		/* a home below the delegate, personalized with the keys that it inherits */
+		run(&lab, "se.create-domain", "{\"aidHex\":\"" OWNER "\"," BY_DELEGATE "}");
+		assert_done(&lab);
+		run(&lab, "se.set-state",
+		    "{\"state\":\"personalized\",\"securityDomainAidHex\":\"" OWNER "\"}");
+		assert_done(&lab);
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			run(&lab, rows[i].operation, rows[i].params);
+			assert_done(&lab);
+			assert_int_equal(receipt_count(&lab), 1);
+			assert_true(json_is_true(json_object_get(receipt(&lab, 0), "isVerified")));
+		}
+		lab_close(&lab);
+	}
+}
+
 static void delegated_work_survives_a_break_at_every_request(void **state)
 {
 	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
@@ -631,6 +669,7 @@ int main(void)
 		CLAIM(a_wrong_receipt_never_is_success),
 		CLAIM(the_counter_of_receipts_must_rise_from_job_to_job),
 		CLAIM(receipts_may_be_required),
+		CLAIM(a_delegate_makes_moves_and_updates_with_tokens_of_any_kind),
 		CLAIM(delegated_work_survives_a_break_at_every_request),
 		CLAIM(delegated_work_survives_a_power_cut_in_every_command),
 		CLAIM(a_receipt_that_was_lost_is_missed_where_it_is_required),

@@ -37,6 +37,7 @@ static const struct policy {
 };
 
 struct order {
+	struct delegation delegation;
 	struct bytes aid;
 	struct install_order install;
 	unsigned applications;
@@ -137,6 +138,8 @@ static enum err prepare(struct task *task, struct fault *fault)
 	if (err == ERR_NONE)
 		err = read_install(task, order, fault);
 	if (err == ERR_NONE)
+		err = delegation_prepare(task, &order->delegation, fault);
+	if (err == ERR_NONE)
 		err = gp_install_for_install(task->arena, &order->install, &command);
 	if (err == ERR_LIMIT)
 		return fault_set(fault, err, "the parameters are too long for one INSTALL command");
@@ -208,6 +211,14 @@ static enum err compose(struct task *task, struct command *ret_command)
 	return gp_install_for_install(task->arena, &order->install, ret_command);
 }
 
+static void subject(struct task *task, struct receipt_subject *ret_subject)
+{
+	const struct order *order = task->order;
+
+	*ret_subject =
+		(struct receipt_subject){ .fields = { order->install.load_file, order->aid }, .count = 2 };
+}
+
 static void finish(struct task *task)
 {
 	const struct order *order = task->order;
@@ -219,12 +230,14 @@ static void finish(struct task *task)
 	task_report_hex(task, "aidHex", order->aid);
 	task_report(task, "alreadyCreated", json_boolean(!one_change_was_due(task)));
 	task_report(task, "securityDomain", registry_entry_json(task->arena, entry, REGISTRY_APPLICATION));
+	delegation_report(task, &order->delegation);
 	channel_report(task);
 }
 
 static const struct one_change creation = {
 	.compare = compare,
 	.compose = compose,
+	.subject = subject,
 	.what = "the installation",
 	.conditions = "the security domain that makes it needs the right to manage content",
 };

@@ -7,6 +7,7 @@
 #include "operations/one_change.h"
 
 struct order {
+	struct delegation delegation;
 	struct bytes aid, domain;
 	unsigned applications, load_files;
 };
@@ -20,6 +21,8 @@ static enum err prepare(struct task *task, struct fault *fault)
 	enum err err = task_hex(task, "aidHex", &order->aid, fault);
 	if (err == ERR_NONE)
 		err = task_hex(task, "toSecurityDomainAidHex", &order->domain, fault);
+	if (err == ERR_NONE)
+		err = delegation_prepare(task, &order->delegation, fault);
 	if (err != ERR_NONE)
 		return err;
 	order->applications = look_ask_status(task, SCOPE_APPLICATIONS, order->aid, look_application_tags);
@@ -78,6 +81,18 @@ static enum err compose(struct task *task, struct command *ret_command)
 	return gp_extradite(task->arena, order->domain, order->aid, ret_command);
 }
 
+/* Before the look is forgotten, so with the security domain that it comes from. */
+static void subject(struct task *task, struct receipt_subject *ret_subject)
+{
+	const struct order *order = task->order;
+	const struct registry_entry *entry;
+
+	if (find(task, &entry) && entry != NULL)
+		*ret_subject = (struct receipt_subject){
+			.fields = { entry->security_domain, order->aid, order->domain }, .count = 3
+		};
+}
+
 static void finish(struct task *task)
 {
 	const struct order *order = task->order;
@@ -89,12 +104,14 @@ static void finish(struct task *task)
 	task_report_hex(task, "securityDomainAidHex", order->domain);
 	task_report(task, "alreadyExtradited", json_boolean(!one_change_was_due(task)));
 	task_report(task, "isVisible", json_boolean(entry != NULL));
+	delegation_report(task, &order->delegation);
 	channel_report(task);
 }
 
 static const struct one_change extradition = {
 	.compare = compare,
 	.compose = compose,
+	.subject = subject,
 	.what = "the extradition",
 	.conditions = "the new security domain must be personalized and accept it, the old one let it go",
 };

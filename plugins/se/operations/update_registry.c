@@ -7,8 +7,11 @@
 
 #include <string.h>
 
+#include <cardea/tlv.h>
+
 #include "channel/channel.h"
 #include "gp/gp_json.h"
+#include "gp/token.h"
 #include "operations/content_parameters.h"
 #include "operations/look.h"
 #include "operations/one_change.h"
@@ -29,6 +32,7 @@ static const struct restriction {
 };
 
 struct order {
+	struct delegation delegation;
 	struct registry_update update;
 	struct bytes selection; /* that it has to have */
 	unsigned query;
@@ -109,6 +113,8 @@ static enum err prepare(struct task *task, struct fault *fault)
 	enum err err = read_update(task, order, fault);
 	if (err == ERR_NONE)
 		err = check(task, order, fault);
+	if (err == ERR_NONE)
+		err = delegation_prepare(task, &order->delegation, fault);
 	if (err != ERR_NONE)
 		return err;
 	order->has_query = order->update.application.len > 0;
@@ -204,6 +210,42 @@ static enum err compose(struct task *task, struct command *ret_command)
 	return gp_update_registry(task->arena, &update, ret_command);
 }
 
+/* The fields as the card got them, with what says whose token it was. */
+static enum err command_fields(struct task *task, struct reader *ret_fields)
+{
+	const struct order *order = task->order;
+	struct command command, with;
+	enum err err = compose(task, &command);
+
+	if (err == ERR_NONE && order->delegation.token_identifier.len > 0) {
+		with = command;
+		err = token_reference_add(task->arena, &with, order->delegation.token_identifier, &command);
+	}
+	if (err == ERR_NONE)
+		*ret_fields = reader_of(command.data);
+	return err;
+}
+
+/* Security domains are in it when it extradites (C.5.4). */
+static void subject(struct task *task, struct receipt_subject *ret_subject)
+{
+	const struct registry_update *update = &((const struct order *)task->order)->update;
+	struct receipt_subject subject = { .count = 5, .is_update = true };
+	const struct registry_entry *entry = update->domain.len > 0 ? find(task) : NULL;
+	struct reader fields;
+
+	if (!task_is_good(task, command_fields(task, &fields)))
+		return;
+	subject.fields[2] = read_lv(&fields);
+	read_lv(&fields);
+	subject.fields[1] = read_lv(&fields);
+	subject.fields[3] = read_lv(&fields);
+	subject.fields[4] = read_bytes(&fields, read_ber_length(&fields));
+	if (entry != NULL)
+		subject.fields[0] = entry->security_domain;
+	*ret_subject = subject;
+}
+
 static void finish(struct task *task)
 {
 	const struct order *order = task->order;
@@ -213,12 +255,14 @@ static void finish(struct task *task)
 		task_report(task, "application",
 			    registry_entry_json(task->arena, entry, REGISTRY_APPLICATION));
 	task_report(task, "alreadyUpdated", json_boolean(!one_change_was_due(task)));
+	delegation_report(task, &order->delegation);
 	channel_report(task);
 }
 
 static const struct one_change update_of_registry = {
 	.compare = compare,
 	.compose = compose,
+	.subject = subject,
 	.what = "the update of its registry",
 	.conditions = "whoever asks must be above it, and have the right to manage content",
 };
