@@ -163,6 +163,64 @@ static void one_replayable_session_at_a_time(void **state)
 	json_decref(keyset);
 }
 
+/* The scalars 1 and 2 with the generator: keys that are good enough to be put. */
+#define SCALAR_1 "0000000000000000000000000000000000000000000000000000000000000001"
+
+/* PUT KEY of a private key, which goes ciphered. */
+static uint16_t put_private(struct host *host, const char *p1p2, const char *version, const char *scalar,
+			    const char *reference)
+{
+	const struct bytes ciphered = host_cipher(host, hex(host, "%s", scalar));
+
+	return host_call(host, p1p2, "%sB1%02zX%02zX%sF001%s00", version, ciphered.len + 1,
+			 strlen(scalar) / 2, bytes_to_hex(host->arena, ciphered), reference);
+}
+
+static void keys_of_scp11_are_whole_and_on_the_cards_curve(void **state)
+{
+	struct host *host = *state;
+	json_t *keyset = open_card(host, CARD_SCP11_A | CARD_SCP11_C);
+
+	host_login(host, ISD_AID, LEVEL_ALL);
+	assert_int_equal(host_call(host, "80D80010", "04B041" POINT "F0010000"), 0x9000);
+	assert_int_equal(host_call(host, "80D80021", "04B041" POINT "F0010000"), 0x9000);
+	assert_int_equal(host_call(host, "80D80010", "05B041" POINT "00"), 0x6A80);
+	assert_int_equal(host_call(host, "80D80010", "05B041" POINT "F0010300"), 0x6A80);
+	assert_int_equal(host_call(host, "80D80011", "05B041" POINT "F0010000"), 0x6A80);
+	assert_int_equal(put_private(host, "80D80011", "04", SCALAR_1, "00"), 0x9000);
+	assert_int_equal(put_private(host, "80D80015", "04", SCALAR_1, "01"), 0x6A80);
+	assert_int_equal(
+		put_private(host, "80D80015", "04", SCALAR_1 "00000000000000000000000000000000", "00"),
+		0x6A80);
+	assert_int_equal(put_private(host, "80D80010", "06", SCALAR_1, "00"), 0x6A80);
+	json_decref(keyset);
+}
+
+static void a_certificate_store_belongs_to_its_key(void **state)
+{
+	struct host *host = *state;
+	json_t *keyset = open_card(host, CARD_SCP11_A);
+	const char *certificate = certificate_of(keyset);
+	const size_t len = strlen(certificate) / 2;
+
+	host_login(host, ISD_AID, LEVEL_ALL);
+	assert_int_equal(put_private(host, "80D80011", "04", SCALAR_1, "00"), 0x9000);
+	assert_int_equal(host_call(host, "80E29000", "A60483021105BF2181%02zX%s", len, certificate), 0x6A88);
+	assert_int_equal(host_call(host, "80E29000", "A60483021204BF2181%02zX%s", len, certificate), 0x6A80);
+	assert_int_equal(host_call(host, "80E29000", "BF2181%02zX%s", len, certificate), 0x6A80);
+	assert_int_equal(host_call(host, "80E29000", "A60483021104BF21020500"), 0x6A80);
+	assert_int_equal(host_call(host, "80E29000", "A60483021104BF2100"), 0x6A80);
+	assert_int_equal(host_call(host, "80E29000", "A60483021104BF2181%02zX%s", len, certificate), 0x9000);
+	assert_int_equal(host_plain(host, "00A4040008" ISD_AID "00"), 0x9000);
+	assert_int_equal(host_plain(host, "80CABF2106A6048302110400"), 0x9000);
+	host_login(host, ISD_AID, LEVEL_ALL);
+	assert_int_equal(put_private(host, "80D80411", "04", SCALAR_1, "00"), 0x9000);
+	assert_int_equal(host_plain(host, "00A4040008" ISD_AID "00"), 0x9000);
+	assert_int_equal(host_plain(host, "80CABF2106A6048302110400"), 0x6A88);
+	assert_int_equal(host_plain(host, "80CABF2106A6048302110300"), 0x9000);
+	json_decref(keyset);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +233,8 @@ int main(void)
 		CLAIM(points_off_the_curve_are_refused),
 		CLAIM(a_session_needs_its_messages_protected),
 		CLAIM(one_replayable_session_at_a_time),
+		CLAIM(keys_of_scp11_are_whole_and_on_the_cards_curve),
+		CLAIM(a_certificate_store_belongs_to_its_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

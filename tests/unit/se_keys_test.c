@@ -113,6 +113,26 @@ static void the_next_master_may_have_another_scheme(void **state)
 	}
 }
 
+static void a_key_set_may_come_by_store_data(void **state)
+{
+	static const char *const kinds[] = { "scp02", "scp03" };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct lab lab;
+		open_card(&lab, kinds[i], "none", 0x70);
+		lab_add_keys_of(&lab, kinds[i], 0x31, OTHER, OTHER, OTHER);
+		run(&lab, "se.put-keys", "{\"newKeyVersion\":49,\"method\":\"store-data\"}");
+		assert_done(&lab);
+		run(&lab, "se.audit", "{\"keyVersion\":49}");
+		assert_done(&lab);
+		run(&lab, "se.put-keys",
+		    "{\"newKeyVersion\":49,\"method\":\"store-data\",\"replaceKeyVersion\":48}");
+		assert_failed(&lab, ERR_MALFORMED, "replaceKeyVersion");
+		lab_close(&lab);
+	}
+}
+
 /* ---- keys of SCP11 ---- */
 
 #define NEW_VERSION "4"
@@ -205,7 +225,8 @@ static void new_keys_of_scp11_survive_a_break_at_every_request(void **state)
 			assert_done(&lab);
 			requests = at == 1 ? lab.job.requests : requests;
 			lab.job.break_kind = BREAK_NEVER;
-			agent_reboot(&lab.agent); /* a job that lost its device at the end leaves its session */
+			agent_reboot(
+				&lab.agent); /* a job that lost its device at the end leaves its session */
 			lab.job.keyset_count = 0;
 			run(&lab, "se.audit", "{}");
 			assert_done(&lab);
@@ -320,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_master_opens_its_cards_by_each_scheme_and_protocol),
 		cmocka_unit_test(the_next_master_may_have_another_scheme),
+		cmocka_unit_test(a_key_set_may_come_by_store_data),
 		cmocka_unit_test(new_keys_of_scp11_open_the_channel_by_each_variant),
 		cmocka_unit_test(new_keys_of_scp11_survive_a_break_at_every_request),
 		cmocka_unit_test(a_set_of_scp11_without_a_side_for_cards_is_not_put),

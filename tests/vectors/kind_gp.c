@@ -489,7 +489,8 @@ static enum verdict check_key_dgis(struct vector *v, struct bytes input, const j
 		.count = kids.len,
 		.version = kvn.at[0],
 		.access = access.at[0],
-		.dek = &dek,
+		.type = KEY_TYPE_AES,
+		.cipher = &(struct key_cipher){ KEY_TYPE_AES, &dek },
 	};
 	enum err err = store_data_key_dgis(v->arena, &order, &built);
 	return compare_built(v, err, built, expected);

@@ -182,7 +182,7 @@ static enum err build_key_attributes(struct builder *b, const struct dgi_key_ord
 {
 	size_t shared = build_open(b, TAG_SHARED_ATTRIBUTES);
 
-	build_tlv_u8(b, 0x80, KEY_TYPE_AES);
+	build_tlv_u8(b, 0x80, (uint8_t)order->type);
 	build_tlv_u8(b, 0x81, (uint8_t)order->keys[0].size);
 	build_tlv_u8(b, 0x83, order->version);
 	build_tlv_u8(b, 0x96, order->access);
@@ -190,7 +190,7 @@ static enum err build_key_attributes(struct builder *b, const struct dgi_key_ord
 	build_close(b, shared);
 	for (size_t i = 0; i < order->count; i++) {
 		uint8_t kcv[KEY_CHECK_SIZE];
-		enum err err = key_check_value(KEY_TYPE_AES, &order->keys[i], kcv);
+		enum err err = key_check_value(order->type, &order->keys[i], kcv);
 		if (err != ERR_NONE)
 			return err;
 		size_t mark = build_open(b, TAG_KEY_ATTRIBUTES);
@@ -217,8 +217,7 @@ enum err store_data_key_dgis(struct arena *arena, const struct dgi_key_order *or
 	for (size_t i = 0; i < order->count; i++) {
 		uint8_t block[2 * AES_BLOCK];
 		size_t size;
-		const struct key_cipher cipher = { KEY_TYPE_AES, order->dek };
-		err = cipher_key(&cipher, &order->keys[i], block, &size);
+		err = cipher_key(order->cipher, &order->keys[i], block, &size);
 		if (err != ERR_NONE)
 			return err;
 		build_dgi(&b, DGI_KEY_VALUE, bytes_of(block, size));

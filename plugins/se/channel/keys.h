@@ -41,7 +41,8 @@ struct dgi_key_order {
 	const uint8_t *ids;
 	size_t count;
 	uint8_t version, access;
-	const struct key *dek;
+	enum key_type type;
+	const struct key_cipher *cipher;
 };
 MUST_CHECK enum err store_data_key_dgis(struct arena *arena, const struct dgi_key_order *order,
 					struct bytes *ret_data);

@@ -80,6 +80,10 @@ enum err key_order_read(struct task *task, struct key_order *order, struct fault
 		return fault_set(fault, ERR_NOT_FOUND,
 				 "key set %02X is not stored for this device: store the new keys first",
 				 order->new_version);
+	order->by_store_data = strcmp(task_text(task, "method", "put-key"), "store-data") == 0;
+	if (order->by_store_data && order->replace_version != 0)
+		return fault_set(fault, ERR_MALFORMED,
+				 "replaceKeyVersion: STORE DATA adds keys, and replaces none");
 	task->key_owner = order->present_owner;
 	return err == ERR_NONE ? choose_present(task, order, fault) : err;
 }

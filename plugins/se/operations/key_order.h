@@ -8,6 +8,7 @@ struct key_order {
 	enum protocol_choice new_choice,
 		present_choice; /* present: CHOICE_NONE as the card and the keys say */
 	uint8_t new_version, replace_version, present_version;
+	bool by_store_data;            /* instead of PUT KEY */
 	uint8_t remove_version;        /* 0: none */
 	struct bytes present_owner;    /* of the present version */
 	unsigned keys, issuer, itself; /* queries */

@@ -219,6 +219,33 @@ static enum err new_card_keys(struct task *task, struct key_set *ret_keys)
 	return err;
 }
 
+/* The same keys in DGIs (GPCS 11.11.4), which are answered with no check values. */
+static enum err compose_store_data(struct task *task, const struct key_set *keys,
+				   const struct key_cipher *cipher, struct command *ret_command,
+				   struct bytes *ret_answer)
+{
+	static const uint8_t ids[] = { KEY_ENC, KEY_MAC, KEY_DEK };
+	const struct key_order *order = task->order;
+	struct key list[] = { keys->enc, keys->mac, keys->dek };
+	const struct dgi_key_order dgis = {
+		.keys = list,
+		.ids = ids,
+		.count = 3,
+		.version = order->new_version,
+		.type = choice_protocol(order->new_choice)->key_type,
+		.cipher = cipher,
+	};
+	struct bytes data;
+	enum err err = store_data_key_dgis(task->arena, &dgis, &data);
+
+	wipe(list, sizeof(list));
+	if (err != ERR_NONE)
+		return err;
+	*ret_command = gp_store_data(data, 0, true, STORE_DGI, true);
+	*ret_answer = bytes_of(NULL, 0);
+	return ERR_NONE;
+}
+
 static enum err compose_put_key(struct task *task, struct command *ret_command, struct bytes *ret_answer,
 				struct fault *fault)
 {
@@ -231,12 +258,14 @@ static enum err compose_put_key(struct task *task, struct command *ret_command, 
 
 	if (err != ERR_NONE)
 		return card_keys_fault(new_protocol, order->new_version, err, fault);
-	err = put_key_data(task->arena, order->new_version, new_protocol->key_type, &new_keys, &cipher, &data,
-			   ret_answer);
+	err = order->by_store_data ? compose_store_data(task, &new_keys, &cipher, ret_command, ret_answer)
+				   : put_key_data(task->arena, order->new_version, new_protocol->key_type,
+						  &new_keys, &cipher, &data, ret_answer);
 	wipe(&new_keys, sizeof(new_keys));
 	if (err != ERR_NONE)
 		return card_keys_fault(new_protocol, order->new_version, err, fault);
-	*ret_command = gp_put_key_set(order->replace_version, data);
+	if (!order->by_store_data)
+		*ret_command = gp_put_key_set(order->replace_version, data);
 	return ERR_NONE;
 }
 
