@@ -158,6 +158,7 @@ static const struct cardea_explainer explainers[] = {
 	  explain_script, NULL },
 	{ "tlv", "Data objects of a GlobalPlatform card", explain_tlv, NULL },
 	{ "cap", "A load file: Java Card CAP or GlobalPlatform", explain_cap, NULL },
+	{ "scp80", "A secured packet (TS 102 225) of either direction", explain_scp80, "scp80/command scp80/answer" },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -20,7 +20,7 @@ function explain(args, input = '') {
 test('lists the kinds that the plugins explain', () => {
 	const { status, stdout } = explain([]);
 	assert.equal(status, 0);
-	for (const kind of ['apdu', 'script', 'tlv', 'cap'])
+	for (const kind of ['apdu', 'script', 'tlv', 'cap', 'scp80'])
 		assert.match(stdout, new RegExp(`^${kind} +\\S`, 'm'));
 });
 

@@ -3,7 +3,7 @@
 
 #include "fuzz.h"
 
-#define KINDS 6
+#define KINDS 7
 
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {

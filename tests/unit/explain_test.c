@@ -169,11 +169,13 @@ static void actions_of_scripts_are_told_in_words(void **state)
 
 static void orders_and_reports_are_told_command_by_command(void **state)
 {
-	struct bytes order = bytes_of_text("{\"delay\":0,\"ramCommands\":[{\"ramCommandType\":\"ramStartCommand\"},"
-					   "{\"ramCommandType\":\"seRamCommand\",\"listOfCAPDU\":[\"80CA006600\"]}]}");
-	struct bytes report = bytes_of_text("{\"localAgentStatus\":{\"localAgentStatusEnum\":\"PROCESSED\","
-					    "\"executedSeRamCommands\":1},\"ramResponses\":[{\"ramResponseType\":"
-					    "\"seRamResponse\",\"listOfRAPDU\":[\"\",\"6A88\"]}]}");
+	struct bytes order =
+		bytes_of_text("{\"delay\":0,\"ramCommands\":[{\"ramCommandType\":\"ramStartCommand\"},"
+			      "{\"ramCommandType\":\"seRamCommand\",\"listOfCAPDU\":[\"80CA006600\"]}]}");
+	struct bytes report =
+		bytes_of_text("{\"localAgentStatus\":{\"localAgentStatusEnum\":\"PROCESSED\","
+			      "\"executedSeRamCommands\":1},\"ramResponses\":[{\"ramResponseType\":"
+			      "\"seRamResponse\",\"listOfRAPDU\":[\"\",\"6A88\"]}]}");
 	const char *text = explained(explain_script, bytes_to_hex(arena, order), NULL);
 
 	assert_says(text, "Order of SERAM 2.0.0, the next request after 0 ms\n  ramStartCommand\n");
@@ -204,6 +206,28 @@ static void what_can_be_read_stands_before_the_fault(void **state)
 	(void)explained(explain_cap, "0102", "");
 }
 
+/* The first is of tests/vectors/scp80-packet.json: without its keys only the header is seen. */
+static void packets_are_explained_as_far_as_they_are_in_clear(void **state)
+{
+	const char *text = explained(
+		explain_scp80, "00201506193535B00011AE733256918D050B87C94FBFE12E4DC402F262C41CF67F2F", NULL);
+
+	assert_says(text, "SPI  0619\n");
+	assert_says(text, "cryptographic checksum\n");
+	assert_says(text, "proof of receipt\n");
+	assert_says(text, "KIc  35 key set 3, triple DES with two keys\n");
+	assert_says(text, "TAR  B00011 remote file management\n");
+	assert_says(text, "ciphered counter, checksum and script  AE7332");
+	text = explained(explain_scp80,
+			 "027000001E1512011212B00120000000002A001122334455667788AA06220400A40000", NULL);
+	assert_says(text, "counter  42\n");
+	assert_says(text, "command script of definite length");
+	text = explained(explain_scp80, "027100001612B00010000000002A00021122334455667788016132", NULL);
+	assert_says(text, "status  02 the counter is too low\n");
+	assert_says(text, "compact script  016132 (3 bytes)\n");
+	(void)explained(explain_scp80, "0020150619", "announced");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +240,7 @@ int main(void)
 		cmocka_unit_test(actions_of_scripts_are_told_in_words),
 		cmocka_unit_test(orders_and_reports_are_told_command_by_command),
 		cmocka_unit_test(what_can_be_read_stands_before_the_fault),
+		cmocka_unit_test(packets_are_explained_as_far_as_they_are_in_clear),
 	};
 
 	return cmocka_run_group_tests(tests, open_arena, close_arena);

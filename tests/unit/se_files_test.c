@@ -1,5 +1,5 @@
-/* se.files: files of a UICC over packets and without them, against the simulated card, with everything that may break on the
- * way. */
+/* se.files: files of a UICC over packets and without them, against the simulated card, with everything that
+ * may break on the way. */
 #include "se_lab.h"
 
 #include <stdio.h>
@@ -50,7 +50,8 @@ static void assert_done(const struct lab *lab)
 
 static void assert_failed(const struct lab *lab, enum err kind, const char *words)
 {
-	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind || strstr(lab->job.reason, words) == NULL)
+	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind ||
+	    strstr(lab->job.reason, words) == NULL)
 		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
 }
 
@@ -127,12 +128,15 @@ static void what_does_not_suit_the_file_is_told(void **state)
 		{ "\"act\":\"read\",\"path\":\"3F00/2FE2\",\"record\":1", "transparent" },
 		{ "\"act\":\"read\",\"path\":\"3F00/2FE2\",\"offset\":9,\"length\":2", "10 bytes" },
 		{ "\"act\":\"read\",\"path\":\"3F00/7F10/6F3A\",\"record\":6", "5 of them" },
-		{ "\"act\":\"update\",\"path\":\"3F00/7F10/6F3A\",\"record\":1,\"dataHex\":\"00\"", "28 bytes" },
+		{ "\"act\":\"update\",\"path\":\"3F00/7F10/6F3A\",\"record\":1,\"dataHex\":\"00\"",
+		  "28 bytes" },
 		{ "\"act\":\"update\",\"path\":\"3F00/2FE2\",\"dataHex\":\"00\"", "6982" },
 		{ "\"act\":\"update\",\"path\":\"3F00/7F10\",\"dataHex\":\"00\"", "directory" },
-		{ "\"act\":\"create\",\"path\":\"3F00/7F20/6F07\",\"structure\":\"transparent\",\"sizeBytes\":8",
+		{ "\"act\":\"create\",\"path\":\"3F00/7F20/"
+		  "6F07\",\"structure\":\"transparent\",\"sizeBytes\":8",
 		  "another structure or size" },
-		{ "\"act\":\"create\",\"path\":\"3F00/6F99\",\"structure\":\"cyclic\",\"sizeBytes\":8", "recordBytes" },
+		{ "\"act\":\"create\",\"path\":\"3F00/6F99\",\"structure\":\"cyclic\",\"sizeBytes\":8",
+		  "recordBytes" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -150,14 +154,14 @@ static void what_does_not_suit_the_file_is_told(void **state)
 /* ---- changing ---- */
 
 #define RECORD "00112233445566778899AABBCCDDEEFF00112233445566778899AABB"
-#define CHANGES                                                                                                      \
-	"\"aidHex\":\"" USIM "\",\"acts\":["                                                                         \
-	"{\"act\":\"update\",\"path\":\"7FFF/6F46\",\"offset\":1,\"dataHex\":\"48656C6C6F\"},"                       \
-	"{\"act\":\"update\",\"path\":\"3F00/7F10/6F3A\",\"record\":2,\"dataHex\":\"" RECORD "\"},"                  \
-	"{\"act\":\"create\",\"path\":\"3F00/7F20/6FAA\",\"structure\":\"linear-fixed\",\"sizeBytes\":20,"           \
-	"\"recordBytes\":5},"                                                                                        \
-	"{\"act\":\"resize\",\"path\":\"7FFF/6F62\",\"sizeBytes\":100},"                                             \
-	"{\"act\":\"delete\",\"path\":\"3F00/7F20/6F07\"},"                                                          \
+#define CHANGES                                                                                              \
+	"\"aidHex\":\"" USIM "\",\"acts\":["                                                                 \
+	"{\"act\":\"update\",\"path\":\"7FFF/6F46\",\"offset\":1,\"dataHex\":\"48656C6C6F\"},"               \
+	"{\"act\":\"update\",\"path\":\"3F00/7F10/6F3A\",\"record\":2,\"dataHex\":\"" RECORD "\"},"          \
+	"{\"act\":\"create\",\"path\":\"3F00/7F20/6FAA\",\"structure\":\"linear-fixed\",\"sizeBytes\":20,"   \
+	"\"recordBytes\":5},"                                                                                \
+	"{\"act\":\"resize\",\"path\":\"7FFF/6F62\",\"sizeBytes\":100},"                                     \
+	"{\"act\":\"delete\",\"path\":\"3F00/7F20/6F07\"},"                                                  \
 	"{\"act\":\"deactivate\",\"path\":\"7FFF/6F07\"}]}"
 
 static void assert_changes(const struct lab *lab)
@@ -193,8 +197,8 @@ static void changes_are_made_and_read_back(void **state)
 	}
 }
 
-/* What was done before a break is done, what was not is done then. A before-image may be that of after, where the act was
- * done and nobody heard of it: then it says that nothing was changed. */
+/* What was done before a break is done, what was not is done then. A before-image may be that of after, where
+ * the act was done and nobody heard of it: then it says that nothing was changed. */
 static void changes_survive_every_break(void **state)
 {
 	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
@@ -222,7 +226,8 @@ static void a_cyclic_file_gets_one_record_whatever_breaks(void **state)
 			open_lab(&lab);
 			lab.job.break_kind = kind;
 			lab.job.break_at = at;
-			run(&lab, "{" COMPACT "\"aidHex\":\"" USIM "\",\"acts\":[{\"act\":\"update\",\"path\":\"7FFF/6F39\","
+			run(&lab, "{" COMPACT "\"aidHex\":\"" USIM
+				  "\",\"acts\":[{\"act\":\"update\",\"path\":\"7FFF/6F39\","
 				  "\"dataHex\":\"000102\"}]}");
 			requests = lab.job.requests;
 			assert_done(&lab);
@@ -252,7 +257,8 @@ static void a_card_that_only_says_yes_is_not_believed(void **state)
 	lab.agent.lies = 1;
 	lab.agent.lie = bytes_of("\x90\x00", 2);
 	lab.agent.lies_instead = true;
-	run(&lab, "{\"protocol\":\"scp03\",\"securityLevel\":\"c-mac\",\"aidHex\":\"" USIM "\",\"acts\":[{\"act\":\"update\","
+	run(&lab, "{\"protocol\":\"scp03\",\"securityLevel\":\"c-mac\",\"aidHex\":\"" USIM
+		  "\",\"acts\":[{\"act\":\"update\","
 		  "\"path\":\"7FFF/6F46\",\"dataHex\":\"0041\"}]}");
 	assert_true(lab.job.result != CARDEA_DONE);
 	lab_close(&lab);
@@ -264,8 +270,9 @@ static void a_full_card_is_told(void **state)
 
 	open_lab(&lab);
 	card_misbehave(lab.agent.card, &(struct card_misbehaviour){ .is_out_of_memory = true });
-	run(&lab, "{" COMPACT "\"acts\":[{\"act\":\"create\",\"path\":\"3F00/6F99\",\"structure\":\"transparent\","
-		  "\"sizeBytes\":80}]}");
+	run(&lab,
+	    "{" COMPACT "\"acts\":[{\"act\":\"create\",\"path\":\"3F00/6F99\",\"structure\":\"transparent\","
+	    "\"sizeBytes\":80}]}");
 	assert_failed(&lab, ERR_LIMIT, "acts[0], create 3F00/6F99: CREATE FILE: 6A84");
 	lab_close(&lab);
 }

@@ -37,6 +37,10 @@ MUST_CHECK enum err explain_apdu(struct bytes content, struct builder *text, str
 MUST_CHECK enum err explain_command_apdu(struct bytes content, struct builder *text, struct fault *fault);
 MUST_CHECK enum err explain_response_apdu(struct bytes content, struct builder *text, struct fault *fault);
 MUST_CHECK enum err explain_tlv(struct bytes content, struct builder *text, struct fault *fault);
+/* A script at the current depth. ERR_MALFORMED. */
+MUST_CHECK enum err explain_script_at(struct explanation *e, struct bytes content);
+
+MUST_CHECK enum err explain_scp80(struct bytes content, struct builder *text, struct fault *fault);
 MUST_CHECK enum err explain_script(struct bytes content, struct builder *text, struct fault *fault);
 MUST_CHECK enum err explain_cap(struct bytes content, struct builder *text, struct fault *fault);
 

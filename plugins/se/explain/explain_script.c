@@ -101,21 +101,27 @@ static void explain_refusal(struct explanation *e, struct bytes content)
 		explain_line(e, "refused: %s", text);
 }
 
+enum err explain_script_at(struct explanation *e, struct bytes content)
+{
+	struct script_template template;
+	enum err err = script_open(content, &template, e->fault);
+
+	if (err != ERR_NONE)
+		return err;
+	explain_line(e, "%s script of %s length, %zu bytes", template.is_response ? "response" : "command",
+		     template.is_indefinite ? "indefinite" : "definite", content.len);
+	e->depth++;
+	err = explain_script_elements(e, &template);
+	if (template.is_response)
+		explain_refusal(e, content);
+	e->depth--;
+	return err;
+}
+
 enum err explain_script(struct bytes content, struct builder *text, struct fault *fault)
 {
 	struct explanation e = { .text = text, .fault = fault };
-	struct script_template template;
 
-	if (content.len > 0 && content.at[0] == '{')
-		return explain_seram2(&e, content);
-	enum err err = script_open(content, &template, fault);
-	if (err != ERR_NONE)
-		return err;
-	explain_line(&e, "%s script of %s length, %zu bytes", template.is_response ? "response" : "command",
-		     template.is_indefinite ? "indefinite" : "definite", content.len);
-	e.depth++;
-	err = explain_script_elements(&e, &template);
-	if (template.is_response)
-		explain_refusal(&e, content);
-	return err;
+	return content.len > 0 && content.at[0] == '{' ? explain_seram2(&e, content)
+						       : explain_script_at(&e, content);
 }
