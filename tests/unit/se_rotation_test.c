@@ -6,6 +6,7 @@
 #include "se_test.h"
 
 #define ISSUER  "A000000151000000"
+#define OLD_KEY "404142434445464748494A4B4C4D4E4F"
 #define NEW_KEY "A0A1A2A3A4A5A6A7A8A9AAABACADAEAF"
 #define PUT_KEY 0xD8
 #define DELETE  0xE4
@@ -139,6 +140,58 @@ static void a_card_with_neither_key_set_is_a_clear_failure(void **state)
 	lab_close(&lab);
 }
 
+/* The reason says that there are two key sets now, and that the new one is good. */
+static void an_old_key_set_that_stays_is_named(void **state)
+{
+	static const uint8_t refused[] = { 0x69, 0x85 };
+	struct lab lab;
+
+	open_card(&lab);
+	lab.agent.lies_about = DELETE;
+	lab.agent.lies = 1;
+	lab.agent.lie = bytes_of(refused, sizeof(refused));
+	lab.agent.lies_instead = true;
+	rotate(&lab);
+	lab_assert_failed(&lab, ERR_CONFLICT, "key version 31 is proven, 30 is still there");
+	assert_true(has_version(&lab, 0x30) && has_version(&lab, 0x31));
+	rotate(&lab);
+	assert_rotated(&lab);
+	lab_close(&lab);
+}
+
+static void a_removal_is_not_believed_without_looking(void **state)
+{
+	static const uint8_t confirmed[] = { 0x00, 0x90, 0x00 };
+	struct lab lab;
+
+	open_card(&lab);
+	lab.agent.lies_about = DELETE;
+	lab.agent.lies = 1;
+	lab.agent.lie = bytes_of(confirmed, sizeof(confirmed));
+	lab.agent.lies_instead = true;
+	lab_do(&lab, "se.rotate-keys", "{\"newKeyVersion\":49,\"securityLevel\":\"c-mac\"}");
+	lab_assert_failed(&lab, ERR_CONFLICT, "and still has it");
+	lab_close(&lab);
+}
+
+static void key_sets_of_scp02_rotate_too(void **state)
+{
+	struct card_settings settings = card_settings_default();
+	struct lab lab;
+
+	settings.scp02_options = 0x55;
+	lab_open(&lab, &settings);
+	lab.job.keyset_count = 0;
+	lab_add_keys_of(&lab, "scp02", 0x30, OLD_KEY, OLD_KEY, OLD_KEY);
+	lab_add_keys_of(&lab, "scp02", 0x31, NEW_KEY, NEW_KEY, NEW_KEY);
+	for (unsigned i = 0; i < 2; i++) {
+		rotate(&lab);
+		assert_rotated(&lab);
+		assert_int_equal(lab_flag(&lab, "alreadyRotated"), i == 1);
+	}
+	lab_close(&lab);
+}
+
 static void a_rotation_that_makes_no_sense_is_refused(void **state)
 {
 	struct lab lab;
@@ -238,6 +291,9 @@ int main(void)
 		cmocka_unit_test(a_key_set_that_was_put_before_is_proven_first),
 		cmocka_unit_test(the_old_key_set_stays_when_the_new_one_is_not_proven),
 		cmocka_unit_test(a_card_with_neither_key_set_is_a_clear_failure),
+		cmocka_unit_test(an_old_key_set_that_stays_is_named),
+		cmocka_unit_test(a_removal_is_not_believed_without_looking),
+		cmocka_unit_test(key_sets_of_scp02_rotate_too),
 		cmocka_unit_test(a_rotation_that_makes_no_sense_is_refused),
 		cmocka_unit_test(a_key_set_is_deleted_once),
 		cmocka_unit_test(deleting_keys_survives_a_break_everywhere),

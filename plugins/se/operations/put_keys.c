@@ -26,7 +26,8 @@ enum {
 	WAS_THERE = 1 << 2,  /* the version was on the card before us */
 	NO_PRESENT = 1 << 3, /* the card cannot be opened with the present version: perhaps all is done */
 	REMOVAL_SENT = 1 << 4,
-	REMOVED = 1 << 5, /* the card said so */
+	REMOVED = 1 << 5,         /* the card said so */
+	REMOVAL_REFUSED = 1 << 6, /* kept.kind and reason say why */
 };
 
 /* Whose keys open the channel hangs on how far we are. */
@@ -166,6 +167,10 @@ static void remove_old(struct task *task)
 		return;
 	if (!has_version(&keys, order->remove_version)) {
 		task_succeed(task);
+	} else if ((task->kept.flags & REMOVAL_REFUSED) != 0) {
+		const char *reason = arena_strdup(task->arena, task->kept.reason);
+		task_fail(task, task->kept.kind, "%s; key version %02X is proven, %02X is still there",
+			  reason != NULL ? reason : "", order->new_version, order->remove_version);
 	} else if ((task->kept.flags & REMOVED) != 0) {
 		task_fail(
 			task, ERR_CONFLICT,
@@ -332,18 +337,15 @@ static void take_put(struct task *task, const struct planned *planned, const str
 /* Whatever the card says, the new key set looks once more. */
 static void take_removal(struct task *task, const struct planned *planned, const struct card_answer *answer)
 {
-	const struct key_order *order = task->order;
 	const uint16_t sw = answer->response.sw;
 
-	if (!answer->is_cut && !sw_is_success(sw)) {
-		task->kept.is_unproven = false;
-		task_fail(task, sw_kind(sw), "%s: %04X %s; key version %02X is proven, %02X is still there",
-			  command_text(task->arena, &planned->plain), sw, sw_text(sw), order->new_version,
-			  order->remove_version);
-		return;
-	}
-	if (!answer->is_cut)
+	if (!answer->is_cut && sw_is_success(sw)) {
 		task->kept.flags |= REMOVED;
+	} else if (!answer->is_cut) {
+		task->kept.flags |= REMOVAL_REFUSED;
+		task_note_reason(task, sw_kind(sw), "%s: %04X %s", command_text(task->arena, &planned->plain),
+				 sw, sw_text(sw));
+	}
 	prove(task);
 }
 
