@@ -111,6 +111,9 @@ static void read_profile(struct reading *reading, const json_t *profile, struct 
 		read_domain(reading, element, &domain[i]);
 	json_array_foreach (keys, i, element)
 		read_key(reading, element, &key[i]);
+	settings->has_uicc = json_is_true(json_object_get(profile, "uicc"));
+	if (json_object_get(profile, "minimumSecurity") != NULL)
+		settings->minimum_security = read_number(reading, profile, "minimumSecurity", 0, 0x1F);
 	settings->domains = domain;
 	settings->domain_count = json_array_size(domains);
 	settings->extra_keys = key;

@@ -33,6 +33,13 @@ static uint8_t send(struct card *card, struct arena *arena, struct bytes apdu)
 	return response.at[response.len - 2];
 }
 
+/* So that packets are looked into: of SCP80, with the checksum that they need left to their sender. */
+static const uint8_t packet_key[16] = { 0x40 };
+static const struct card_extra_key packet_keys[] = {
+	{ .version = 1, .id = 1, .components = { { 0x88, { packet_key, sizeof(packet_key) } } } },
+	{ .version = 1, .id = 2, .components = { { 0x88, { packet_key, sizeof(packet_key) } } } },
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 {
 	struct card_settings settings = card_settings_default();
@@ -48,6 +55,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *at, size_t len)
 	require(arena != NULL);
 	require(scp11_factory(arena, EC_P256, CARD_SCP11_A | CARD_SCP11_B | CARD_SCP11_C | CARD_SCP11_CHAINS,
 			      settings.iin, &settings.scp11, &keyset) == ERR_NONE);
+	settings.extra_keys = packet_keys;
+	settings.extra_key_count = sizeof(packet_keys) / sizeof(packet_keys[0]);
+	settings.has_uicc = true;
 	require(card_open(NULL, &settings, &card, NULL) == ERR_NONE);
 	if ((read_u8(&r) & LOGGED_IN) != 0) {
 		send(card, arena, bytes_of(initialize_update, sizeof(initialize_update)));
