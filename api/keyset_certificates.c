@@ -129,6 +129,21 @@ static enum err check_numbers(const json_t *body, struct fault *fault)
 	return ERR_NONE;
 }
 
+#define MAX_HOST_ID 16
+
+static enum err check_host_id(struct arena *arena, const json_t *body, struct fault *fault)
+{
+	const json_t *value = json_object_get(body, "hostIdHex");
+	struct bytes id;
+
+	if (value != NULL &&
+	    (!json_is_string(value) || bytes_from_hex(arena, json_string_value(value), &id) != ERR_NONE ||
+	     id.len == 0 || id.len > MAX_HOST_ID))
+		return fault_set(fault, ERR_MALFORMED, "hostIdHex: 1 to %d bytes in hexadecimal",
+				 MAX_HOST_ID);
+	return ERR_NONE;
+}
+
 /* Our public key is shown by the beginning of its digest; what only the card proves, by that of its
  * authority. */
 static enum err show(struct arena *arena, enum ec_curve curve, const struct ec_point *public,
@@ -164,6 +179,7 @@ enum err keyset_certificates_read(struct arena *arena, const json_t *body, struc
 					       "authorityPublicKeyHex",
 					       "cardPrivateKeyHex",
 					       "cardCertificatesHex",
+					       "hostIdHex",
 					       NULL };
 	const char *name;
 	bool needs_own_key = false;
@@ -188,6 +204,8 @@ enum err keyset_certificates_read(struct arena *arena, const json_t *body, struc
 		err = check_card_side(arena, body, curve, fault);
 	if (err == ERR_NONE)
 		err = check_numbers(body, fault);
+	if (err == ERR_NONE)
+		err = check_host_id(arena, body, fault);
 	if (err == ERR_NONE)
 		err = show(arena, curve, &public, ret_check_values);
 	if (err != ERR_NONE)

@@ -55,6 +55,13 @@ for (const [list, protocol] of [['11a', 'scp11a'], ['11a,s16:brainpoolP256r1', '
 		assert.ok(!shown.includes(keyset.privateKeyHex), 'the private key is shown to nobody');
 	});
 
+for (const list of ['11a', '11c'])
+	labTest(`SCP11 of a card with ${list}, both sides named in the key derivation`, {}, async (lab) => {
+		const { device, keyset } = await scp11Device(lab, 'd', list);
+		await lab.rest.put('/devices/d/keysets', { ...keyset, hostIdHex: '436172646561' });
+		await installed(lab, device, { protocol: `scp${list}`, securityLevel: 'full' });
+	});
+
 labTest('SCP11b proves the card and gives no right to change it', {}, async (lab) => {
 	const { device, keyset } = await scp11Device(lab, 'd', '11b');
 	await lab.rest.put('/devices/d/keysets', keyset);
@@ -93,7 +100,7 @@ labTest('key sets of SCP11 are checked member by member', {}, async (lab) => {
 		[{ curve: 'secp256k1' }, /curve/], [{ variants: [] }, /variants/], [{ variants: ['11d'] }, /variants\[0\]/],
 		[{ privateKeyHex: '00'.repeat(32) }, /privateKeyHex/], [{ privateKeyHex: undefined }, /privateKeyHex/],
 		[{ certificatesHex: ['00'] }, /certificatesHex\[0\]/], [{ certificatesHex: [] }, /certificatesHex/],
-		[{ cardAuthorityPublicKeyHex: `04${'00'.repeat(64)}` }, /cardAuthorityPublicKeyHex/], [{ sessionKeyBytes: 17 }, /sessionKeyBytes/],
+		[{ cardAuthorityPublicKeyHex: `04${'00'.repeat(64)}` }, /cardAuthorityPublicKeyHex/], [{ sessionKeyBytes: 17 }, /sessionKeyBytes/], [{ hostIdHex: '00'.repeat(17) }, /hostIdHex/], [{ hostIdHex: '' }, /hostIdHex/],
 		[{ authorityKeyId: 128 }, /authorityKeyId/], [{ encHex: factoryKey }, /encHex/],
 	];
 	for (const [change, detail] of wrong)

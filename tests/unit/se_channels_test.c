@@ -334,6 +334,58 @@ static void install_over_scp11_survives_a_break_at_every_request(void **state)
 	}
 }
 
+static void name_the_host(struct lab *lab, const char *id_hex)
+{
+	const char *document = lab->job.documents[0].json;
+
+	assert_int_equal(document[0], '{');
+	lab->job.documents[0].json =
+		arena_printf(lab->job.arena, "{\"hostIdHex\":\"%s\",%s", id_hex, &document[1]);
+}
+
+static unsigned scripts_of_audit(struct lab *lab)
+{
+	lab_run(lab, "se.audit", "{}", bytes_of(NULL, 0));
+	assert_done(lab);
+	return (unsigned)json_integer_value(json_object_get(lab->job.reported, "scripts"));
+}
+
+/* Host and card go into the keys: both sides have to name the same. */
+static void installs_over_scp11_with_the_names_of_both_sides(void **state)
+{
+	static const uint8_t options[] = { CARD_SCP11_A, CARD_SCP11_C };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct lab lab;
+		open_scp11(&lab, EC_P256, options[i]);
+		name_the_host(&lab, "0102030405060708090A0B0C0D0E0F10");
+		install(&lab, "{\"package\":\"1\"}");
+		assert_done(&lab);
+		assert_true(lab_has(&lab, APPLET));
+		lab_close(&lab);
+	}
+}
+
+/* What the card is called is remembered with its certificates; what is remembered wrongly is asked again. */
+static void a_wrong_name_of_the_card_is_asked_again(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_scp11(&lab, EC_P256, CARD_SCP11_A);
+	name_the_host(&lab, "4F43");
+	const unsigned first = scripts_of_audit(&lab);
+	assert_int_equal(scripts_of_audit(&lab), first - 1);
+	json_t *records = json_object_get(lab.job.known, "authentications");
+	json_t *record = json_object_iter_value(json_object_iter(records));
+	assert_non_null(json_object_get(record, "numbersHex"));
+	json_object_set_new(record, "numbersHex", json_string("0401020304"));
+	assert_int_equal(scripts_of_audit(&lab), first + 1);
+	assert_int_equal(scripts_of_audit(&lab), first - 1);
+	lab_close(&lab);
+}
+
 static void a_wrong_receipt_ends_the_job_at_once(void **state)
 {
 	static const uint8_t options[] = { CARD_SCP11_A, CARD_SCP11_B, CARD_SCP11_C };
@@ -477,6 +529,8 @@ int main(void)
 		cmocka_unit_test(scp11c_begins_to_work_in_the_script_that_opens_it),
 		cmocka_unit_test(scp11b_gives_no_right_to_manage),
 		cmocka_unit_test(install_over_scp11_survives_a_break_at_every_request),
+		cmocka_unit_test(installs_over_scp11_with_the_names_of_both_sides),
+		cmocka_unit_test(a_wrong_name_of_the_card_is_asked_again),
 		cmocka_unit_test(a_wrong_receipt_ends_the_job_at_once),
 		cmocka_unit_test(a_card_of_another_authority_is_not_spoken_to),
 		cmocka_unit_test(a_certificate_that_the_card_refuses_is_said),

@@ -3,6 +3,7 @@
 #include "se_lab.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "../e2e/cap_file.h"
 #include "scp11_factory.h"
@@ -353,6 +354,7 @@ static void a_key_agreement_that_fails_asks_for_them_again(void **state)
 		audit(&lab);
 		assert_int_equal(lab.job.result, CARDEA_FAILED);
 		assert_int_equal(lab.job.kind, ERR_DENIED);
+		assert_non_null(strstr(lab.job.reason, "receipt"));
 		assert_true(agent_count(&lab.agent, 0xCB) + agent_count(&lab.agent, 0xCA) > asked);
 		card_misbehave(lab.agent.card, &good);
 		audit(&lab);

@@ -36,6 +36,21 @@ static void fail_with(struct task *task, enum err err, const struct fault *fault
 
 /* ---- the certificate of the card ---- */
 
+static const uint16_t number_tags[] = { 0x0042, 0x0045 };
+
+/* In 11a and 11b the card is named by its numbers, in 11c, whose scripts fit many cards, by its certificate.
+ */
+static bool needs_numbers(struct task *task)
+{
+	struct scp11_keyset keyset;
+	bool has_host_id = false;
+
+	if (scp11_keyset_read(task, task->kept.key_version, &keyset, NULL) == ERR_NONE)
+		has_host_id = keyset.host_id.len > 0;
+	scp11_keyset_wipe(&keyset);
+	return has_host_id && variant_of(task) != SCP11C;
+}
+
 static void plan_certificates(struct task *task, struct batch *batch)
 {
 	const uint8_t reference[] = { scp11_key_id(variant_of(task)), task->kept.key_version };
@@ -49,7 +64,30 @@ static void plan_certificates(struct task *task, struct batch *batch)
 	if (!task_is_good(task, builder_bytes(&b, &certificates.data)))
 		return;
 	batch_add_opening(batch, &card_data, OPENING_CARD_DATA, APDU_MAX_RESPONSE);
+	for (size_t i = 0; i < 2 && needs_numbers(task); i++) {
+		const struct command number = gp_get_data(number_tags[i]);
+		batch_add_opening(batch, &number, OPENING_NUMBERS, 20);
+	}
 	batch_add_opening(batch, &certificates, OPENING_CERTIFICATES, 2 * APDU_MAX_RESPONSE);
+}
+
+static void take_number(struct task *task, const struct planned *planned, const struct response *response)
+{
+	const uint32_t tag = (uint32_t)(planned->plain.p1 << 8 | planned->plain.p2);
+	struct builder b = builder_in(task->arena);
+	struct bytes value;
+
+	if (!sw_is_success(response->sw)) {
+		task_break(task, ERR_NOT_FOUND,
+			   "the card has no number %02X to go into the key derivation: %04X", (unsigned)tag,
+			   response->sw);
+		return;
+	}
+	if (tlv_find(response->data, tag, &value) != ERR_NONE)
+		value = response->data; /* only the value */
+	build_bytes(&b, task->numbers);
+	build_lv(&b, value);
+	task_is_good(task, builder_bytes(&b, &task->numbers));
 }
 
 /* The size of MACs is an option of the card and told nowhere else. */
@@ -93,14 +131,42 @@ static void choose_level(struct task *task)
 			   scp11_variant_name(variant_of(task)), security_level_text(level));
 }
 
+/* The names of both sides, as they go into the derivation; none where the operator gave us none. */
+static enum err build_identities(struct task *task, const struct scp11_keyset *keyset,
+				 const struct certificate *certificate, struct bytes numbers,
+				 struct bytes *ret_identities, struct fault *fault)
+{
+	struct builder b = builder_in(task->arena);
+
+	*ret_identities = bytes_of(NULL, 0);
+	if (keyset->host_id.len == 0)
+		return ERR_NONE;
+	build_lv(&b, keyset->host_id);
+	if (variant_of(task) == SCP11C && certificate->subject.len == 0)
+		return fault_set(fault, ERR_UNSUPPORTED,
+				 "the card's certificate names no group in the form of GlobalPlatform: no "
+				 "hostIdHex with SCP11c");
+	if (variant_of(task) == SCP11C)
+		build_lv(&b, certificate->subject);
+	else
+		build_bytes(&b, numbers);
+	enum err err = builder_bytes(&b, ret_identities);
+	if (err == ERR_NONE && ret_identities->len > SCP11_MAX_IDENTITIES)
+		err = fault_set(fault, ERR_LIMIT, "the names of host and card are longer than %d bytes",
+				SCP11_MAX_IDENTITIES);
+	return err;
+}
+
 /* With a card whose certificates are good: our ephemeral key, and the next script is the agreement. */
-static enum err use_certificates(struct task *task, struct bytes certificates, struct fault *fault)
+static enum err use_certificates(struct task *task, struct bytes certificates, struct bytes numbers,
+				 struct fault *fault)
 {
 	struct kept *kept = &task->kept;
 	struct scp11_keyset keyset;
 	struct certificate certificate;
 	struct ec_point public;
 	uint8_t private[EC_SIZE_MAX];
+	struct bytes identities;
 	struct builder opening = builder_in(task->arena);
 	enum err err = scp11_keyset_read(task, kept->key_version, &keyset, fault);
 
@@ -108,12 +174,15 @@ static enum err use_certificates(struct task *task, struct bytes certificates, s
 		return err;
 	err = verify_card(task, &keyset, certificates, &certificate, fault);
 	if (err == ERR_NONE)
+		err = build_identities(task, &keyset, &certificate, numbers, &identities, fault);
+	if (err == ERR_NONE)
 		err = ec_generate(keyset.curve, private, &public);
 	if (err == ERR_NONE)
 		err = bytes_copy(task->arena, bytes_of(private, ec_size(keyset.curve)),
 				 &kept->host_challenge);
 	if (err == ERR_NONE) {
 		build_lv(&opening, ec_point_bytes(&certificate.public));
+		build_lv(&opening, identities);
 		err = builder_bytes(&opening, &kept->opening);
 	}
 	scp11_keyset_wipe(&keyset);
@@ -138,12 +207,13 @@ static void take_certificates(struct task *task, const struct response *response
 			   sw_text(response->sw));
 		return;
 	}
-	enum err err = use_certificates(task, response->data, &fault);
+	enum err err = use_certificates(task, response->data, task->numbers, &fault);
 	if (err != ERR_NONE) {
 		fail_with(task, err, &fault);
 		return;
 	}
 	memory.certificates = response->data;
+	memory.numbers = task->numbers;
 	memory.certified_key_id = scp11_key_id(variant_of(task));
 	memory.is_s16 = kept->is_s16;
 	key_memory_write(task, &memory);
@@ -176,10 +246,13 @@ static void prepare(struct task *task)
 	scp11_keyset_wipe(&keyset);
 	const struct key_memory memory = key_memory_read(task);
 	kept->is_remembered = false;
-	if (memory.certificates.len == 0 || memory.certified_key_id != scp11_key_id(variant_of(task)))
+	task->leaves_session = kept->sessions > 1 && kept->has_session;
+	if (memory.certificates.len == 0 || memory.certified_key_id != scp11_key_id(variant_of(task)) ||
+	    (needs_numbers(task) && memory.numbers.len == 0))
 		return;
 	kept->is_s16 = memory.is_s16;
-	kept->is_remembered = use_certificates(task, memory.certificates, NULL) == ERR_NONE;
+	kept->is_remembered = use_certificates(task, memory.certificates, memory.numbers, NULL) == ERR_NONE;
+	task->leaves_session = task->leaves_session && !kept->is_remembered;
 }
 
 /* ---- key agreement ---- */
@@ -193,6 +266,7 @@ static enum err authenticate_command(struct task *task, const struct scp11_keyse
 		.key_id = scp11_key_id(variant_of(task)),
 		.key_usage = scp11_key_usage(variant_of(task), task->kept.level),
 		.key_size = keyset->key_size,
+		.host_id = keyset->host_id,
 	};
 	struct ec_point public;
 	enum err err = ec_public_of(keyset->curve, task->kept.host_challenge, &public);
@@ -215,6 +289,7 @@ static enum err agreement_of(struct task *task, const struct scp11_keyset *keyse
 		.own_private = bytes_of(keyset->private, ec_size(keyset->curve)),
 		.ephemeral_private = task->kept.host_challenge,
 		.card_public = read_lv(&opening),
+		.identities = read_lv(&opening),
 		.is_s16 = task->kept.is_s16,
 	};
 	const struct bytes answer = read_rest(&opening);
@@ -352,6 +427,9 @@ static void take(struct task *task, const struct planned *planned, const struct 
 	switch (planned->opening) {
 	case OPENING_CARD_DATA:
 		take_card_data(task, response);
+		break;
+	case OPENING_NUMBERS:
+		take_number(task, planned, response);
 		break;
 	case OPENING_CERTIFICATES:
 		take_certificates(task, response);

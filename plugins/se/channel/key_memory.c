@@ -54,6 +54,7 @@ struct key_memory key_memory_read(struct task *task)
 	memory.i = (uint8_t)count_of(record, "option");
 	memory.diversification = hex_of(task, record, "diversificationHex");
 	memory.certificates = hex_of(task, record, "certificatesHex");
+	memory.numbers = hex_of(task, record, "numbersHex");
 	memory.certified_key_id = (uint8_t)count_of(record, "certifiedKeyId");
 	memory.is_s16 = json_is_true(json_object_get(record, "hasLongMacs"));
 	json_decref(record);
@@ -82,6 +83,9 @@ static json_t *record_of(struct task *task, const struct key_memory *memory)
 	if (memory->certificates.len > 0) {
 		json_object_set_new(record, "certificatesHex",
 				    json_string(bytes_to_hex(task->arena, memory->certificates)));
+		if (memory->numbers.len > 0)
+			json_object_set_new(record, "numbersHex",
+					    json_string(bytes_to_hex(task->arena, memory->numbers)));
 		json_object_set_new(record, "certifiedKeyId", json_integer(memory->certified_key_id));
 		json_object_set_new(record, "hasLongMacs", json_boolean(memory->is_s16));
 	}

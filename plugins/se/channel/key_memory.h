@@ -24,6 +24,7 @@ struct key_memory {
 	/* SCP11: what the card gave as its certificates, and whether its MACs are long. */
 	struct bytes certificates;
 	uint8_t certified_key_id;
+	struct bytes numbers; /* LV of 42 and of 45, when they were asked */
 	bool is_s16;
 };
 

@@ -12,11 +12,13 @@ enum {
 	TAG_KEY_USAGE = 0x95,
 	TAG_KEY_TYPE = 0x80,
 	TAG_KEY_LENGTH = 0x81,
+	TAG_HOST_ID = 0x84,
 	TAG_PUBLIC_KEY = 0x5F49,
 	TAG_RECEIPT = 0x86,
 };
 
 #define PROTOCOL     0x11
+#define WITH_IDS     0x04 /* of the SCP parameters: b3 */
 #define KEY_TYPE_AES 0x88
 #define KEY_COUNT    5
 
@@ -90,16 +92,19 @@ uint8_t scp11_level_of(uint8_t key_usage)
 enum err scp11_authenticate(struct arena *arena, const struct scp11_order *order, struct command *ret_command)
 {
 	const struct variant_row *row = &variant_rows[order->variant];
+	const uint8_t parameter = row->parameter | (order->host_id.len > 0 ? WITH_IDS : 0);
 	struct builder b = builder_in(arena);
 	size_t crt = build_open(&b, TAG_CRT);
 	struct command command = {
 		.cla = 0x80, .ins = row->ins, .p1 = order->key_version, .p2 = order->key_id, .has_le = true
 	};
 
-	build_tlv(&b, TAG_PROTOCOL, bytes_of((const uint8_t[]){ PROTOCOL, row->parameter }, 2));
+	build_tlv(&b, TAG_PROTOCOL, bytes_of((const uint8_t[]){ PROTOCOL, parameter }, 2));
 	build_tlv_u8(&b, TAG_KEY_USAGE, order->key_usage);
 	build_tlv_u8(&b, TAG_KEY_TYPE, KEY_TYPE_AES);
 	build_tlv_u8(&b, TAG_KEY_LENGTH, order->key_size);
+	if (order->host_id.len > 0)
+		build_tlv(&b, TAG_HOST_ID, order->host_id);
 	build_close(&b, crt);
 	build_tlv(&b, TAG_PUBLIC_KEY, order->ephemeral_public);
 	enum err err = builder_bytes(&b, &command.data);
@@ -164,21 +169,25 @@ enum err scp11_derive(const struct scp11_agreement *agreement, struct scp11_keys
 	const size_t size = ec_size(curve);
 	const struct bytes with_static =
 		agreement->variant == SCP11B ? agreement->ephemeral_private : agreement->own_private;
-	uint8_t material[KEY_COUNT * 32], info[3];
+	const struct bytes names = agreement->identities;
+	uint8_t material[KEY_COUNT * 32], info[3 + SCP11_MAX_IDENTITIES];
 	struct scp11_keys keys;
-	enum err err = read_key_order(agreement->command_data, info);
+	enum err err =
+		names.len <= SCP11_MAX_IDENTITIES ? read_key_order(agreement->command_data, info) : ERR_LIMIT;
 
 	if (err != ERR_NONE || (info[2] != 16 && info[2] != 24 && info[2] != 32))
 		return fault_set(fault, ERR_MALFORMED, "the key agreement asks for no keys that there are");
 	if (agreement->variant == SCP11C && !bytes_equal(agreement->answer.point, agreement->card_public))
 		return fault_set(fault, ERR_DENIED,
 				 "the card answers with another key than its certificate's");
+	if (names.len > 0)
+		memcpy(&info[3], names.at, names.len);
 	err = ec_agree(curve, agreement->ephemeral_private, agreement->answer.point, keys.shared);
 	if (err == ERR_NONE)
 		err = ec_agree(curve, with_static, agreement->card_public, &keys.shared[size]);
 	if (err == ERR_NONE)
-		err = kdf_x963(DIGEST_SHA256, bytes_of(keys.shared, 2 * size), bytes_of(info, 3), material,
-			       KEY_COUNT * (size_t)info[2]);
+		err = kdf_x963(DIGEST_SHA256, bytes_of(keys.shared, 2 * size), bytes_of(info, 3 + names.len),
+			       material, KEY_COUNT * (size_t)info[2]);
 	if (err == ERR_NONE)
 		err = cut_keys(material, info[2], &keys);
 	if (err == ERR_NONE)

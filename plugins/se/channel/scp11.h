@@ -46,7 +46,10 @@ struct scp11_order {
 	uint8_t key_version, key_id; /* of the card's static key */
 	uint8_t key_usage, key_size; /* of the session keys: 16, 24 or 32 bytes */
 	struct bytes ephemeral_public;
+	struct bytes host_id; /* with it the names of both sides go into the derivation; empty: without */
 };
+#define SCP11_MAX_HOST_ID    16
+#define SCP11_MAX_IDENTITIES 200
 MUST_CHECK enum err scp11_authenticate(struct arena *arena, const struct scp11_order *order,
 				       struct command *ret_command);
 
@@ -59,6 +62,7 @@ struct scp11_agreement {
 	struct bytes card_public;       /* static, from the card's certificate */
 	struct bytes command_data;
 	struct scp11_answer answer;
+	struct bytes identities; /* LV of the host's and of the card's, when the command names the host; else empty */
 	bool is_s16;
 };
 

@@ -95,6 +95,9 @@ static bool read_document(struct task *task, const json_t *document, struct scp1
 	}
 	if (!read_what_cards_get(task, document, k))
 		return false;
+	if (json_object_get(document, "hostIdHex") != NULL &&
+	    (!read_hex(task, document, "hostIdHex", &k->host_id) || k->host_id.len > SCP11_MAX_HOST_ID))
+		return false;
 	k->version = number_of(document, "version", 0);
 	k->key_size = number_of(document, "sessionKeyBytes", 16);
 	k->authority_version = number_of(document, "authorityKeyVersion", 0);

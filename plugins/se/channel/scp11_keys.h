@@ -18,6 +18,7 @@ struct scp11_keyset {
 	struct bytes certificates[SCP11_MAX_CERTIFICATES]; /* ours, from the one below the authority on */
 	size_t certificate_count;
 	uint8_t authority_version, authority_id; /* of the key on the card that verifies them; 0: the card finds it */
+	struct bytes host_id;                    /* our name in the derivation; empty: none */
 	struct bytes card_authority;             /* its public key */
 	/* what se.put-keys brings to the card; empty where the card has it already */
 	struct bytes authority_public;  /* of the authority that signs our certificates */

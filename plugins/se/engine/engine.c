@@ -36,6 +36,8 @@ static void tidy_up(struct task *task)
 static void session_ended(struct task *task)
 {
 	task->kept.has_session = false;
+	if (task->kept.ending == ENDING_NONE)
+		next_script(task); /* it was in the way of another */
 }
 
 /* ---- the instance was read ---- */

@@ -98,6 +98,10 @@ void next_script(struct task *task)
 
 	if (kept->channel == CHANNEL_NONE)
 		channel_prepare(task);
+	if (kept->ending == ENDING_NONE && task->leaves_session) {
+		ask_end(task);
+		return;
+	}
 	if (kept->ending == ENDING_NONE && channel_packets(task) != NULL && kept->fetch == 0)
 		channel_packets(task)->number(task);
 	if (kept->ending == ENDING_NONE)

@@ -106,6 +106,8 @@ struct task {
 	struct kept kept;
 	struct session session; /* wiped */
 	enum err broken;              /* the first failure of ours: memory, a limit of the host */
+	struct bytes numbers; /* SCP11: what the card calls itself, LV after LV, as it is told */
+	bool leaves_session; /* the next begins with commands that the card refuses in the one that it has */
 	bool is_other_counter; /* the card showed something else than was expected: it does not know this session */
 };
 

@@ -254,10 +254,15 @@ uint16_t perform_security_operation(struct call *call)
 
 /* ---- MUTUAL AUTHENTICATE, INTERNAL AUTHENTICATE ---- */
 
+#define NAMES_MAX 64
+#define WITH_IDS  0x04 /* b3 of the SCP parameters */
+
 struct agreement {
 	const struct variant_row *row;
 	struct card_scp11 scp11; /* with the static key that is meant */
-	uint8_t info[3];         /* usage, type, length: what goes into the derivation */
+	uint8_t info[3 +
+		     NAMES_MAX]; /* usage, type, length, and who both are: what goes into the derivation */
+	size_t info_len;
 	struct bytes point;
 	uint8_t level;
 };
@@ -291,7 +296,53 @@ static bool byte_find(struct bytes crt, uint32_t tag, uint8_t *ret_byte)
 	return true;
 }
 
-/* Table 7-15, and nothing else: identifiers of host and card are an option that this card does not have. */
+static bool name_add(struct agreement *a, struct bytes name)
+{
+	if (name.len > UINT8_MAX || a->info_len + 1 + name.len > sizeof(a->info))
+		return false;
+	a->info[a->info_len++] = (uint8_t)name.len;
+	memcpy(&a->info[a->info_len], name.at, name.len);
+	a->info_len += name.len;
+	return true;
+}
+
+static bool own_number_add(struct agreement *a, const struct entry *security_domain, uint32_t tag)
+{
+	const struct data_object *number = entry_object(security_domain, tag);
+	return number != NULL && name_add(a, number->value);
+}
+
+/* Of the last certificate in the format of GlobalPlatform. */
+static bool card_group_add(struct agreement *a, const struct card_scp11 *scp11)
+{
+	struct reader r = reader_of(bytes_of(scp11->certificates, scp11->certificates_len));
+	struct bytes certificate, subject = { 0 };
+	uint32_t tag;
+	while (read_tlv(&r, &tag, &certificate)) {
+		if (tag != 0x7F21 || tlv_find(certificate, 0x5F20, &subject) != ERR_NONE)
+			return false;
+	}
+	return subject.len > 0 && name_add(a, subject);
+}
+
+/* 7.6.2.3: HostID is there when b3 says so, and only then. */
+static bool names_read(struct call *call, struct agreement *a, struct bytes crt, bool is_wanted)
+{
+	const struct card_scp11 *scp11 = &a->scp11;
+	struct bytes host;
+	a->info_len = 3;
+	if ((tlv_find(crt, 0x84, &host) == ERR_NONE) != is_wanted)
+		return false;
+	if (!is_wanted)
+		return true;
+	if (host.len == 0 || !name_add(a, host))
+		return false;
+	if (a->row->variant == VARIANT_C)
+		return card_group_add(a, scp11);
+	return own_number_add(a, call->selected, 0x42) && own_number_add(a, call->selected, 0x45);
+}
+
+/* Table 7-15 */
 static bool agreement_read(struct call *call, struct agreement *a)
 {
 	struct reader r = reader_of(call->command.data);
@@ -299,7 +350,8 @@ static bool agreement_read(struct call *call, struct agreement *a)
 	uint32_t tag;
 	return read_tlv(&r, &tag, &crt) && tag == 0xA6 && read_tlv(&r, &tag, &a->point) && tag == 0x5F49 &&
 	       reader_done(&r) && tlv_find(crt, 0x90, &protocol) == ERR_NONE && protocol.len == 2 &&
-	       protocol.at[0] == SCP_ID && protocol.at[1] == a->row->variant &&
+	       protocol.at[0] == SCP_ID && (protocol.at[1] & ~WITH_IDS) == a->row->variant &&
+	       names_read(call, a, crt, (protocol.at[1] & WITH_IDS) != 0) &&
 	       byte_find(crt, 0x95, &a->info[0]) && byte_find(crt, 0x80, &a->info[1]) &&
 	       byte_find(crt, 0x81, &a->info[2]) && a->info[1] == KEY_TYPE_AES &&
 	       (a->info[2] == 16 || a->info[2] == 24 || a->info[2] == 32) &&
@@ -322,7 +374,7 @@ static enum err keys_agree(const struct card_scp11 *scp11, const struct agreemen
 			       a->row->variant == VARIANT_B ? a->point : ec_point_bytes(&peer->key),
 			       &shared[size]);
 	if (err == ERR_NONE)
-		err = kdf_x963(DIGEST_SHA256, bytes_of(shared, 2 * size), bytes_of(a->info, sizeof(a->info)),
+		err = kdf_x963(DIGEST_SHA256, bytes_of(shared, 2 * size), bytes_of(a->info, a->info_len),
 			       material, 5 * len);
 	for (size_t i = 0; i < 5 && err == ERR_NONE; i++)
 		err = secret_from(bytes_of(&material[i * len], len), keys[i]);
