@@ -45,8 +45,8 @@ static const char *state_path(struct admin_agent *agent)
 static enum err keep(struct admin_agent *agent)
 {
 	const char *path = state_path(agent);
-	const char *text =
-		arena_printf(agent->remote->arena, "%zu\n%s\n%s\n", agent->element, agent->used, agent->next);
+	const char *text = arena_printf(agent->remote->arena, "%zu\n%s\n%s\n%s\n", agent->element,
+					agent->remote->origin, agent->used, agent->next);
 
 	if (text == NULL)
 		return ERR_NOMEM;
@@ -74,7 +74,8 @@ static enum err recall(struct admin_agent *agent, struct fault *fault)
 	if (err != ERR_NONE)
 		return err;
 	struct reader r = reader_of(content);
-	struct bytes element = next_line(&r), used = next_line(&r), next = next_line(&r);
+	struct bytes element = next_line(&r), origin = next_line(&r), used = next_line(&r),
+		     next = next_line(&r);
 	if (element.len != 1 || element.at[0] < '0' || element.at[0] > '0' + NOBODY ||
 	    used.len >= REMOTE_URI_SIZE || next.len >= REMOTE_URI_SIZE || !reader_done(&r))
 		return fault_set(fault, ERR_MALFORMED, "%s is damaged", path);
@@ -82,7 +83,11 @@ static enum err recall(struct admin_agent *agent, struct fault *fault)
 	snprintf(agent->used, REMOTE_URI_SIZE, "%.*s", (int)used.len, (const char *)used.at);
 	snprintf(agent->next, REMOTE_URI_SIZE, "%.*s", (int)next.len, (const char *)next.at);
 	agent->is_resuming = agent->used[0] != '\0';
-	return ERR_NONE;
+	if (!agent->is_resuming || bytes_equal_text(origin, agent->remote->origin))
+		return ERR_NONE;
+	const char *uri =
+		arena_printf(agent->remote->arena, "%.*s/?", (int)origin.len, (const char *)origin.at);
+	return uri == NULL ? ERR_NOMEM : remote_agent_go_to(agent->remote, uri, fault);
 }
 
 /* ---- asking ---- */
@@ -200,9 +205,11 @@ static enum err check_answer(const struct admin_agent *agent, const struct http_
 				 (const char *)response->body.at);
 	if (!begins_with(http_response_field(response, "X-Admin-Protocol"), "globalplatform-remote-admin/"))
 		return breach(fault, "X-Admin-Protocol is missing");
-	if (next.at != NULL &&
-	    (next.len >= REMOTE_URI_SIZE || memchr(next.at, '?', next.len) == NULL || next.at[0] != '/'))
-		return breach(fault, "X-Admin-Next-URI is no path with a query");
+	if (next.at != NULL && (next.len >= REMOTE_URI_SIZE || memchr(next.at, '?', next.len) == NULL))
+		return breach(fault, "X-Admin-Next-URI has no query");
+	if (next.at != NULL && next.at[0] != '/' && (response->status != 204 || !begins_with(next, "http")))
+		return breach(fault,
+			      "X-Admin-Next-URI is neither a path nor, without a script, another server");
 	return response->status == 200 ? check_script(agent, response, fault) : ERR_NONE;
 }
 
@@ -219,6 +226,16 @@ static enum err start_script(struct admin_agent *agent, const struct http_respon
 	};
 
 	return remote_agent_start(&agent->remote->device->agents[agent->element], &script, fault);
+}
+
+/* A new dialog of the same session, with another server. */
+static enum err follow(struct admin_agent *agent, struct fault *fault)
+{
+	enum err err = remote_agent_go_to(agent->remote, agent->next, fault);
+
+	agent->used[0] = '\0';
+	snprintf(agent->next, REMOTE_URI_SIZE, "%s", agent->remote->path);
+	return err;
 }
 
 static enum err take_answer(struct admin_agent *agent, const struct http_response *response, const char *uri,
@@ -239,14 +256,19 @@ static enum err take_answer(struct admin_agent *agent, const struct http_respons
 	agent->is_resuming = false;
 	if (err == ERR_NONE && response->status == 200)
 		err = start_script(agent, response, fault);
+	else if (err == ERR_NONE && agent->next[0] == 'h')
+		err = follow(agent, fault);
 	return err == ERR_NONE ? keep(agent) : err;
 }
 
 /* ---- sessions ---- */
 
-static enum err end_session(struct admin_agent *agent)
+static enum err end_session(struct admin_agent *agent, struct fault *fault)
 {
 	enum err err = remote_agent_end_session(agent->remote);
+
+	if (err == ERR_NONE)
+		err = remote_agent_go_to(agent->remote, agent->remote->options->gateway, fault);
 
 	agent->used[0] = agent->next[0] = '\0';
 	agent->element = NOBODY;
@@ -306,7 +328,7 @@ static enum err converse(struct admin_agent *agent, struct fault *fault)
 			remote_agent_pause(agent->remote->options->retry_ms);
 			err = ERR_NONE;
 		} else if (err == ERR_NONE && agent->next[0] == '\0') {
-			err = end_session(agent);
+			err = end_session(agent, fault);
 			remote_agent_pause(agent->remote->options->retry_ms);
 		} else if (err != ERR_NONE) {
 			fault_set(fault, err, "%s", reason.text);

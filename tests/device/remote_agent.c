@@ -89,16 +89,17 @@ enum err remote_agent_end_session(struct remote_agent *remote)
 /* ---- begin ---- */
 
 /* "https://host:port/path?query" */
-static enum err read_uri(struct remote_agent *remote, bool *ret_is_secure, struct fault *fault)
+static enum err read_uri(struct remote_agent *remote, const char *uri, bool *ret_is_secure,
+			 struct fault *fault)
 {
-	const char *uri = remote->options->gateway;
+	const char *const scheme = strncmp(uri, "https://", 8) == 0 ? "https" : "http";
 	char rest[REMOTE_URI_SIZE];
 	size_t path_at;
 
-	*ret_is_secure = strncmp(uri, "https://", 8) == 0;
+	*ret_is_secure = strcmp(scheme, "https") == 0;
 	if (!*ret_is_secure && strncmp(uri, "http://", 7) != 0)
-		return fault_set(fault, ERR_MALFORMED, "--gateway %s is neither http:// nor https://", uri);
-	snprintf(rest, sizeof(rest), "%s", uri + (*ret_is_secure ? 8 : 7));
+		return fault_set(fault, ERR_MALFORMED, "%s is neither http:// nor https://", uri);
+	snprintf(rest, sizeof(rest), "%s", uri + strlen(scheme) + 3);
 	path_at = strcspn(rest, "/");
 	snprintf(remote->path, REMOTE_URI_SIZE, "%s", rest[path_at] != '\0' ? &rest[path_at] : "/");
 	rest[path_at] = '\0';
@@ -110,19 +111,18 @@ static enum err read_uri(struct remote_agent *remote, bool *ret_is_secure, struc
 	if (colon != NULL)
 		*colon = '\0';
 	if (strlen(rest) >= sizeof(remote->host))
-		return fault_set(fault, ERR_MALFORMED, "--gateway: the name of the host is too long");
+		return fault_set(fault, ERR_MALFORMED, "%s: the name of the host is too long", uri);
 	memcpy(remote->host, rest, strlen(rest) + 1);
+	snprintf(remote->origin, REMOTE_URI_SIZE, "%s://%s:%s", scheme, remote->host, remote->port);
 	return ERR_NONE;
 }
 
-static enum err begin(struct remote_agent *remote, struct fault *fault)
+enum err remote_agent_go_to(struct remote_agent *remote, const char *uri, struct fault *fault)
 {
 	const struct options *options = remote->options;
 	bool is_secure;
-	enum err err = read_uri(remote, &is_secure, fault);
+	enum err err = read_uri(remote, uri, &is_secure, fault);
 
-	if (err == ERR_NONE)
-		err = device_open(options, &remote->misbehaviour, options->endpoint, &remote->device, fault);
 	if (err != ERR_NONE)
 		return err;
 	const struct http_client_settings settings = {
@@ -135,7 +135,17 @@ static enum err begin(struct remote_agent *remote, struct fault *fault)
 		.patience_ms = PATIENCE_MS,
 		.is_over = remote->is_over,
 	};
+	http_client_free(remote->client);
+	remote->client = NULL;
 	return http_client_create(&settings, &remote->client, fault);
+}
+
+static enum err begin(struct remote_agent *remote, struct fault *fault)
+{
+	const struct options *options = remote->options;
+	enum err err = device_open(options, &remote->misbehaviour, options->endpoint, &remote->device, fault);
+
+	return err == ERR_NONE ? remote_agent_go_to(remote, options->gateway, fault) : err;
 }
 
 static enum err converse(struct remote_agent *remote, struct fault *fault)

@@ -17,11 +17,15 @@ struct remote_agent {
 	struct http_client *client;
 	struct arena *arena; /* of one request */
 	char host[256], port[8];
-	char path[REMOTE_URI_SIZE]; /* and query, of --gateway */
+	char origin[REMOTE_URI_SIZE]; /* "https://host:port" */
+	char path[REMOTE_URI_SIZE];   /* and query, where a dialog with this server begins */
 };
 
 /* Until `is_over` says so. ERR_MALFORMED: the server does what it must not; ERR_DENIED: it refuses us. */
 MUST_CHECK enum err remote_agent_run(const struct options *options, bool (*is_over)(void), struct fault *fault);
+
+/* Another server, or another way to begin with the same one. ERR_MALFORMED. */
+MUST_CHECK enum err remote_agent_go_to(struct remote_agent *remote, const char *uri, struct fault *fault);
 
 /* Sends `message` and waits for the response, in remote->arena. */
 MUST_CHECK enum err remote_agent_ask(struct remote_agent *remote, struct bytes message,

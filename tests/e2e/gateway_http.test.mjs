@@ -1,7 +1,8 @@
 // Agents that speak SERAM over HTTP: the jobs of an operator reach their secure elements as those of any other device.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { Agent, agentIn, gatewayOf, gatewayTest } from './http_gateway.mjs';
+import { Agent, agentIn, gatewayOf, gatewayTest, withGateway } from './http_gateway.mjs';
+import { labTest, Server } from './lab.mjs';
 import { request } from './rest.mjs';
 import { appletAid, audit, packageAid, putKeys, readCard, succeeded, trace, uploadCap } from './secure_element.mjs';
 
@@ -226,6 +227,27 @@ gatewayTest('an installation survives a server that is killed again and again', 
 	succeeded(await lab.end(job.id));
 	assert.equal((await readCard(agent, [packageAid, instanceAid])).applications, 1);
 });
+
+gatewayTest('an agent is sent to another server once there is nothing more to do',
+	{ ...plain, nextServer: 'http://127.0.0.1:1/adminagent?from=first' }, async (lab) => {
+		const nothing = await post(lab);
+		assert.equal(nothing.status, 204);
+		assert.equal(nothing.headers['x-admin-next-uri'], 'http://127.0.0.1:1/adminagent?from=first');
+	});
+
+// The first server has no job and sends the agent on to the second, which has one.
+withGateway({ ...plain }).then((settings) => labTest('an agent goes where it is sent', settings, async (lab) => {
+	const first = new Server(lab, (await withGateway({ ...plain, nextServer: `${gatewayOf(lab)}/adminagent?from=first` })).server,
+		'first');
+	await first.start();
+	await putKeys(lab, 'a');
+	const job = await lab.rest.post('/devices/a/operations', { operation: 'se.audit', params: {} });
+	const agent = await agentIn(lab, 'a', { gateway: `${gatewayOf({ server: first })}/?a=1`, 'reboot-at': 'apdu:4',
+		'reboot-by-exec': true });
+	succeeded(await lab.end(job.id));
+	await agent.sessionOver();
+	assert.equal((await first.rest.get('/devices/a')).awake, false);
+}));
 
 // ---- SERAM 2.0.0 ----
 

@@ -2,12 +2,16 @@
 import { Device, labTest } from './lab.mjs';
 import { withPorts } from './ports.mjs';
 
-// A test with a server whose plugin se has these settings as "gateway".
-export async function gatewayTest(name, settings, body) {
+// The settings of a lab whose server has a plugin se with these as "gateway".
+export async function withGateway(settings) {
 	const section = { ...settings };
 	for (const listen of Object.keys(section).filter((one) => one.endsWith('Listen')))
 		section[listen] = await withPorts(section[listen]);
-	labTest(name, { server: { 'plugin-config': JSON.stringify({ se: { gateway: section } }) } }, body);
+	return { server: { 'plugin-config': JSON.stringify({ se: { gateway: section } }) } };
+}
+
+export async function gatewayTest(name, settings, body) {
+	labTest(name, await withGateway(settings), body);
 }
 
 // Where it listens: "http://127.0.0.1:12345".

@@ -523,6 +523,8 @@ static void settings_that_are_none_keep_it_from_starting(void **state)
 		"{\"gateway\":{\"holdSeconds\":31}}",
 		"{\"gateway\":{\"holdSeconds\":\"1\"}}",
 		"{\"gateway\":{\"maxRequestBytes\":1}}",
+		"{\"gateway\":{\"nextServer\":\"http://a/b\"}}",
+		"{\"gateway\":{\"nextServer\":\"/a?b\"}}",
 		"{\"gateway\":{\"httpsListen\":\"127.0.0.1:0\",\"tlsCert\":\"x\"}}",
 	};
 

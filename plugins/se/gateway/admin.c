@@ -82,9 +82,12 @@ static enum err ask_again(struct agent *agent, struct arena *arena, struct reply
 
 static enum err end(struct agent *agent, struct arena *arena, struct reply *ret_reply)
 {
-	const struct admin_answer answer = { .protocol = agent->protocol };
+	const char *next = agent->gateway->settings.next_server;
+	const struct admin_answer answer = { .protocol = agent->protocol,
+					     .next_uri = next[0] != '\0' ? next : NULL };
 
-	return fill(&answer, "204: the session is over", ret_reply);
+	return fill(&answer, next[0] != '\0' ? "204: another server has more" : "204: the session is over",
+		    ret_reply);
 }
 
 static const struct dialect admin_dialect = { "SERAM 1.0.1", BODY_SCRIPT, give, ask_again, end };

@@ -43,6 +43,7 @@ struct gateway_settings {
 	uint32_t session_timeout_ms;                    /* an agent not heard for so long has lost its session */
 	uint32_t lifetime_s;                            /* how long it is known after that */
 	uint32_t max_agents;
+	char *next_server;                              /* where an agent is sent when there is nothing to do; "": nowhere */
 };
 
 struct gateway {

@@ -34,7 +34,7 @@ static const struct listen_setting {
 	{ "pskListen",   false, true  },
 };
 
-static const char *const file_settings[] = { "tlsCert", "tlsKey" };
+static const char *const text_settings[] = { "tlsCert", "tlsKey", "nextServer" };
 /* clang-format on */
 
 static enum err refuse_setting(const struct gateway *gateway, const char *name, const char *reason)
@@ -54,8 +54,8 @@ static bool is_setting(const char *name)
 		if (strcmp(listen_settings[i].name, name) == 0)
 			return true;
 	}
-	for (size_t i = 0; i < sizeof(file_settings) / sizeof(file_settings[0]); i++) {
-		if (strcmp(file_settings[i], name) == 0)
+	for (size_t i = 0; i < sizeof(text_settings) / sizeof(text_settings[0]); i++) {
+		if (strcmp(text_settings[i], name) == 0)
 			return true;
 	}
 	return false;
@@ -74,6 +74,25 @@ static enum err read_number(struct gateway *gateway, const json_t *section,
 	return ERR_NONE;
 }
 
+static const char *text_of(const json_t *section, const char *name)
+{
+	const char *text = json_string_value(json_object_get(section, name));
+
+	return text != NULL ? text : "";
+}
+
+/* It becomes a Next-URI, which cards refuse without a query. */
+static enum err read_next_server(struct gateway *gateway, const json_t *section)
+{
+	const char *text = text_of(section, "nextServer");
+	const bool is_uri = strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
+
+	if (text[0] != '\0' && (!is_uri || strchr(text, '?') == NULL || strpbrk(text, " \r\n") != NULL))
+		return refuse_setting(gateway, "nextServer", "no http:// or https:// URI with a query");
+	gateway->settings.next_server = strdup(text);
+	return gateway->settings.next_server == NULL ? ERR_NOMEM : ERR_NONE;
+}
+
 static enum err read_settings(struct gateway *gateway, json_t *section)
 {
 	enum err err = ERR_NONE;
@@ -86,14 +105,7 @@ static enum err read_settings(struct gateway *gateway, json_t *section)
 	}
 	for (size_t i = 0; i < sizeof(number_settings) / sizeof(number_settings[0]) && err == ERR_NONE; i++)
 		err = read_number(gateway, section, &number_settings[i]);
-	return err;
-}
-
-static const char *text_of(const json_t *section, const char *name)
-{
-	const char *text = json_string_value(json_object_get(section, name));
-
-	return text != NULL ? text : "";
+	return err == ERR_NONE ? read_next_server(gateway, section) : err;
 }
 
 /* ---- requests ---- */
@@ -177,5 +189,6 @@ void gateway_close(struct gateway *gateway)
 		return;
 	agents_free(gateway);
 	arena_free(gateway->arena);
+	free(gateway->settings.next_server);
 	free(gateway);
 }
