@@ -159,6 +159,36 @@ labTest('keys come wrapped under a transport key', {}, async (lab) => {
 	await audit(lab, 'd');
 });
 
+// ---- keys of other kinds get to the card ----
+
+labTest('the authority of our certificates and a key for receipts get to the card', {}, async (lab) => {
+	const file = path.join(lab.folder, 'scp11.json');
+	await lab.device('d', { 'se-scp11': '11a,11c', 'se-scp11-keyset': file });
+	const set = { ...JSON.parse(fs.readFileSync(file, 'utf8')), version: 7, authorityKeyVersion: 9, authorityKeyId: 0x22 };
+	set.authorityPublicKeyHex = set.cardAuthorityPublicKeyHex;
+	const where = '/devices/d/keysets';
+	await refused(lab, where, { ...set, authorityPublicKeyHex: factoryKey }, 'authorityPublicKeyHex');
+	await refused(lab, where, { ...set, cardPrivateKeyHex: set.privateKeyHex }, 'cardPrivateKeyHex, cardCertificatesHex');
+	await refused(lab, where, { ...set, cardPrivateKeyHex: factoryKey, cardCertificatesHex: set.certificatesHex }, 'cardPrivateKeyHex');
+	await putKeys(lab, 'd');
+	await lab.rest.put(where, set);
+	await lab.rest.put(where, { kind: 'receipt', version: 0x71, algorithm: 'aes', keyHex: factoryKey });
+	const params = { keyVersion: 0x30, protocol: 'scp03' };
+	succeeded(await lab.run('d', 'se.put-keys', { ...params, kind: 'scp11', newKeyVersion: 7 }));
+	succeeded(await lab.run('d', 'se.put-keys', { ...params, kind: 'receipt', newKeyVersion: 0x71 }));
+	const again = await lab.run('d', 'se.put-keys', { ...params, kind: 'receipt', newKeyVersion: 0x71 });
+	assert.equal(again.error.code, 'conflict');
+	const { keys } = await audit(lab, 'd', params);
+	const versions = keys.map((key) => [key.id, key.version].join('/'));
+	assert.ok(versions.includes(`${0x22}/9`) && versions.includes(`1/${0x71}`), versions.join());
+
+	// a certificate of ours is not one of the card's key
+	await lab.rest.put(where, { ...set, version: 8, cardPrivateKeyHex: set.privateKeyHex, cardCertificatesHex: set.certificatesHex });
+	const unfit = await lab.run('d', 'se.put-keys', { ...params, kind: 'scp11', newKeyVersion: 8 });
+	assert.equal(unfit.state, 'failed');
+	assert.match(unfit.error.reason, /certificate/);
+});
+
 // ---- nobody is shown a key ----
 
 function* filesOf(folder) {
