@@ -179,6 +179,19 @@ static void first_keys_come_over_those_of_the_domain_above(void **state)
 	lab_close(&lab);
 }
 
+static void first_keys_come_by_store_data_too(void **state)
+{
+	struct lab lab;
+
+	open_with_domain(&lab);
+	lab_do(&lab, "se.put-keys",
+	       "{" OF_DOMAIN ",\"newKeyVersion\":48,\"keyVersion\":48,\"presentKeysAidHex\":\"" ISSUER
+	       "\",\"method\":\"store-data\"}");
+	assert_has_own_keys(&lab);
+	assert_int_equal(agent_count(&lab.agent, 0xD8), 0);
+	lab_close(&lab);
+}
+
 static void first_keys_survive_a_break_everywhere(void **state)
 {
 	lab_break_everywhere(open_with_domain, put_first_keys, assert_has_own_keys);
@@ -417,6 +430,7 @@ int main(void)
 		cmocka_unit_test(another_one_under_its_aid_is_a_conflict),
 		cmocka_unit_test(what_the_card_refuses_is_said),
 		cmocka_unit_test(first_keys_come_over_those_of_the_domain_above),
+		cmocka_unit_test(first_keys_come_by_store_data_too),
 		cmocka_unit_test(first_keys_survive_a_break_everywhere),
 		cmocka_unit_test(a_security_domain_calls_itself_personalized_once),
 		cmocka_unit_test(a_security_domain_is_locked_with_all_below_it),

@@ -174,6 +174,17 @@ static void a_removal_is_not_believed_without_looking(void **state)
 	lab_close(&lab);
 }
 
+static void a_key_set_comes_by_store_data_and_the_old_one_goes(void **state)
+{
+	struct lab lab;
+
+	open_card(&lab);
+	lab_do(&lab, "se.rotate-keys", "{\"newKeyVersion\":49,\"method\":\"store-data\"}");
+	assert_rotated(&lab);
+	assert_int_equal(agent_count(&lab.agent, PUT_KEY), 0);
+	lab_close(&lab);
+}
+
 static void key_sets_of_scp02_rotate_too(void **state)
 {
 	struct card_settings settings = card_settings_default();
@@ -293,6 +304,7 @@ int main(void)
 		cmocka_unit_test(a_card_with_neither_key_set_is_a_clear_failure),
 		cmocka_unit_test(an_old_key_set_that_stays_is_named),
 		cmocka_unit_test(a_removal_is_not_believed_without_looking),
+		cmocka_unit_test(a_key_set_comes_by_store_data_and_the_old_one_goes),
 		cmocka_unit_test(key_sets_of_scp02_rotate_too),
 		cmocka_unit_test(a_rotation_that_makes_no_sense_is_refused),
 		cmocka_unit_test(a_key_set_is_deleted_once),
