@@ -1,34 +1,19 @@
 /* What the plugin says about bytes of a card, and where it stops when they are wrong. */
 #include "explain/explain.h"
 
-#include "se_test.h"
+#include "one_arena.h"
 
 typedef enum err explainer(struct bytes content, struct builder *text, struct fault *fault);
 
-static struct arena *arena;
 static char told[8192];
 
-static int open_arena(void **state)
-{
-	arena = arena_create(1 << 20);
-	return arena == NULL;
-}
-
-static int close_arena(void **state)
-{
-	arena_free(arena);
-	return 0;
-}
-
 /* The whole text, until the next call; `words` of the fault, or NULL when all of it is good. */
-static const char *explained(explainer *explain, const char *hex, const char *words)
+static const char *explained(explainer *explain, const char *digits, const char *words)
 {
 	struct builder text = builder_in(arena);
 	struct fault fault = { .kind = ERR_NONE };
-	struct bytes content;
 
-	assert_int_equal(bytes_from_hex(arena, hex, &content), ERR_NONE);
-	assert_int_equal(explain(content, &text, &fault), words == NULL ? ERR_NONE : ERR_MALFORMED);
+	assert_int_equal(explain(hex(digits), &text, &fault), words == NULL ? ERR_NONE : ERR_MALFORMED);
 	if (words != NULL && strstr(fault.text, words) == NULL)
 		fail_msg("%s", fault.text);
 	assert_false(text.bad);
@@ -186,6 +171,34 @@ static void orders_and_reports_are_told_command_by_command(void **state)
 	(void)explained(explain_script, "7B7D7D", "not JSON");
 }
 
+static void messages_over_http_are_told_with_their_script(void **state)
+{
+	static const char message[] = "POST /agent?cmd=1 HTTP/1.1\r\n"
+				      "X-Admin-Script-Status: ok\r\n"
+				      "Content-Length: 8\r\n\r\n"
+				      "\xAF\x80\x23\x02\x6A\x88\x00\x00";
+	char *digits = bytes_to_hex(arena, bytes_of(message, sizeof message - 1));
+	const char *text = explained(explain_http, digits, NULL);
+
+	assert_says(text, "HTTP  POST /agent?cmd=1 HTTP/1.1\n");
+	assert_says(text, "  X-Admin-Script-Status  ok\n");
+	assert_says(text, "SW  6A88");
+	digits[strlen(digits) - 2] = 0;
+	(void)explained(explain_http, digits, "not whole");
+}
+
+static void what_triggers_a_session_is_told(void **state)
+{
+	const char *text = explained(explain_session_parameters,
+				     "811F831D840402028182850400020101"
+				     "8607B000250301020389068A008B008C00",
+				     NULL);
+
+	assert_says(text, "  connection (OPEN CHANNEL)  02028182 (4 bytes)\n");
+	assert_says(text, "  key  version 01 identifier 01\n");
+	(void)explained(explain_session_parameters, "8405", "past its end");
+}
+
 static void what_can_be_read_stands_before_the_fault(void **state)
 {
 	assert_says(explained(explain_apdu, "80E60C000507D0D1D2D3", "ends inside its field load file AID"),
@@ -239,6 +252,8 @@ int main(void)
 		cmocka_unit_test(scripts_are_told_command_by_command),
 		cmocka_unit_test(actions_of_scripts_are_told_in_words),
 		cmocka_unit_test(orders_and_reports_are_told_command_by_command),
+		cmocka_unit_test(messages_over_http_are_told_with_their_script),
+		cmocka_unit_test(what_triggers_a_session_is_told),
 		cmocka_unit_test(what_can_be_read_stands_before_the_fault),
 		cmocka_unit_test(packets_are_explained_as_far_as_they_are_in_clear),
 	};

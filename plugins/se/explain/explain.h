@@ -42,6 +42,8 @@ MUST_CHECK enum err explain_script_at(struct explanation *e, struct bytes conten
 
 MUST_CHECK enum err explain_scp80(struct bytes content, struct builder *text, struct fault *fault);
 MUST_CHECK enum err explain_script(struct bytes content, struct builder *text, struct fault *fault);
+MUST_CHECK enum err explain_http(struct bytes content, struct builder *text, struct fault *fault);
+MUST_CHECK enum err explain_session_parameters(struct bytes content, struct builder *text, struct fault *fault);
 MUST_CHECK enum err explain_cap(struct bytes content, struct builder *text, struct fault *fault);
 
 #endif

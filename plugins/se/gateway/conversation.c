@@ -108,6 +108,8 @@ static void trace_reply(const struct agent *agent, const struct reply *reply)
 	struct bytes raw;
 
 	build_printf(&b, "HTTP/1.1 %u\r\n", reply->status);
+	if (!reply->is_confidential)
+		build_printf(&b, "Content-Length: %zu\r\n", reply->body.len);
 	build_fields(&b, reply->fields, reply->field_count);
 	if (!reply->is_confidential)
 		build_bytes(&b, reply->body);
