@@ -17,6 +17,7 @@
 #include "operations/key_order.h"
 #include "operations/look.h"
 #include "operations/put_single_keys.h"
+#include "operations/single_keys.h"
 
 enum stage { STAGE_LOOK, STAGE_ACT, STAGE_PROVE, STAGE_REMOVE };
 enum { ACT_PUT_KEY = 100, ACT_REMOVE };

@@ -10,9 +10,7 @@
 
 #include "engine/task.h"
 
-/* `kind` is one of these. */
-bool is_single_keys(const char *kind);
-/* What task->operation becomes, then. */
+/* What task->operation becomes where single_keys.h knows the kind. */
 extern const struct operation put_single_keys_operation;
 
 #endif
