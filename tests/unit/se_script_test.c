@@ -115,6 +115,19 @@ static void an_answer_that_was_cut_ends_it(void **state)
 	lab_close(&lab);
 }
 
+/* Whether the card did it is in the status word, which did not come. */
+static void a_change_whose_answer_was_cut_is_unknown(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_lab(&lab);
+	lab.agent.refuse_answers_over = 3;
+	run(&lab, "{\"commandsHex\":[\"80500000080102030405060708\"]}");
+	assert_ended(&lab, CARDEA_UNKNOWN, "the answer did not come whole");
+	lab_close(&lab);
+}
+
 static void an_application_that_is_not_there_is_named(void **state)
 {
 	struct lab lab;
@@ -376,6 +389,7 @@ int main(void)
 		cmocka_unit_test(an_error_status_fails_and_names_its_command),
 		cmocka_unit_test(needs_as_many_scripts_as_the_agent_takes),
 		cmocka_unit_test(an_answer_that_was_cut_ends_it),
+		cmocka_unit_test(a_change_whose_answer_was_cut_is_unknown),
 		cmocka_unit_test(an_application_that_is_not_there_is_named),
 		cmocka_unit_test(commands_that_cannot_be_are_refused_by_number),
 		cmocka_unit_test(nobody_waits_for_a_report_that_is_not_wanted),

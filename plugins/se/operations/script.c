@@ -209,8 +209,18 @@ static void fail_at_last(struct task *task, const char *what)
 	const size_t number = task->kept.position;
 
 	report_answers(task);
-	task_fail(task, ERR_CONFLICT, "command %zu of %zu, %s: %s", number, order->count,
-		  command_text(task->arena, &order->commands[number - 1]), what);
+	task_break(task, ERR_CONFLICT, "command %zu of %zu, %s: %s", number, order->count,
+		   command_text(task->arena, &order->commands[number - 1]), what);
+}
+
+/* The last command taken changes nothing, whatever the card made of it. */
+static bool was_read_only(const struct task *task)
+{
+	static const uint8_t reads[] = { INS_GET_DATA, INS_GET_STATUS, INS_READ_BINARY, INS_READ_RECORD };
+	const struct order *order = task->order;
+	const uint8_t ins = order->commands[task->kept.position - 1].ins;
+
+	return memchr(reads, ins, sizeof(reads)) != NULL;
 }
 
 static void advance(struct task *task)
@@ -219,7 +229,9 @@ static void advance(struct task *task)
 
 	if (task->kept.ending != ENDING_NONE)
 		return;
-	task->kept.is_unproven = false;
+	/* an answer that did not come whole does not say whether the card did it */
+	if ((task->kept.flags & CUT) == 0 || was_read_only(task))
+		task->kept.is_unproven = false;
 	if ((task->kept.flags & CUT) != 0)
 		fail_at_last(task, "the answer did not come whole");
 	else if ((task->kept.flags & FAILED) != 0 && order->stops)
