@@ -700,6 +700,84 @@ static void a_plugin_that_may_not_block_has_no_keys_in_tokens(void **state)
 	assert_false(plugin.has_keys);
 }
 
+/* ---- what is not a step's ---- */
+
+static void lines_from_elsewhere_stand_before_those_of_the_next_step(void **state)
+{
+	static const enum move moves[] = { SEND, DONE };
+	struct stage *stage = *state;
+	struct arena *arena = arena_create(0);
+	struct trace_row *rows;
+	size_t count, i = 0;
+	begin(stage, moves);
+	orchestrator_trace(stage->orchestrator, ENDPOINT, "http", "answer", "heard", bytes_of("\x01\x02", 2));
+	orchestrator_trace(stage->orchestrator, "somebody else", "http", "answer", "not heard",
+			   bytes_of(NULL, 0));
+	answer(stage, 0x45, ERR_NONE);
+	assert_int_equal(store_read_trace(stage->store, arena, stage->id, 0, 100, &rows, &count), ERR_NONE);
+	while (i < count && strcmp(rows[i].layer, "http") != 0)
+		i++;
+	assert_true(i + 1 < count);
+	assert_string_equal(rows[i].text, "heard");
+	assert_string_equal(rows[i].direction, "answer");
+	assert_true(bytes_equal(rows[i].raw, bytes_of("\x01\x02", 2)));
+	assert_int_equal(rows[i].step, rows[i + 1].step);
+	assert_int_not_equal(rows[i].step, rows[i - 1].step);
+	for (size_t later = i + 1; later < count; later++)
+		assert_string_not_equal(rows[later].layer, "http");
+	arena_free(arena);
+}
+
+static void a_flood_of_lines_is_cut(void **state)
+{
+	static const enum move moves[] = { SEND, DONE };
+	struct stage *stage = *state;
+	struct arena *arena = arena_create(0);
+	struct trace_row *rows;
+	size_t count, lines = 0;
+	begin(stage, moves);
+	for (int i = 0; i < 2 * JOB_MAX_NOTES; i++)
+		orchestrator_trace(stage->orchestrator, ENDPOINT, "http", "answer", "heard",
+				   bytes_of(NULL, 0));
+	answer(stage, 0x45, ERR_NONE);
+	assert_int_equal(store_read_trace(stage->store, arena, stage->id, 0, 1000, &rows, &count), ERR_NONE);
+	for (size_t i = 0; i < count; i++)
+		lines += strcmp(rows[i].layer, "http") == 0;
+	assert_int_equal(lines, JOB_MAX_NOTES);
+	arena_free(arena);
+}
+
+struct idle_note {
+	struct stage *stage;
+	unsigned count;
+};
+
+static void note_idle(void *self, const char *endpoint)
+{
+	struct idle_note *note = self;
+	assert_string_equal(endpoint, ENDPOINT);
+	assert_false(orchestrator_has_job(note->stage->orchestrator, ENDPOINT));
+	note->count++;
+}
+
+static void tells_when_a_device_has_no_job_left(void **state)
+{
+	static const enum move moves[] = { SEND, DONE, SEND, DONE };
+	struct stage *stage = *state;
+	struct idle_note note = { stage, 0 };
+	orchestrator_when_idle(stage->orchestrator, note_idle, &note);
+	begin(stage, moves);
+	assert_int_equal(order(stage, ENDPOINT, "{}", ""), ERR_NONE);
+	turn(stage);
+	answer(stage, 0x45, ERR_NONE);
+	assert_int_equal(note.count, 0);
+	assert_true(orchestrator_has_job(stage->orchestrator, ENDPOINT));
+	assert_false(orchestrator_has_job(stage->orchestrator, "somebody else"));
+	answer(stage, 0x45, ERR_NONE);
+	assert_int_equal(note.count, 1);
+	orchestrator_trace(stage->orchestrator, ENDPOINT, "http", "answer", "too late", bytes_of(NULL, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -722,6 +800,9 @@ int main(void)
 		CLAIM(retries_only_what_did_not_succeed),
 		CLAIM(steps_whose_keys_are_in_a_token_run_on_a_worker),
 		CLAIM(a_plugin_that_may_not_block_has_no_keys_in_tokens),
+		CLAIM(lines_from_elsewhere_stand_before_those_of_the_next_step),
+		CLAIM(a_flood_of_lines_is_cut),
+		CLAIM(tells_when_a_device_has_no_job_left),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
