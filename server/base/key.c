@@ -29,7 +29,7 @@ static enum err unwrap_in_memory(const struct key *key, struct bytes wrapped, st
 	return aes_key_unwrap(secret_bytes(&key->secret), wrapped, ret_secret);
 }
 
-const struct key_provider key_in_memory = { cmac_in_memory, encrypt_in_memory, unwrap_in_memory };
+static const struct key_provider key_in_memory = { cmac_in_memory, encrypt_in_memory, unwrap_in_memory };
 
 struct key key_of(const struct secret *secret)
 {

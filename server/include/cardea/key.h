@@ -22,8 +22,6 @@ struct key_provider {
 	enum err (*unwrap)(const struct key *key, struct bytes wrapped, struct secret *ret_secret);
 };
 
-extern const struct key_provider key_in_memory;
-
 struct key {
 	const struct key_provider *provider;
 	size_t size;                    /* of the value, in bytes */
