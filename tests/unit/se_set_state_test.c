@@ -1,10 +1,8 @@
 /* se.set-state against the simulated card, with everything that may break on the way. */
 #include "se_lab.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "../e2e/cap_file.h"
 #include "se_test.h"
 
 #define PACKAGE    "D07002CA44900101"
@@ -17,44 +15,21 @@
 
 static void run(struct lab *lab, const char *params)
 {
-	lab_run(lab, "se.set-state", params, bytes_of(NULL, 0));
-}
-
-static void assert_done(const struct lab *lab)
-{
-	if (lab->job.result != CARDEA_DONE)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
-static void assert_failed(const struct lab *lab, enum err kind, const char *words)
-{
-	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind ||
-	    strstr(lab->job.reason, words) == NULL)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
+	lab_do(lab, "se.set-state", params);
 }
 
 static uint8_t state_of(struct lab *lab, const char *aid)
 {
-	struct card_object object;
-
-	assert_true(card_find(lab->agent.card, lab_hex(lab, aid), &object));
-	return object.life_cycle;
+	return lab_object(lab, aid).life_cycle;
 }
 
 static void open_with_application(struct lab *lab)
 {
 	struct card_settings settings = card_settings_default();
-	struct bytes file;
 
 	lab_open(lab, &settings);
-	struct cap_order order = { .package_aid = lab_hex(lab, PACKAGE),
-				   .applets = { lab_hex(lab, APPLET) },
-				   .applet_count = 1,
-				   .major = 1,
-				   .code_bytes = 300 };
-	assert_int_equal(cap_build_zip(lab->job.arena, &order, &file), ERR_NONE);
-	lab_run(lab, "se.install", "{\"package\":\"1\"}", file);
-	assert_done(lab);
+	lab_run(lab, "se.install", "{\"package\":\"1\"}", lab_package(lab, PACKAGE, 1, 300));
+	lab_assert_done(lab);
 	lab->agent.commands = 0;
 }
 
@@ -64,14 +39,14 @@ static void an_application_is_locked_and_unlocked_once(void **state)
 
 	open_with_application(&lab);
 	run(&lab, LOCK);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(state_of(&lab, APPLET), 0x87);
 	run(&lab, LOCK);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(agent_count(&lab.agent, SET_STATUS), 1);
 	assert_true(json_is_true(json_object_get(lab.job.reported, "alreadySet")));
 	run(&lab, UNLOCK);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(state_of(&lab, APPLET), 0x07);
 	lab_close(&lab);
 }
@@ -87,7 +62,7 @@ static void locking_survives_a_break_at_every_request(void **state)
 			lab.job.break_at = at;
 			run(&lab, LOCK);
 			requests = lab.job.requests;
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			assert_int_equal(state_of(&lab, APPLET), 0x87);
 			lab_close(&lab);
 		}
@@ -104,7 +79,7 @@ static void locking_survives_a_power_cut_in_every_command(void **state)
 		lab.agent.cut_after = cut;
 		run(&lab, LOCK);
 		commands = lab.agent.commands;
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_int_equal(state_of(&lab, APPLET), 0x87);
 		lab_close(&lab);
 	}
@@ -124,13 +99,13 @@ static void the_card_goes_its_way_and_no_other(void **state)
 	assert_int_equal(state_of(&lab, ISSUER), 0x0F);
 	unsigned sent = agent_count(&lab.agent, SET_STATUS);
 	run(&lab, "{\"state\":\"initialized\"}");
-	assert_failed(&lab, ERR_CONFLICT, "the card is secured: no way leads from there to initialized");
+	lab_assert_failed(&lab, ERR_CONFLICT, "the card is secured: no way leads from there to initialized");
 	assert_int_equal(agent_count(&lab.agent, SET_STATUS), sent);
 	run(&lab, "{\"state\":\"card-locked\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(state_of(&lab, ISSUER), 0x7F);
 	run(&lab, "{\"state\":\"secured\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(card_find(lab.agent.card, lab_hex(&lab, ISSUER), &card));
 	assert_int_equal(card.life_cycle, 0x0F);
 	lab_close(&lab);
@@ -142,10 +117,10 @@ static void termination_must_be_confirmed(void **state)
 
 	open_with_application(&lab);
 	run(&lab, "{\"state\":\"terminated\"}");
-	assert_failed(&lab, ERR_CONFLICT, "confirmTermination");
+	lab_assert_failed(&lab, ERR_CONFLICT, "confirmTermination");
 	assert_int_equal(lab.agent.commands, 0);
 	run(&lab, TERMINATE);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(state_of(&lab, ISSUER), 0xFF);
 	lab_close(&lab);
 }
@@ -194,7 +169,7 @@ static void what_cannot_be_is_refused_before_it_is_sent(void **state)
 		struct lab lab;
 		open_with_application(&lab);
 		run(&lab, rows[i].params);
-		assert_failed(&lab, rows[i].kind, rows[i].words);
+		lab_assert_failed(&lab, rows[i].kind, rows[i].words);
 		assert_int_equal(agent_count(&lab.agent, SET_STATUS), 0);
 		lab_close(&lab);
 	}
