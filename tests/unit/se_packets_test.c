@@ -298,6 +298,20 @@ static void packets_are_cut_to_short_messages(void **state)
 	lab_close(&lab);
 }
 
+static void keys_do_not_go_in_packets(void **state)
+{
+	struct lab lab;
+
+	open_lab(&lab);
+	lab.job.documents[lab.job.document_count++] = (struct lab_document){
+		.kind = "dap",
+		.json = "{\"kind\":\"dap\",\"version\":115,\"algorithm\":\"aes\",\"keyHex\":\"" KIC "\"}"
+	};
+	run(&lab, "se.put-keys", "{\"kind\":\"dap\",\"newKeyVersion\":115,\"protocol\":\"scp80\"}");
+	assert_ended(&lab, CARDEA_FAILED, ERR_UNSUPPORTED, "keys go to a card over SCP02, SCP03 or SCP11");
+	lab_close(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +328,7 @@ int main(void)
 		cmocka_unit_test(a_counter_that_others_have_raised_is_told),
 		cmocka_unit_test(one_too_high_is_told),
 		cmocka_unit_test(packets_are_cut_to_short_messages),
+		cmocka_unit_test(keys_do_not_go_in_packets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,16 @@ const struct protocol *channel_protocol(const struct task *task)
 	return choice_protocol(task->kept.choice);
 }
 
+bool channel_ciphers_keys(struct task *task)
+{
+	const bool has_key = task->session.dek.size > 0;
+
+	if (!has_key)
+		task_break(task, ERR_UNSUPPORTED, "keys go to a card over SCP02, SCP03 or SCP11, not with protocol %s",
+			   choice_text(task->kept.choice));
+	return has_key;
+}
+
 const struct packets *channel_packets(const struct task *task)
 {
 	const struct protocol *protocol = channel_protocol(task);

@@ -21,6 +21,8 @@ void channel_take(struct task *task, const struct planned *planned, const struct
 /* What the agent selects; empty: nothing, on the basic channel. */
 struct bytes channel_target(const struct task *task);
 
+/* Keys can be sent through it. Ends the task otherwise: SCP80 has no key that we know to cipher them, and no protection none. */
+bool channel_ciphers_keys(struct task *task);
 /* NULL where each command goes by itself. */
 const struct packets *channel_packets(const struct task *task);
 const struct protocol *channel_protocol(const struct task *task); /* NULL while it is not chosen */

@@ -158,7 +158,7 @@ static void plan(struct task *task, struct batch *batch)
 		look_plan(task, batch);
 		return;
 	}
-	for (size_t i = done; i < count; i++) {
+	for (size_t i = done; channel_ciphers_keys(task) && i < count; i++) {
 		if (!plan_step(task, batch, i, i == done ? task->kept.blocks : 0))
 			break;
 	}
