@@ -41,19 +41,25 @@ void key_wipe(struct key *key)
 	wipe(key, sizeof(*key));
 }
 
+/* A key that is all zero is an empty one in memory, which no cipher takes. */
+static const struct key_provider *provider_of(const struct key *key)
+{
+	return key->provider != NULL ? key->provider : &key_in_memory;
+}
+
 enum err key_cmac(const struct key *key, const struct bytes *parts, size_t part_count,
 		  uint8_t ret_mac[AES_BLOCK])
 {
-	return key->provider->cmac(key, parts, part_count, ret_mac);
+	return provider_of(key)->cmac(key, parts, part_count, ret_mac);
 }
 
 enum err key_encrypt(const struct key *key, enum cipher cipher, const uint8_t *iv, struct bytes data,
 		     uint8_t *ret_at)
 {
-	return key->provider->encrypt(key, cipher, iv, data, ret_at);
+	return provider_of(key)->encrypt(key, cipher, iv, data, ret_at);
 }
 
 enum err key_unwrap(const struct key *key, struct bytes wrapped, struct secret *ret_secret)
 {
-	return key->provider->unwrap(key, wrapped, ret_secret);
+	return provider_of(key)->unwrap(key, wrapped, ret_secret);
 }

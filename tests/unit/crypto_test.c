@@ -1,4 +1,4 @@
-#include <cardea/crypto.h>
+#include <cardea/key.h>
 
 #include "arena_support.h"
 
@@ -351,6 +351,18 @@ static void refuses_to_unwrap_what_no_secret_can_be(void **state)
 	assert_int_equal(aes_key_unwrap(key, bytes_of(zeros, 23), &secret), ERR_MALFORMED);
 }
 
+static void an_empty_key_does_nothing(void **state)
+{
+	const struct key key = { .size = 0 };
+	uint8_t at[AES_BLOCK] = { 0 };
+	struct secret secret;
+
+	(void)state;
+	assert_int_equal(key_cmac(&key, NULL, 0, at), ERR_MALFORMED);
+	assert_int_equal(key_encrypt(&key, CIPHER_DES3_ECB, NULL, bytes_of(at, 8), at), ERR_MALFORMED);
+	assert_int_equal(key_unwrap(&key, bytes_of(at, 16), &secret), ERR_MALFORMED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,6 +371,7 @@ int main(void)
 		IN_ARENA(cmac_gives_the_known_answers_however_the_message_is_cut),
 		IN_ARENA(wrapped_keys_open_under_their_key_only),
 		IN_ARENA(refuses_to_unwrap_what_no_secret_can_be),
+		IN_ARENA(an_empty_key_does_nothing),
 		IN_ARENA(ciphers_give_the_known_answers),
 		IN_ARENA(triple_des_chains_its_blocks),
 		IN_ARENA(refuses_keys_and_data_of_odd_sizes),

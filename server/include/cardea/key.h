@@ -23,7 +23,7 @@ struct key_provider {
 };
 
 struct key {
-	const struct key_provider *provider;
+	const struct key_provider *provider; /* NULL: in memory */
 	size_t size;                    /* of the value, in bytes */
 	struct secret secret;           /* the value; empty when the provider keeps it */
 	void *token;                    /* the provider's */
