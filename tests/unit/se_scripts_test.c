@@ -6,9 +6,10 @@
 #include "../e2e/cap_file.h"
 #include "se_test.h"
 
-#define PACKAGE "D07002CA44900101"
-#define APPLET  "D07002CA4490010101"
-#define NEW_KEY "00112233445566778899AABBCCDDEEFF"
+#define PACKAGE     "D07002CA44900101"
+#define APPLET      "D07002CA4490010101"
+#define FACTORY_KEY "404142434445464748494A4B4C4D4E4F"
+#define NEW_KEY     "00112233445566778899AABBCCDDEEFF"
 
 #define SIZE_COUNT 6
 
@@ -152,6 +153,37 @@ static void keys_take_four(void **state)
 	assert_scripts("put-keys", put_keys, expected);
 }
 
+/* Which protocol, and how its session begins, is one question. */
+static void a_card_that_has_to_be_asked_takes_one_more(void **state)
+{
+	static const struct {
+		uint8_t scp02, scp03;
+		unsigned first, next;
+	} rows[] = {
+		{ 0, 0x60, 2, 2 }, /* no counter: both are asked each time */
+		{ 0, 0x70, 2, 2 }, /* asked, then all in one */
+		{ 0, 0x71, 3, 2 }, /* that challenges are long takes another one to learn */
+		{ 0x15, 0x70, 3, 3 }, { 0x55, 0x70, 3, 2 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct card_settings settings = card_settings_default();
+		struct lab lab;
+		settings.scp02_options = rows[i].scp02;
+		settings.scp03_options = rows[i].scp03;
+		lab_open(&lab, &settings);
+		lab.agent.max_request = lab.agent.max_response = 8192;
+		lab_add_keys_of(&lab, "scp02", 0x30, FACTORY_KEY, FACTORY_KEY, FACTORY_KEY);
+		audit(&lab);
+		assert_int_equal(scripts(&lab), rows[i].first);
+		for (unsigned again = 0; again < 2; again++) {
+			audit(&lab);
+			assert_int_equal(scripts(&lab), rows[i].next);
+		}
+		lab_close(&lab);
+	}
+}
+
 /* 9F65 of a card: no command has more data, and all of them together still fill the script. */
 static void the_largest_command_of_a_card_is_respected(void **state)
 {
@@ -179,6 +211,7 @@ int main(void)
 		cmocka_unit_test(load_scripts_are_full),
 		cmocka_unit_test(a_delete_takes_two),
 		cmocka_unit_test(keys_take_four),
+		cmocka_unit_test(a_card_that_has_to_be_asked_takes_one_more),
 		cmocka_unit_test(the_largest_command_of_a_card_is_respected),
 	};
 

@@ -153,7 +153,10 @@ void channel_prepare(struct task *task)
 {
 	if (task->kept.choice == CHOICE_NONE)
 		choice_prepare(task);
-	if (task->kept.ending == ENDING_NONE && channel_protocol(task) != NULL && channel_begin(task))
+	if (task->kept.ending != ENDING_NONE || channel_protocol(task) == NULL)
+		return;
+	task->kept.early_version = 0;
+	if (channel_begin(task))
 		channel_protocol(task)->prepare(task);
 }
 
@@ -193,7 +196,9 @@ void channel_plan(struct task *task, struct batch *batch)
 
 void channel_take(struct task *task, const struct planned *planned, const struct response *response)
 {
-	if (channel_protocol(task) == NULL)
+	if (planned->opening == OPENING_UPDATE && task->kept.early_version != 0)
+		choice_take_early(task, planned, response);
+	else if (channel_protocol(task) == NULL)
 		choice_take(task, planned, response);
 	else
 		channel_protocol(task)->take(task, planned, response);

@@ -2,6 +2,7 @@
 #include "channel/protocol_choice.h"
 
 #include "channel/channel.h"
+#include "channel/key_memory.h"
 #include "channel/scp02.h"
 #include "channel/scp11_keys.h"
 #include "channel/scp80_keys.h"
@@ -111,6 +112,28 @@ static void fail_without_keys(struct task *task)
 			   "key set %02X of security domain %s is not stored for this device", version, aid);
 }
 
+/* SCP03 is what most cards turn out to speak: its session begins with the questions, unless it can be
+ * foreseen as a whole. An INITIALIZE UPDATE that nobody follows does no harm. */
+static void prepare_early(struct task *task)
+{
+	struct kept *kept = &task->kept;
+	const uint8_t wanted = kept->key_version;
+	uint8_t *challenge = arena_alloc(task->arena, SCP03_SHORT_CHALLENGE);
+	uint8_t version;
+
+	if (!is_candidate(task, CHOICE_SCP03) || !has_keys(task, CHOICE_SCP03, &version) ||
+	    !task_is_good(task,
+			  challenge == NULL ? ERR_NOMEM : random_bytes(challenge, SCP03_SHORT_CHALLENGE)))
+		return;
+	kept->key_version = version;
+	const bool is_foreseen = key_memory_read(task).has_counter;
+	kept->key_version = wanted;
+	if (is_foreseen)
+		return;
+	kept->early_version = version;
+	kept->host_challenge = bytes_of(challenge, SCP03_SHORT_CHALLENGE);
+}
+
 void choice_prepare(struct task *task)
 {
 	enum protocol_choice first = CHOICE_NONE;
@@ -127,6 +150,8 @@ void choice_prepare(struct task *task)
 		fail_without_keys(task);
 	else if (count == 1)
 		task->kept.choice = first;
+	else
+		prepare_early(task);
 }
 
 /* ---- what the card announces ---- */
@@ -143,6 +168,10 @@ void choice_plan(struct batch *batch)
 	if (batch->task->kept.announced == 0) /* a body may carry one command only */
 		add_get_data(batch, 0x0066, OPENING_CARD_DATA);
 	add_get_data(batch, 0x00E0, OPENING_KEY_INFORMATION);
+	const struct kept *kept = &batch->task->kept;
+	const struct command update = gp_initialize_update(kept->early_version, kept->host_challenge);
+	if (kept->early_version != 0)
+		batch_add_opening(batch, &update, OPENING_UPDATE, APDU_MAX_RESPONSE);
 }
 
 /* One bit per choice; a card that tells nothing of use is taken to have all. */
@@ -211,4 +240,23 @@ void choice_take(struct task *task, const struct planned *planned, const struct 
 		task->kept.announced = announced_by(task, response);
 	else
 		choose(task, response);
+}
+
+void choice_take_early(struct task *task, const struct planned *planned, const struct response *response)
+{
+	struct kept *kept = &task->kept;
+	uint8_t version = 0;
+	const bool is_of_use = kept->choice == CHOICE_SCP03 && has_keys(task, CHOICE_SCP03, &version) &&
+			       version == kept->early_version;
+
+	kept->early_version = 0;
+	if (is_of_use && response->sw == SW_WRONG_LENGTH)
+		kept->is_s16 = true;
+	if (!is_of_use || !sw_is_success(response->sw)) {
+		kept->host_challenge = bytes_of(NULL, 0);
+		return;
+	}
+	kept->key_version = version;
+	if (authentication_is_safe(task) && channel_begin(task))
+		rows[CHOICE_SCP03].protocol->take(task, planned, response);
 }

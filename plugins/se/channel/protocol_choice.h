@@ -28,5 +28,7 @@ const char *choice_text(enum protocol_choice choice);
 void choice_prepare(struct task *task);
 void choice_plan(struct batch *batch);
 void choice_take(struct task *task, const struct planned *planned, const struct response *response);
+/* The answer to the INITIALIZE UPDATE that went with the questions: of use when SCP03 is chosen. */
+void choice_take_early(struct task *task, const struct planned *planned, const struct response *response);
 
 #endif

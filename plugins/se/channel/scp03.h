@@ -7,6 +7,7 @@
 #include "channel/session.h"
 
 #define SCP03_MAX_CHALLENGE   16
+#define SCP03_SHORT_CHALLENGE 8
 #define SCP03_DIVERSIFICATION 10
 
 /* Bits of the i parameter. */

@@ -5,7 +5,7 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 12
+#define KEPT_VERSION 13
 #define CHOICE_LIMIT 8 /* values of enum protocol_choice */
 
 enum width { BOOL, BYTE, ENUM, LONG, LONG_LONG };
@@ -47,6 +47,7 @@ static const struct field fields[] = {
 	FIELD(channel, ENUM, CHANNEL_COUNT),
 	FIELD(choice, ENUM, CHOICE_LIMIT),
 	FIELD(announced, BYTE, 0),
+	FIELD(early_version, BYTE, 0),
 	FIELD(key_version, BYTE, 0),
 	FIELD(level, BYTE, 0),
 	FIELD(is_s16, BOOL, 2),

@@ -82,6 +82,7 @@ struct kept {
 	enum channel channel;
 	unsigned choice;   /* enum protocol_choice */
 	uint8_t announced; /* which choices the card has, a bit each */
+	uint8_t early_version; /* of an INITIALIZE UPDATE beside the questions what the card has; 0: none */
 	uint8_t key_version; /* 0 until chosen */
 	uint8_t level;
 	bool is_s16;
