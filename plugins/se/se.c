@@ -15,7 +15,7 @@
 extern const char se_object_30401[], audit_schema[], install_schema[], delete_schema[], ensure_schema[],
 	put_keys_schema[], store_data_schema[], script_schema[], set_state_schema[], create_domain_schema[],
 	extradite_schema[], update_registry_schema[], delete_keys_schema[], rotate_keys_schema[],
-	files_schema[], get_data_schema[];
+	files_schema[], get_data_schema[], upgrade_schema[];
 
 /* ---- packages ---- */
 
@@ -121,6 +121,8 @@ static const struct cardea_operation operations[] = {
 	{ "se.delete", "Deletes a load file or an application", delete_schema, engine_step, &delete_operation },
 	{ "se.ensure", "Makes true which load files and applications are on a secure element, and which are not", ensure_schema,
 	  engine_step, &ensure_operation },
+	{ "se.upgrade", "Exchanges a load file for another version; its applications keep their data", upgrade_schema,
+	  engine_step, &upgrade_operation },
 	{ "se.put-keys", "Puts a stored key set on a secure element and proves it", put_keys_schema, engine_step,
 	  &put_keys_operation },
 	{ "se.files", "Reads, changes, makes and deletes files of a UICC", files_schema, engine_step, &files_operation },
@@ -161,7 +163,8 @@ static const struct cardea_explainer explainers[] = {
 	  explain_session_parameters, NULL },
 	{ "tlv", "Data objects of a GlobalPlatform card", explain_tlv, NULL },
 	{ "cap", "A load file: Java Card CAP or GlobalPlatform", explain_cap, NULL },
-	{ "scp80", "A secured packet (TS 102 225) of either direction", explain_scp80, "scp80/command scp80/answer" },
+	{ "scp80", "A secured packet (TS 102 225) of either direction", explain_scp80,
+	  "scp80/command scp80/answer" },
 	{ NULL, NULL, NULL, NULL },
 };
 

@@ -5,7 +5,7 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 13
+#define KEPT_VERSION 14
 #define CHOICE_LIMIT 8 /* values of enum protocol_choice */
 
 enum width { BOOL, BYTE, ENUM, LONG, LONG_LONG };

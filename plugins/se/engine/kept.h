@@ -8,7 +8,7 @@
 #include "seram/body.h"
 
 #define KEPT_MAX_QUERIES 24
-#define KEPT_MAX_NOTES   41
+#define KEPT_MAX_NOTES   42
 #define KEPT_MAX_ANSWERS (48u << 10) /* bytes of all queries */
 #define KEPT_REASON_SIZE FAULT_TEXT_SIZE
 

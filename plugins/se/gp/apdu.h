@@ -46,6 +46,7 @@ enum instruction {
 	INS_DELETE = 0xE4,
 	INS_INSTALL = 0xE6,
 	INS_LOAD = 0xE8,
+	INS_MANAGE_ELF_UPGRADE = 0xEA,
 	INS_SET_STATUS = 0xF0,
 	INS_GET_STATUS = 0xF2,
 };
@@ -66,6 +67,7 @@ enum status_word {
 	SW_NO_MEMORY = 0x6A84,
 	SW_WRONG_P1P2 = 0x6A86,
 	SW_NO_SUCH_DATA = 0x6A88,
+	SW_NO_INSTRUCTION = 0x6D00,
 };
 
 /* ERR_MALFORMED names the field whose length is wrong. */

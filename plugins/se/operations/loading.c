@@ -10,7 +10,8 @@
 #define TAG_CIPHERED_BLOCK 0xD4
 
 /* Places of notes. */
-enum { NOTE_DAP_BLOCKS = NOTE_OTHERS, NOTE_ICV };
+enum { NOTE_DAP_BLOCKS = NOTE_OTHERS, NOTE_ICV, NOTES_END };
+_Static_assert((int)NOTES_END == (int)LOADING_NOTES_END, "as the header says");
 
 #define SMALLEST_PART 16 /* bytes: less is not worth a command of its own */
 
@@ -265,6 +266,12 @@ bool loading_compose(struct task *task, struct loading *loading)
 }
 
 /* ---- on the way ---- */
+
+void loading_forget(struct task *task)
+{
+	task->kept.notes[NOTE_DAP_BLOCKS] = task->kept.notes[NOTE_ICV] = bytes_of(NULL, 0);
+	task->kept.notes[NOTE_TOKENS + DELEGATED_LOAD] = bytes_of(NULL, 0);
+}
 
 void loading_restart(struct task *task)
 {

@@ -7,6 +7,7 @@
 #include "package/load_file.h"
 
 enum { ACT_FOR_LOAD = 100, ACT_LOAD, LOADING_ACTS_END };
+enum { LOADING_NOTES_END = NOTE_OTHERS + 2 }; /* of kept.notes: those before are ours */
 
 struct loading {
 	const struct load_file *file;
@@ -24,6 +25,8 @@ MUST_CHECK enum err loading_prepare(struct task *task, struct loading *loading, 
 /* The bytes to be loaded, the same each time. False when the task is at its end. */
 bool loading_compose(struct task *task, struct loading *loading);
 
+/* Another load file comes next: what was made for the one before is gone. */
+void loading_forget(struct task *task);
 /* In a channel of its own: begins with the load file. */
 void loading_restart(struct task *task);
 /* As many commands as fit. False when not all of them did, or the task is at its end. */

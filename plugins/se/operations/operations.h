@@ -19,5 +19,6 @@ extern const struct operation script_operation;
 extern const struct operation set_state_operation;
 extern const struct operation store_data_operation;
 extern const struct operation update_registry_operation;
+extern const struct operation upgrade_operation;
 
 #endif
