@@ -17,9 +17,9 @@ export const factoryKey = '404142434445464748494A4B4C4D4E4F';
 let capCount = 0;
 
 // A CAP file as a Buffer.
-export async function makeCap(lab, { aid = packageAid, applet = appletAid, size = 2000, form = 'zip' } = {}) {
+export async function makeCap(lab, { aid = packageAid, applet = appletAid, size = 2000, form = 'zip', version = '1.0' } = {}) {
 	const file = path.join(lab.folder, `load-file-${++capCount}.cap`);
-	await run(program('MAKE_CAP'), [`--package-aid=${aid}`, `--applet-aid=${applet}`, `--size=${size}`, `--form=${form}`, file]);
+	await run(program('MAKE_CAP'), [`--package-aid=${aid}`, `--applet-aid=${applet}`, `--size=${size}`, `--form=${form}`, `--version=${version}`, file]);
 	return fs.readFile(file);
 }
 
