@@ -10,6 +10,7 @@
 
 #define PACKAGE  "D07002CA44900101"
 #define APPLET   "D07002CA4490010101"
+#define SECOND   "D07002CA44900201"
 #define OTHER    "D07002CA4490010102"
 #define INSTALL  "{\"package\":\"1\",\"parametersHex\":\"CAFE1234\"}"
 #define UPGRADE  "{\"package\":\"2\"}"
@@ -121,6 +122,20 @@ static void the_version_before_comes_back(void **state)
 	lab_close(&lab);
 }
 
+/* The session that a bad version left behind, taken up over breaks. */
+static void open_failed(struct lab *lab)
+{
+	open_installed(lab);
+	lab_run(lab, "se.upgrade", UPGRADE, package_of(lab, OTHER, 1));
+	lab_assert_failed(lab, ERR_CONFLICT, "waits");
+}
+
+static void a_broken_link_does_not_matter_to_recovery(void **state)
+{
+	lab_break_everywhere(open_failed, upgrade, check_upgraded);
+	lab_cut_everywhere(open_failed, upgrade, check_upgraded);
+}
+
 static void an_upgrade_can_be_given_up(void **state)
 {
 	struct lab lab;
@@ -142,6 +157,59 @@ static void there_must_be_something_to_upgrade(void **state)
 	upgrade(&lab);
 	lab_assert_failed(&lab, ERR_NOT_FOUND, "nothing to upgrade");
 	lab_close(&lab);
+}
+
+static void one_load_file_at_a_time(void **state)
+{
+	struct lab lab;
+
+	open_installed(&lab);
+	lab_run(&lab, "se.install", "{\"package\":\"3\"}", lab_package(&lab, SECOND, 1, 300));
+	lab_assert_done(&lab);
+	lab_run(&lab, "se.upgrade", UPGRADE, package_of(&lab, OTHER, 1));
+	lab_assert_failed(&lab, ERR_CONFLICT, "waits");
+	lab_run(&lab, "se.upgrade", "{\"package\":\"3\",\"abandon\":true}",
+		lab_package(&lab, SECOND, 1, 300));
+	lab_assert_failed(&lab, ERR_CONFLICT, "another load file, " PACKAGE);
+	assert_true(lab_has(&lab, SECOND "01"));
+	lab_close(&lab);
+}
+
+/* The second block of each load file is refused, the version before as well. */
+static void a_refused_load_file_leaves_the_data_at_the_card(void **state)
+{
+	struct card_misbehaviour misbehaviour = { .refuses_load = true,
+						  .load_block = 0,
+						  .load_status = 0x6A80 };
+	struct lab lab;
+
+	open_installed(&lab);
+	card_misbehave(lab.agent.card, &misbehaviour);
+	lab_run(&lab, "se.upgrade", ROLLBACK, package_of(&lab, APPLET, 1));
+	lab_assert_failed(&lab, ERR_MALFORMED, "waits");
+	misbehaviour.refuses_load = false;
+	card_misbehave(lab.agent.card, &misbehaviour);
+	upgrade(&lab);
+	lab_assert_done(&lab);
+	assert_data_kept(&lab);
+	lab_close(&lab);
+}
+
+static void check_way_back(struct lab *lab)
+{
+	lab_assert_failed(lab, ERR_CONFLICT, "version 1.0 is back");
+	assert_data_kept(lab);
+}
+
+static void roll_back(struct lab *lab)
+{
+	lab_run(lab, "se.upgrade", ROLLBACK, package_of(lab, OTHER, 1));
+}
+
+static void a_broken_link_does_not_matter_to_the_way_back(void **state)
+{
+	lab_break_everywhere(open_installed, roll_back, check_way_back);
+	lab_cut_everywhere(open_installed, roll_back, check_way_back);
 }
 
 static void sessions_are_read(void **state)
@@ -174,8 +242,12 @@ int main(void)
 		cmocka_unit_test(power_may_go_in_every_command),
 		cmocka_unit_test(a_failed_version_leaves_the_data_at_the_card),
 		cmocka_unit_test(the_version_before_comes_back),
+		cmocka_unit_test(a_broken_link_does_not_matter_to_recovery),
 		cmocka_unit_test(an_upgrade_can_be_given_up),
 		cmocka_unit_test(there_must_be_something_to_upgrade),
+		cmocka_unit_test(one_load_file_at_a_time),
+		cmocka_unit_test(a_refused_load_file_leaves_the_data_at_the_card),
+		cmocka_unit_test(a_broken_link_does_not_matter_to_the_way_back),
 		cmocka_unit_test(sessions_are_read),
 	};
 

@@ -235,8 +235,12 @@ static void roll_back(struct task *task, const struct upgrade_session *session)
 
 static void restore_failed(struct task *task, const struct upgrade_session *session)
 {
+	const uint32_t flags = task->kept.flags;
+	const bool is_recovery_lost =
+		(flags & ACTION_MASK) >> ACTION_SHIFT == UPGRADE_RECOVERY && (flags & REFUSED) == 0;
+
 	/* a session that failed before this job gets this job's package */
-	if ((task->kept.flags & CHANGED) == 0) {
+	if ((flags & CHANGED) == 0 || is_recovery_lost) {
 		act(task, UPGRADE_RECOVERY, session);
 		return;
 	}
