@@ -4,7 +4,6 @@ import dgram from 'node:dgram';
 import net from 'node:net';
 
 const first = 10000, slices = 110, perSlice = 200;
-const begin = first + (process.pid % slices) * perSlice; // tests that run beside this one have other slices
 let taken = 0;
 
 function opens(server, bind) {
@@ -21,9 +20,25 @@ async function isFree(port) {
 		await opens(datagrams, (done) => datagrams.bind(port, '::', done));
 }
 
+// The first port of a slice that no other test has: whoever listens on its last port has it, until he ends.
+async function takeSlice() {
+	for (let slice = process.pid % slices; ; slice = (slice + 1) % slices) {
+		const begin = first + slice * perSlice, holder = net.createServer().unref();
+		const isOurs = await new Promise((resolve) => {
+			holder.once('error', () => resolve(false));
+			holder.listen(begin + perSlice - 1, '::', () => resolve(true));
+		});
+		if (isOurs)
+			return begin;
+	}
+}
+
+const slice = takeSlice();
+
 async function takePort() {
+	const begin = await slice;
 	for (;;) {
-		const port = begin + taken++ % perSlice;
+		const port = begin + taken++ % (perSlice - 1);
 		if (await isFree(port))
 			return port;
 	}
