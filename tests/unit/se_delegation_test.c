@@ -260,6 +260,20 @@ static void a_delegate_installs_and_deletes_with_tokens_of_any_kind(void **state
 	}
 }
 
+/* Which token MANAGE ELF UPGRADE would take is not known. */
+static void a_delegate_does_not_upgrade(void **state)
+{
+	struct lab lab;
+
+	open_delegated(&lab, AES_KEYS);
+	install(&lab, INSTALL);
+	assert_done(&lab);
+	lab_run(&lab, "se.upgrade", INSTALL, make_package(&lab));
+	assert_failed(&lab, ERR_CONFLICT, "6985");
+	assert_true(lab_has(&lab, APPLET));
+	lab_close(&lab);
+}
+
 static void the_issuer_needs_no_token(void **state)
 {
 	struct lab lab;
@@ -660,6 +674,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CLAIM(a_delegate_installs_and_deletes_with_tokens_of_any_kind),
 		CLAIM(keys_that_were_put_on_the_card_verify_and_sign),
+		CLAIM(a_delegate_does_not_upgrade),
 		CLAIM(the_issuer_needs_no_token),
 		CLAIM(an_installation_not_yet_selectable_gets_a_token_of_its_own),
 		CLAIM(each_of_several_applications_has_its_token),
