@@ -3,11 +3,12 @@
 #include <stdio.h>
 
 #include "api_parts.h"
+#include "key_body.h"
 #include "keyset.h"
 #include "token.h"
+#include "transport_keys.h"
 
 #define MAX_WRAPPED_HEX (2 * (SECRET_MAX + 8))
-#define MAX_KEY_HEX     64
 #define MAX_NAME        48
 
 struct symmetric_kind {
@@ -39,27 +40,6 @@ const struct symmetric_kind *symmetric_kind_find(const char *kind)
 }
 
 /* ---- one key ---- */
-
-enum err body_key(struct http_request *request, const json_t *body, const char *name, struct key *ret_key,
-		  struct fault *fault)
-{
-	const char *hex;
-	struct bytes key = { 0 };
-	struct secret secret;
-	enum err err = body_text(body, name, MAX_KEY_HEX, &hex, fault);
-	if (err != ERR_NONE)
-		return err;
-	if (bytes_from_hex(request->arena, hex, &key) != ERR_NONE ||
-	    (key.len != 16 && key.len != 24 && key.len != 32))
-		return fault_set(fault, ERR_MALFORMED, "%s: a key of 16, 24 or 32 bytes in hexadecimal",
-				 name);
-	err = secret_from(key, &secret);
-	if (err == ERR_NONE)
-		*ret_key = key_of(&secret);
-	secret_wipe(&secret);
-	wipe((void *)(uintptr_t)key.at, key.len);
-	return err;
-}
 
 struct reading {
 	struct http_request *request;
@@ -160,17 +140,6 @@ static enum err read_key(const struct reading *reading, const char *role, struct
 }
 
 /* ---- check values ---- */
-
-enum err key_check_text(const struct key *key, bool is_des, char ret_text[static 7])
-{
-	uint8_t block[AES_BLOCK], result[AES_BLOCK];
-	memset(block, is_des ? 0 : 1, sizeof block);
-	enum err err = key_encrypt(key, is_des ? CIPHER_DES3_ECB : CIPHER_AES_ECB, NULL,
-				   bytes_of(block, is_des ? DES_BLOCK : AES_BLOCK), result);
-	if (err == ERR_NONE)
-		snprintf(ret_text, 7, "%02X%02X%02X", result[0], result[1], result[2]);
-	return err;
-}
 
 /* A key that came in the clear may do without; one that was wrapped has nothing else that tells a mistake. */
 static enum err verify_check_value(const struct reading *reading, const char *role, const char *actual)

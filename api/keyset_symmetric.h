@@ -18,14 +18,4 @@ MUST_CHECK enum err keyset_symmetric_read(struct http_request *request, const js
 /* Adds what a row's sealed keys tell besides their values: diversification, labels. Blocks. */
 MUST_CHECK enum err keyset_symmetric_show(struct http_request *request, const struct keyset_row *row, json_t *item);
 
-/* GPCS B.6: the first three bytes of a block under the key, in hexadecimal. */
-MUST_CHECK enum err key_check_text(const struct key *key, bool is_des, char ret_text[static 7]);
-/* The AES key of a body's member in hexadecimal. */
-MUST_CHECK enum err body_key(struct http_request *request, const json_t *body, const char *name,
-                             struct key *ret_key, struct fault *fault);
-
-/* transport_keys.c: the key under which others are wrapped. ERR_NOT_FOUND. */
-MUST_CHECK enum err transport_key_find(struct http_request *request, const char *name, struct key *ret_key,
-                                       struct fault *fault);
-
 #endif

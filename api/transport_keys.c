@@ -1,11 +1,13 @@
 /* /transport-keys: keys under which others wrap the keys that they send us. Imported once, or in the token.
  */
+#include "transport_keys.h"
+
 #include <string.h>
 
 #include "api_parts.h"
 #include "handlers.h"
+#include "key_body.h"
 #include "keyset.h"
-#include "keyset_symmetric.h"
 #include "loop.h"
 #include "reply.h"
 #include "token.h"
