@@ -81,8 +81,7 @@ static size_t commands_are_unwrapped(struct host *host, const json_t *commands)
 	struct session *session = &host->card->channels[0].session;
 	const json_t *row;
 	size_t i, answers = 0;
-	json_array_foreach(commands, i, row)
-	{
+	json_array_foreach (commands, i, row) {
 		struct bytes protected;
 		struct command plain, wrapped;
 		assert_int_equal(command_read(hex(host, "%s", text(row, "plain_capdu")), &plain), SW_SUCCESS);
@@ -99,7 +98,8 @@ static size_t commands_are_unwrapped(struct host *host, const json_t *commands)
 		expected = bytes_first(expected, expected.len - 2);
 		if (!has_least_padding(session, answer, expected))
 			continue;
-		assert_int_equal(session_wrap(session, host->arena, read_u16(&status), answer, &protected),
+		assert_int_equal(session_wrap(session, session->level, host->arena, read_u16(&status), answer,
+					      &protected),
 				 ERR_NONE);
 		assert_hex(host, protected, bytes_to_hex(host->arena, expected));
 		answers++;
@@ -115,8 +115,7 @@ static void published_sessions_are_understood(void **state)
 	const json_t *vector;
 	size_t i, sessions = 0, answers = 0;
 	assert_non_null(file);
-	json_array_foreach(json_object_get(file, "vectors"), i, vector)
-	{
+	json_array_foreach (json_object_get(file, "vectors"), i, vector) {
 		struct bytes challenge;
 		card_of_vector(host, vector, &challenge);
 		initialize_update_is_answered(host, vector);
@@ -399,6 +398,120 @@ static void each_channel_has_its_own_session(void **state)
 	assert_int_equal(host_command(host, "80F28002024F0000"), 0x9000); /* the other's abort is its own */
 }
 
+static void every_channel_is_macked_as_the_basic_one(void **state)
+{
+	struct host *host = *state;
+	host->settings.channel_count = CARD_CHANNELS_MAX;
+	host_reopen(host);
+	for (unsigned channel = 1; channel < CARD_CHANNELS_MAX; channel++) {
+		host->channel = 0;
+		assert_int_equal(host_plain(host, "0070000001"), 0x9000);
+		assert_int_equal(host->data.at[0], channel);
+		host->channel = channel;
+		host_login(host, ISD_AID, LEVEL_ALL);
+		assert_int_equal(host_command(host, "80F28002024F0000"), 0x9000);
+	}
+}
+
+/* ---- R-MAC sessions, Amd D 7.1.3 and 7.1.4 ---- */
+
+#define BEGIN_RMAC "807A10010403AABBCC"
+#define BEGIN_RENC "807A30010100"
+#define END_RMAC   "8078000300"
+
+/* host_command verifies each answer at host->level, and finds the MAC of one that should have none too long.
+ */
+static void an_rmac_session_protects_the_answers_between_begin_and_end(void **state)
+{
+	static const struct {
+		uint8_t options, level;
+		const char *begin;
+		uint8_t inside;
+	} rows[] = {
+		{ CARD_I_RMAC, 0x01, BEGIN_RMAC, 0x11 },
+		{ CARD_I_RMAC, 0x03, BEGIN_RMAC, 0x13 },
+		{ CARD_I_RMAC | CARD_I_RENC, 0x03, BEGIN_RENC, 0x33 },
+		{ CARD_I_RMAC | CARD_I_RENC, 0x13, BEGIN_RENC, 0x33 },
+		{ CARD_I_RMAC | CARD_I_RENC | CARD_I_S16, 0x03, "807A300100", 0x33 },
+	};
+	struct host *host = *state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		host->settings.scp03_options = rows[i].options;
+		host_reopen(host);
+		host_login(host, ISD_AID, rows[i].level);
+		for (int round = 0; round < 2; round++) {
+			assert_int_equal(host_command(host, "%s", rows[i].begin), 0x9000);
+			assert_int_equal(host->data.len, 0);
+			host->level = rows[i].inside;
+			assert_int_equal(host_command(host, "80CA004200"), 0x9000);
+			assert_hex(host, host->data, "420442600001");
+			assert_int_equal(host_command(host, "80CA5F5000"), 0x6A88);
+			assert_int_equal(host_command(host, END_RMAC), 0x9000);
+			assert_int_equal(host->data.len, 0);
+			host->level = rows[i].level;
+			assert_int_equal(host_command(host, "80CA004200"), 0x9000);
+			assert_hex(host, host->data, "420442600001");
+		}
+	}
+}
+
+static void an_rmac_session_that_may_not_be_is_refused_and_nothing_aborted(void **state)
+{
+	static const struct {
+		uint8_t options, level;
+		const char *command;
+		uint16_t sw;
+	} rows[] = {
+		{ 0x00, 0x01, BEGIN_RMAC, 0x6985 }, /* not among its options */
+		{ 0x20, 0x03, BEGIN_RENC, 0x6985 },         { 0x60, 0x00, BEGIN_RMAC, 0x6985 }, /* no C-MAC */
+		{ 0x60, 0x01, BEGIN_RENC, 0x6985 }, /* no C-DECRYPTION */
+		{ 0x60, 0x11, BEGIN_RMAC, 0x6985 }, /* there already */
+		{ 0x60, 0x33, BEGIN_RMAC, 0x6985 },         { 0x60, 0x33, BEGIN_RENC, 0x6985 },
+		{ 0x60, 0x01, END_RMAC, 0x6985 },           { 0x60, 0x33, END_RMAC, 0x6985 },
+		{ 0x60, 0x03, "807A200100", 0x6A86 },       { 0x60, 0x03, "807A100000", 0x6A86 },
+		{ 0x60, 0x03, "807A10010202AA", 0x6A80 },   { 0x60, 0x03, "807A10010201AA", 0x9000 },
+		{ 0x60, 0x03, "807A10010301AABB", 0x6A80 }, { 0x60, 0x03, "007A100100", 0x6E00 },
+	};
+	struct host *host = *state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		host->settings.scp03_options = rows[i].options;
+		host_reopen(host);
+		host_login(host, ISD_AID, rows[i].level);
+		if (host_command(host, "%s", rows[i].command) != rows[i].sw)
+			fail_msg("row %zu", i);
+		host->level |= rows[i].sw == 0x9000 ? 0x10 : 0;
+		assert_int_equal(host_command(host, "80CA004200"), 0x9000);
+		assert_hex(host, host->data, "420442600001");
+	}
+	host_reopen(host);
+	assert_int_equal(host_plain(host, BEGIN_RMAC), 0x6982); /* no secure channel */
+	assert_int_equal(host_plain(host, END_RMAC), 0x6982);
+}
+
+static void an_error_leaves_an_rmac_session_as_it_is(void **state)
+{
+	struct host *host = *state;
+	host_login(host, ISD_AID, 0x03);
+	assert_int_equal(host_command(host, BEGIN_RMAC), 0x9000);
+	host->level = 0x13;
+	assert_int_equal(host_command(host, BEGIN_RMAC), 0x6985);
+	assert_int_equal(host_command(host, BEGIN_RENC), 0x6985);
+	assert_int_equal(host_command(host, "8078000100"), 0x6A86);
+	assert_int_equal(host_command(host, "8078010300"), 0x6A86);
+	assert_int_equal(host_command(host, "807800030101"), 0x6700);
+	assert_int_equal(host_command(host, "80CA004200"), 0x9000);
+	assert_hex(host, host->data, "420442600001");
+}
+
+static void an_end_with_a_wrong_mac_aborts_the_whole_session(void **state)
+{
+	struct host *host = *state;
+	host_login(host, ISD_AID, 0x01);
+	assert_int_equal(host_command(host, BEGIN_RMAC), 0x9000);
+	assert_int_equal(host_plain(host, "8478000308000000000000000000"), 0x6982);
+	assert_int_equal(host_command(host, "80CA004200"), 0x6982);
+}
+
 static void misbehaves_on_request(void **state)
 {
 	struct host *host = *state;
@@ -446,6 +559,11 @@ int main(void)
 		CLAIM(session_without_messaging_takes_plain_commands),
 		CLAIM(selection_and_reset_end_the_session),
 		CLAIM(each_channel_has_its_own_session),
+		CLAIM(every_channel_is_macked_as_the_basic_one),
+		CLAIM(an_rmac_session_protects_the_answers_between_begin_and_end),
+		CLAIM(an_rmac_session_that_may_not_be_is_refused_and_nothing_aborted),
+		CLAIM(an_error_leaves_an_rmac_session_as_it_is),
+		CLAIM(an_end_with_a_wrong_mac_aborts_the_whole_session),
 		CLAIM(misbehaves_on_request),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

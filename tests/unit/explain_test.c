@@ -49,6 +49,19 @@ static void installation_is_told_field_by_field(void **state)
 	assert_says(text, "  Le  00  as many as there are\n");
 }
 
+static void rmac_sessions_are_told(void **state)
+{
+	const char *begin = explained(explain_apdu, "807A10010403AABBCC", NULL);
+
+	assert_says(begin, "BEGIN R-MAC SESSION");
+	assert_says(begin, "  P1  10  R-MAC\n");
+	assert_says(begin, "  P2  01  from the next answer on\n");
+	assert_says(explained(explain_apdu, "807A300100", NULL), "  P1  30  R-MAC and R-ENCRYPTION\n");
+	const char *end = explained(explain_apdu, "8078000300", NULL);
+	assert_says(end, "END R-MAC SESSION");
+	assert_says(end, "  P2  03  after this answer\n");
+}
+
 static void class_tells_channel_and_protection(void **state)
 {
 	assert_says(explained(explain_apdu,
@@ -245,6 +258,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(installation_is_told_field_by_field),
+		cmocka_unit_test(rmac_sessions_are_told),
 		cmocka_unit_test(class_tells_channel_and_protection),
 		cmocka_unit_test(content_of_keys_is_not_told),
 		cmocka_unit_test(answers_have_their_status_in_words),

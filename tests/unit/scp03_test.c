@@ -192,23 +192,188 @@ static void longer_data_are_refused_and_move_no_chain(void **state)
 
 static void the_channel_is_sent_but_not_under_the_mac(void **state)
 {
-	struct session on_0, on_2, on_5;
-	struct command authenticate, wrapped_0, wrapped_2, wrapped_5;
+	struct session basic;
+	struct command authenticate, on_basic;
 
-	open_session(&on_0, &authenticate);
-	open_session(&on_2, &authenticate);
-	open_session(&on_5, &authenticate);
-	assert_int_equal(scp03_wrap(&on_0, &(struct command){ .cla = 0x80, .ins = 0xCA }, arena, &wrapped_0),
+	open_session(&basic, &authenticate);
+	assert_int_equal(scp03_wrap(&basic, &(struct command){ .cla = 0x80, .ins = 0xCA }, arena, &on_basic),
 			 ERR_NONE);
-	assert_int_equal(scp03_wrap(&on_2, &(struct command){ .cla = 0x82, .ins = 0xCA }, arena, &wrapped_2),
+	assert_int_equal(on_basic.cla, 0x84);
+	for (unsigned channel = 1; channel < 20; channel++) {
+		struct session session;
+		struct command wrapped;
+		const uint8_t cla = (uint8_t)(channel < 4 ? 0x80 + channel : 0xC0 + channel - 4);
+		open_session(&session, &authenticate);
+		assert_int_equal(
+			scp03_wrap(&session, &(struct command){ .cla = cla, .ins = 0xCA }, arena, &wrapped),
+			ERR_NONE);
+		assert_int_equal(wrapped.cla, channel < 4 ? 0x84 + channel : 0xE0 + channel - 4);
+		assert_true(bytes_equal(on_basic.data, wrapped.data));
+	}
+}
+
+/* ---- R-MAC sessions, Amd D 7.1.3 and 7.1.4 ---- */
+
+#define BEGIN_RMAC "807A10010403AABBCC"
+#define BEGIN_RENC "807A30010100"
+#define END_RMAC   "80780003"
+
+static void open_at_level(struct session *session, uint8_t level)
+{
+	struct command authenticate;
+
+	open_session(session, &authenticate);
+	assert_int_equal(scp03_authenticate(session, level, arena, &authenticate), ERR_NONE);
+}
+
+/* Of a card, for the command that was wrapped last (Amd D 6.2.5). */
+static struct bytes answer_with_mac(const struct session *session, const char *data)
+{
+	struct builder b = builder_in(arena);
+	struct bytes answer;
+	uint8_t mac[AES_BLOCK];
+	const struct bytes parts[] = { bytes_of(session->mark.chaining, AES_BLOCK), hex(data), hex("9000") };
+
+	assert_int_equal(aes_cmac(secret_bytes(&session->rmac), parts, 3, mac), ERR_NONE);
+	build_bytes(&b, hex(data));
+	build_bytes(&b, bytes_of(mac, session->mac_size));
+	build_u16(&b, 0x9000);
+	assert_int_equal(builder_bytes(&b, &answer), ERR_NONE);
+	return answer;
+}
+
+static void assert_protected(const struct session *session)
+{
+	struct response plain;
+
+	assert_int_equal(unwrap(session, hex("9000"), &plain), ERR_DENIED);
+	assert_int_equal(unwrap(session, answer_with_mac(session, ""), &plain), ERR_NONE);
+	assert_int_equal(plain.data.len, 0);
+}
+
+static void assert_bare(const struct session *session)
+{
+	struct response plain;
+
+	assert_int_equal(unwrap(session, hex("9000"), &plain), ERR_NONE);
+	assert_int_equal(unwrap(session, answer_with_mac(session, ""), &plain), ERR_NONE);
+	assert_int_equal(plain.data.len, session->mac_size);
+}
+
+static void answers_have_an_rmac_after_begin_and_up_to_that_of_end(void **state)
+{
+	struct session session;
+
+	open_at_level(&session, 0x01);
+	for (int round = 0; round < 2; round++) {
+		wrap(&session, BEGIN_RMAC);
+		assert_bare(&session);
+		wrap(&session, "80CA004200");
+		assert_protected(&session);
+		wrap(&session, END_RMAC);
+		assert_protected(&session);
+		wrap(&session, "80CA004200");
+		assert_bare(&session);
+	}
+}
+
+static void commands_ahead_do_not_change_what_an_answer_needs(void **state)
+{
+	struct session session;
+	struct response plain;
+	const struct response bare = { .sw = 0x9000 };
+
+	open_at_level(&session, 0x03);
+	wrap(&session, BEGIN_RMAC);
+	const struct session_mark begin = session.mark;
+	wrap(&session, "80CA004200");
+	const struct session_mark inside = session.mark;
+	wrap(&session, END_RMAC);
+	wrap(&session, "80CA004200");
+	assert_int_equal(scp03_unwrap(&session, &begin, &bare, arena, &plain, NULL), ERR_NONE);
+	assert_int_equal(scp03_unwrap(&session, &inside, &bare, arena, &plain, NULL), ERR_DENIED);
+}
+
+/* What was encrypted by a card of level 33 reads the same where level 03 was raised. */
+static void answers_are_encrypted_after_begin_with_encryption(void **state)
+{
+	struct session session;
+	struct response plain;
+
+	open_at_level(&session, 0x03);
+	wrap(&session, BEGIN_RENC);
+	wrap(&session, "80CA004200");
+	assert_protected(&session);
+	assert_int_equal(unwrap(&session, answer_with_mac(&session, "0102"), &plain), ERR_DENIED);
+
+	uint8_t block[AES_BLOCK] = { 0x80, [AES_BLOCK - 1] = 2 }, icv[AES_BLOCK], ciphered[AES_BLOCK];
+	assert_int_equal(aes_ecb_encrypt(secret_bytes(&session.enc), bytes_of(block, AES_BLOCK), icv),
 			 ERR_NONE);
-	assert_int_equal(scp03_wrap(&on_5, &(struct command){ .cla = 0xC1, .ins = 0xCA }, arena, &wrapped_5),
+	assert_int_equal(aes_cbc_encrypt(secret_bytes(&session.enc), icv,
+					 hex("42044260000180000000000000000000"), ciphered),
 			 ERR_NONE);
-	assert_int_equal(wrapped_0.cla, 0x84);
-	assert_int_equal(wrapped_2.cla, 0x86);
-	assert_int_equal(wrapped_5.cla, 0xE1);
-	assert_true(bytes_equal(wrapped_0.data, wrapped_2.data));
-	assert_true(bytes_equal(wrapped_0.data, wrapped_5.data));
+	const char *text = bytes_to_hex(arena, bytes_of(ciphered, AES_BLOCK));
+	assert_int_equal(unwrap(&session, answer_with_mac(&session, text), &plain), ERR_NONE);
+	assert_true(bytes_equal(plain.data, hex("420442600001")));
+}
+
+/* Its 6985 is bare, so that anybody may have written it. */
+static void whatever_became_of_begin_answers_need_their_rmac(void **state)
+{
+	struct session session;
+	struct response plain;
+
+	open_at_level(&session, 0x01);
+	wrap(&session, BEGIN_RMAC);
+	assert_int_equal(unwrap(&session, hex("6985"), &plain), ERR_NONE);
+	wrap(&session, "80CA004200");
+	assert_protected(&session);
+}
+
+static void commands_that_begin_no_rmac_session_change_nothing(void **state)
+{
+	static const struct {
+		uint8_t level;
+		const char *command;
+	} rows[] = {
+		{ 0x00, BEGIN_RMAC },   { 0x01, BEGIN_RENC },   { 0x01, "807A000100" },
+		{ 0x03, "807A200100" }, { 0x01, "807A100200" }, { 0x01, "007A100100" },
+		{ 0x01, END_RMAC },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct session session;
+		open_at_level(&session, rows[i].level);
+		wrap(&session, rows[i].command);
+		wrap(&session, "80CA004200");
+		assert_bare(&session);
+	}
+}
+
+static void commands_that_end_no_rmac_session_leave_it(void **state)
+{
+	static const char *const commands[] = { "8078000100", "8078010300", "0078000300", BEGIN_RENC };
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		struct session session;
+		open_at_level(&session, 0x03);
+		wrap(&session, BEGIN_RMAC);
+		wrap(&session, commands[i]);
+		wrap(&session, "80CA004200");
+		assert_protected(&session);
+	}
+}
+
+static void what_the_channel_opened_with_outlasts_an_rmac_session(void **state)
+{
+	struct session session;
+
+	open_at_level(&session, 0x13);
+	wrap(&session, BEGIN_RENC);
+	assert_protected(&session);
+	wrap(&session, END_RMAC);
+	wrap(&session, "80CA004200");
+	assert_protected(&session);
 }
 
 static void derivation_of_odd_bits_is_refused(void **state)
@@ -233,6 +398,13 @@ int main(void)
 		cmocka_unit_test(the_largest_data_still_fit_a_short_command),
 		cmocka_unit_test(longer_data_are_refused_and_move_no_chain),
 		cmocka_unit_test(the_channel_is_sent_but_not_under_the_mac),
+		cmocka_unit_test(answers_have_an_rmac_after_begin_and_up_to_that_of_end),
+		cmocka_unit_test(commands_ahead_do_not_change_what_an_answer_needs),
+		cmocka_unit_test(answers_are_encrypted_after_begin_with_encryption),
+		cmocka_unit_test(whatever_became_of_begin_answers_need_their_rmac),
+		cmocka_unit_test(commands_that_begin_no_rmac_session_change_nothing),
+		cmocka_unit_test(commands_that_end_no_rmac_session_leave_it),
+		cmocka_unit_test(what_the_channel_opened_with_outlasts_an_rmac_session),
 		cmocka_unit_test(derivation_of_odd_bits_is_refused),
 	};
 

@@ -33,6 +33,7 @@ struct caller {
 	size_t order_count;
 	enum cardea_result results[2];
 	char text[2][80]; /* "9000;6A88;" */
+	size_t answer_bytes[2];
 	struct fault fault;
 };
 
@@ -43,9 +44,12 @@ static void note(struct caller *caller, size_t i, const struct se_channel_progre
 	caller->results[i] = progress->result;
 	caller->fault = progress->fault;
 	caller->text[i][0] = '\0';
-	for (size_t n = 0; n < progress->answer_count; n++)
+	caller->answer_bytes[i] = 0;
+	for (size_t n = 0; n < progress->answer_count; n++) {
 		len += (size_t)snprintf(caller->text[i] + len, sizeof(caller->text[i]) - len, "%04X;",
 					progress->answers[n].sw);
+		caller->answer_bytes[i] += progress->answers[n].data.len;
+	}
 }
 
 static enum cardea_result go_on(struct caller *caller, const struct cardea_step *step, cardea_out *out,
@@ -238,6 +242,57 @@ static void what_changes_nothing_begins_again_after_any_break(void **state)
 	}
 }
 
+/* ---- R-MAC sessions of the caller's own ---- */
+
+#define GET_IIN "80CA004200" /* six bytes */
+
+static const char *const rmac_session[] = { "807A10010403AABBCC", GET_IIN, GET_IIN, "8078000300", GET_IIN };
+
+static struct se_channel_order rmac_order(struct lab *lab)
+{
+	struct se_channel_order order = order_of(lab, rmac_session, 5);
+
+	order.params = "{\"protocol\":\"scp03\",\"securityLevel\":\"c-mac\"}";
+	return order;
+}
+
+static void an_rmac_session_is_followed_from_script_to_script(void **state)
+{
+	static const uint32_t sizes[] = { 4096, 64 };
+	uint32_t scripts[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct caller caller = { .order_count = 1 };
+		struct lab lab;
+		open_lab(&lab);
+		lab.agent.max_request = sizes[i];
+		lab.agent.scripts = 0;
+		caller.orders[0] = rmac_order(&lab);
+		run(&lab, &caller);
+		assert_int_equal(caller.results[0], CARDEA_DONE);
+		assert_string_equal(caller.text[0], "9000;9000;9000;9000;9000;");
+		assert_int_equal(caller.answer_bytes[0], 3 * 6);
+		scripts[i] = lab.agent.scripts;
+		lab_close(&lab);
+	}
+	assert_true(scripts[1] > scripts[0]);
+}
+
+static void a_wrong_rmac_in_an_rmac_session_ends_the_job(void **state)
+{
+	struct caller caller = { .order_count = 1 };
+	struct lab lab;
+
+	open_lab(&lab);
+	card_misbehave(lab.agent.card, &(struct card_misbehaviour){ .corrupts_response_mac = true });
+	caller.orders[0] = rmac_order(&lab);
+	run(&lab, &caller);
+	assert_int_equal(caller.results[0], CARDEA_FAILED);
+	assert_int_equal(caller.fault.kind, ERR_DENIED);
+	assert_non_null(strstr(caller.fault.text, "R-MAC of the answer 9000 does not verify"));
+	lab_close(&lab);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +301,8 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_carried_fails_with_the_reason),
 		cmocka_unit_test(a_break_never_repeats_a_change),
 		cmocka_unit_test(what_changes_nothing_begins_again_after_any_break),
+		cmocka_unit_test(an_rmac_session_is_followed_from_script_to_script),
+		cmocka_unit_test(a_wrong_rmac_in_an_rmac_session_ends_the_job),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

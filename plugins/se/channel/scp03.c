@@ -1,8 +1,10 @@
-/* GPC Amendment D v1.1.1 (SCP03): 4.1.5 data derivation, 6.2 messages, 7.1 commands. S16 follows public
- * implementations of v1.2. */
+/* GPC Amendment D v1.2 (SCP03): 4.1.5 data derivation, 6.2 messages, 7.1 commands */
 #include "channel/scp03.h"
 
-#define COUNTER_SIZE 3
+#define COUNTER_SIZE       3
+#define CLA_GLOBALPLATFORM 0x80
+#define BEGIN_RMAC         0x01 /* P2 (tables 7-10 and 7-12) */
+#define END_RMAC           0x03
 
 enum err scp03_derive(const struct key *key, uint8_t constant, uint16_t bits, struct bytes context,
 		      uint8_t *ret_at)
@@ -280,6 +282,25 @@ static enum err encrypt_data(const struct session *s, struct bytes *data, struct
 	return err;
 }
 
+/* Amd D 7.1.3.3, 7.1.3.7 and 7.1.4: what the answers after this one have on top of the level. */
+static uint8_t responses_after(const struct session *s, const struct command *command)
+{
+	const uint8_t before = s->mark.next_responses;
+	const uint8_t needs =
+		command->p1 == (LEVEL_R_MAC | LEVEL_R_ENC) ? LEVEL_C_MAC | LEVEL_C_DEC : LEVEL_C_MAC;
+
+	if ((command->cla & CLA_GLOBALPLATFORM) == 0)
+		return before;
+	if (command->ins == INS_END_RMAC && command->p1 == 0x00 && command->p2 == END_RMAC)
+		return 0;
+	if (command->ins != INS_BEGIN_RMAC || command->p2 != BEGIN_RMAC || (needs & ~s->level) != 0)
+		return before;
+	/* a second BEGIN is not defined: the first stays what is asked for */
+	if (before != 0 || (command->p1 != LEVEL_R_MAC && command->p1 != (LEVEL_R_MAC | LEVEL_R_ENC)))
+		return before;
+	return command->p1;
+}
+
 enum err scp03_wrap(struct session *session, const struct command *plain, struct arena *arena,
 		    struct command *ret_wrapped)
 {
@@ -290,6 +311,8 @@ enum err scp03_wrap(struct session *session, const struct command *plain, struct
 	if (scp03_wrapped_data_size(session->level, session->mac_size, plain->data.len) > APDU_MAX_DATA)
 		return ERR_LIMIT;
 	next.mark.counter++;
+	next.mark.responses = session->mark.next_responses;
+	next.mark.next_responses = responses_after(session, plain);
 	if ((session->level & LEVEL_C_DEC) != 0 && command.data.len > 0)
 		err = encrypt_data(&next, &command.data, arena);
 	if (err == ERR_NONE && (session->level & LEVEL_C_MAC) != 0)
@@ -348,10 +371,11 @@ enum err scp03_unwrap(const struct session *session, const struct session_mark *
 		      const struct response *wrapped, struct arena *arena, struct response *ret_plain,
 		      struct fault *fault)
 {
+	const uint8_t level = session->level | mark->responses;
 	struct response plain = *wrapped;
 	uint8_t mac[AES_BLOCK];
 
-	if ((session->level & LEVEL_R_MAC) == 0 || !answer_is_protected(wrapped->sw)) {
+	if ((level & LEVEL_R_MAC) == 0 || !answer_is_protected(wrapped->sw)) {
 		*ret_plain = plain;
 		return ERR_NONE;
 	}
@@ -368,7 +392,7 @@ enum err scp03_unwrap(const struct session *session, const struct session_mark *
 				       bytes_from(wrapped->data, plain.data.len)))
 		return fault_set(fault, ERR_DENIED, "the R-MAC of the answer %04X does not verify",
 				 wrapped->sw);
-	if ((session->level & LEVEL_R_ENC) != 0 && plain.data.len > 0)
+	if ((level & LEVEL_R_ENC) != 0 && plain.data.len > 0)
 		err = decrypt_data(session, mark, &plain.data, arena, fault);
 	if (err == ERR_NONE)
 		*ret_plain = plain;

@@ -73,7 +73,8 @@ size_t scp03_max_data(uint8_t level, size_t mac_size);
 size_t scp03_wrapped_data_size(uint8_t level, size_t mac_size, size_t data_size);
 
 /* Encrypts and MACs as the level says, and moves the chains. ERR_LIMIT when it does not fit a short command.
- */
+ * BEGIN R-MAC SESSION, where the level lets a card take it, protects the answers after its own until END R-MAC
+ * SESSION has been answered; whatever became of BEGIN, they are believed with their R-MAC only. */
 MUST_CHECK enum err scp03_wrap(struct session *session, const struct command *plain,
 			       struct arena *arena, struct command *ret_wrapped);
 

@@ -11,6 +11,8 @@
 struct session_mark {
 	uint8_t chaining[AES_BLOCK];
 	uint32_t counter;
+	/* SCP03: what an R-MAC session adds to the level, for the answer to this command and for those that follow */
+	uint8_t responses, next_responses;
 };
 
 struct session {

@@ -24,13 +24,14 @@ static struct bytes due_selection(const struct batch *batch)
 static size_t answer_size(const struct batch *batch, size_t plain_bytes)
 {
 	const struct session *session = &batch->task->session;
+	const uint8_t level = session->level | session->mark.next_responses;
 	size_t size = plain_bytes;
 
 	if (channel_packets(batch->task) != NULL)
 		return plain_bytes + PACKET_ANSWER;
-	if ((session->level & LEVEL_R_ENC) != 0 && size > 0)
+	if ((level & LEVEL_R_ENC) != 0 && size > 0)
 		size += AES_BLOCK - size % AES_BLOCK;
-	if ((session->level & LEVEL_R_MAC) != 0)
+	if ((level & LEVEL_R_MAC) != 0)
 		size += session->mac_size;
 	return body_form(batch)->answer_size((size < APDU_MAX_RESPONSE ? size : APDU_MAX_RESPONSE) + 2);
 }

@@ -159,9 +159,11 @@ void lose_channel(struct task *task)
 
 /* The agent has more of the answer than it gives. Under R-MAC nothing in such an answer is proven, success
  * least of all. */
-static bool is_incomplete(const struct task *task, uint16_t sw)
+static bool is_incomplete(const struct task *task, const struct planned *planned, uint16_t sw)
 {
-	return sw == SW_CUT || (sw >> 8 == 0x61 && (task->session.level & LEVEL_R_MAC) != 0);
+	const uint8_t level = task->session.level | planned->mark.responses;
+
+	return sw == SW_CUT || (sw >> 8 == 0x61 && (level & LEVEL_R_MAC) != 0);
 }
 
 /* Whoever refused a change, the card or somebody before it: whether the card has counted the command is not
@@ -178,7 +180,7 @@ static void doubt_channel(struct task *task, const struct planned *planned, cons
 /* One answer. The chains stand where this command left them, whatever was planned after it. */
 static void take_answer(struct task *task, const struct planned *planned, const struct response *wire)
 {
-	struct card_answer answer = { .response = *wire, .is_cut = is_incomplete(task, wire->sw) };
+	struct card_answer answer = { .response = *wire, .is_cut = is_incomplete(task, planned, wire->sw) };
 	struct fault fault = { 0 };
 
 	if (planned->opening == OPENING_NONE && !answer.is_cut) {

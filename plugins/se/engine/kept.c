@@ -5,7 +5,7 @@
 
 #include <cardea/tlv.h>
 
-#define KEPT_VERSION 14
+#define KEPT_VERSION 15
 #define CHOICE_LIMIT 8 /* values of enum protocol_choice */
 
 enum width { BOOL, BYTE, ENUM, LONG, LONG_LONG };
@@ -54,6 +54,7 @@ static const struct field fields[] = {
 	FIELD(option, BYTE, 0),
 	FIELD(is_option_asked, BOOL, 2),
 	FIELD(mark.counter, LONG, 0),
+	FIELD(mark.next_responses, BYTE, 0),
 	FIELD(packet_number, LONG_LONG, 0),
 	FIELD(fetch, LONG, 0),
 	FIELD(is_authenticating, BOOL, 2),

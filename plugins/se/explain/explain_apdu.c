@@ -47,6 +47,8 @@ static const struct parameter_row p1_rows[] = {
 	{ INS_EXTERNAL_AUTHENTICATE, 0x02, 0x02, "C-DECRYPTION" },
 	{ INS_EXTERNAL_AUTHENTICATE, 0x10, 0x10, "R-MAC" },
 	{ INS_EXTERNAL_AUTHENTICATE, 0x20, 0x20, "R-ENCRYPTION" },
+	{ INS_BEGIN_RMAC, 0xFF, 0x10, "R-MAC" },
+	{ INS_BEGIN_RMAC, 0xFF, 0x30, "R-MAC and R-ENCRYPTION" },
 	{ INS_GET_STATUS, 0xFF, 0x80, "issuer security domain" },
 	{ INS_GET_STATUS, 0xFF, 0x40, "applications and security domains" },
 	{ INS_GET_STATUS, 0xFF, 0x20, "executable load files" },
@@ -78,6 +80,8 @@ static const struct parameter_row p1_rows[] = {
 static const struct parameter_row p2_rows[] = {
 	{ INS_SELECT, 0xFF, 0x00, "first or only occurrence" },
 	{ INS_SELECT, 0xFF, 0x02, "next occurrence" },
+	{ INS_BEGIN_RMAC, 0xFF, 0x01, "from the next answer on" },
+	{ INS_END_RMAC, 0xFF, 0x03, "after this answer" },
 	{ INS_GET_STATUS, 0x01, 0x00, "first or all occurrences" },
 	{ INS_GET_STATUS, 0x01, 0x01, "next occurrences" },
 	{ INS_DELETE, 0x80, 0x00, "the object" },

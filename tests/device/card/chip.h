@@ -121,7 +121,7 @@ struct call {
 	struct command command;
 	struct entry *selected;
 	struct builder *answer;
-	bool is_protected; /* verified by the session, so the answer is protected by it too */
+	uint8_t answer_level; /* of the session that verified the command; its answer is protected likewise */
 };
 
 /* Answers the status word; what it built in call->answer counts only with 9000, 62xx and 63xx. */
@@ -151,6 +151,9 @@ command_function envelope;
 
 /* secure_channel.c */
 command_function initialize_update, external_authenticate;
+/* rmac_session.c */
+command_function begin_rmac_session, end_rmac_session;
+
 /* Of the key set that INITIALIZE UPDATE takes without a version; false when there is none. */
 bool default_sequence_counter(const struct registry *registry, const struct entry *security_domain,
 			      uint32_t *ret_counter, bool *ret_is_scp02);

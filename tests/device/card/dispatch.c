@@ -35,6 +35,8 @@ static const struct instruction {
 	{ 0x82, GP_CLASS | DATA | SECURED | WHEN_LOCKED | FOR_FILES,                        external_authenticate },
 	{ 0x88, GP_CLASS | DATA | STARTS_SESSION | WHEN_LOCKED,                             internal_authenticate },
 	{ 0x2A, GP_CLASS | DATA | CHAINS | WHEN_LOCKED,                                     perform_security_operation },
+	{ 0x7A, GP_CLASS | AUTHENTICATED | WHEN_LOCKED | FOR_FILES,                         begin_rmac_session    },
+	{ 0x78, GP_CLASS | NO_DATA | AUTHENTICATED | WHEN_LOCKED | FOR_FILES,               end_rmac_session      },
 	{ 0xCA, ISO_CLASS | GP_CLASS | FOR_APPLICATIONS | WHEN_LOCKED | WHEN_TERMINATED,    get_data              },
 	{ 0xCB, ISO_CLASS | FOR_APPLICATIONS | WHEN_LOCKED | WHEN_TERMINATED,               get_data              },
 	{ 0xF2, GP_CLASS | DATA | AUTHENTICATED | WHEN_LOCKED,                              get_status            },
@@ -214,7 +216,7 @@ static uint16_t call_run(struct call *call)
 		sw = session_unwrap(session, call->card->scratch, &call->command);
 		if (sw != SW_SUCCESS)
 			return sw;
-		call->is_protected = session->state == SESSION_OPEN;
+		call->answer_level = session->state == SESSION_OPEN ? session->level : 0;
 	}
 	if (instruction == NULL)
 		return SW_NO_INSTRUCTION;
@@ -228,9 +230,9 @@ static bool is_error(uint16_t sw)
 }
 
 /* One bit of the R-MAC, which ends the answer. */
-static enum err response_mac_corrupt(const struct session *session, struct arena *arena, struct bytes *data)
+static enum err response_mac_corrupt(uint8_t level, struct arena *arena, struct bytes *data)
 {
-	if ((session->level & LEVEL_RMAC) == 0 || data->len == 0)
+	if ((level & LEVEL_RMAC) == 0 || data->len == 0)
 		return ERR_NONE;
 	struct builder b = builder_in(arena);
 	build_bytes(&b, bytes_first(*data, data->len - 1));
@@ -294,14 +296,13 @@ static enum err command_process(struct card *card, struct channel *channel, cons
 
 	struct bytes data = bytes_of(NULL, 0);
 	enum err err = is_error(sw) ? ERR_NONE : builder_bytes(&answer, &data);
-	if (err == ERR_NONE && call.is_protected && channel->session.is_scp02 &&
-	    (channel->session.level & LEVEL_RMAC) != 0)
+	if (err == ERR_NONE && channel->session.is_scp02 && (call.answer_level & LEVEL_RMAC) != 0)
 		err = scp02_answer(&channel->session, &call.command, card->scratch, sw, data, is_error(sw),
 				   &data);
-	else if (err == ERR_NONE && call.is_protected && !is_error(sw))
-		err = session_wrap(&channel->session, card->scratch, sw, data, &data);
-	if (err == ERR_NONE && call.is_protected && card->settings.misbehaviour.corrupts_response_mac)
-		err = response_mac_corrupt(&channel->session, card->scratch, &data);
+	else if (err == ERR_NONE && !is_error(sw))
+		err = session_wrap(&channel->session, call.answer_level, card->scratch, sw, data, &data);
+	if (err == ERR_NONE && card->settings.misbehaviour.corrupts_response_mac)
+		err = response_mac_corrupt(call.answer_level, card->scratch, &data);
 	if (err == ERR_NONE && command->ins == INS_ENVELOPE && card->settings.misbehaviour.is_before_102221)
 		return announce_as_before(channel, command, arena, data, sw, ret_response);
 	return err != ERR_NONE ? err : answer_deliver(channel, command, arena, data, sw, ret_response);

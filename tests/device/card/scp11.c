@@ -405,6 +405,7 @@ static uint16_t agree(struct call *call, const struct agreement *a)
 	*session = (struct session){
 		.state = SESSION_OPEN,
 		.level = a->level,
+		.opened_level = a->level,
 		.mac_len = (scp11->options & CARD_SCP11_S16) != 0 ? 16 : 8,
 		.is_authenticated = a->row->variant != VARIANT_B && call->channel->peer.is_owner,
 		.is_replayable = a->row->variant == VARIANT_C,

@@ -179,7 +179,11 @@ static uint16_t initiate(struct call *call, const struct card_aid *owner, const 
 	uint8_t context[2 * CARD_CHALLENGE_MAX], cryptogram[AES_BLOCK];
 	memcpy(context, call->command.data.at, len);
 	*session = (struct session){
-		.state = SESSION_INITIATED, .mac_len = len, .key_owner = *owner, .key_version = keys->version
+		.state = SESSION_INITIATED,
+		.options = options,
+		.mac_len = len,
+		.key_owner = *owner,
+		.key_version = keys->version,
 	};
 	if (challenge_make(call, keys, sequence_counter, &context[len], len) != ERR_NONE ||
 	    session_derive(session, keys, bytes_of(context, 2 * len), cryptogram) != ERR_NONE) {
@@ -374,7 +378,7 @@ uint16_t external_authenticate(struct call *call)
 	if (sw == SW_SUCCESS) {
 		session->state = SESSION_OPEN;
 		session->is_authenticated = true;
-		session->level = call->command.p1;
+		session->level = session->opened_level = call->command.p1;
 		memcpy(session->response_chain, session->chaining_value, DES_BLOCK);
 	} else if (!was_open) {
 		session_end(session); /* Amd D 5.2: a failed step means that all of it starts anew */

@@ -21,11 +21,11 @@ enum session_state {
 struct session {
 	enum session_state state;
 	bool is_scp02;
-	uint8_t options;       /* SCP02: CARD_SCP02_... */
+	uint8_t options;       /* CARD_SCP02_..., or of SCP03 CARD_I_... */
 	uint8_t response_chain[DES_BLOCK]; /* SCP02: the R-MAC before */
 	bool is_authenticated; /* whoever owns the security domain is at the other end */
 	bool is_replayable;    /* SCP11c: what must not happen twice is refused */
-	uint8_t level;
+	uint8_t level, opened_level; /* of EXTERNAL AUTHENTICATE; another one inside an R-MAC session */
 	size_t mac_len;                    /* 8 or 16, of cryptograms and challenges too */
 	struct secret enc, mac, rmac, dek; /* session keys, and the static DEK (of SCP02: the session's) */
 	uint8_t host_cryptogram[AES_BLOCK];
@@ -45,8 +45,9 @@ bool session_mac_verify(struct session *session, const struct command *command, 
  * ones, in `arena`. SW_SUCCESS, or a security error, after which the session is aborted. */
 uint16_t session_unwrap(struct session *session, struct arena *arena, struct command *command);
 
-/* Protects an answer of 9000, 62xx or 63xx as the level says. ERR_NOMEM, ERR_INTERNAL. */
-MUST_CHECK enum err session_wrap(const struct session *session, struct arena *arena, uint16_t sw,
+/* Protects an answer of 9000, 62xx or 63xx as `level` says, which was the session's when its command came.
+ * ERR_NOMEM, ERR_INTERNAL. */
+MUST_CHECK enum err session_wrap(const struct session *session, uint8_t level, struct arena *arena, uint16_t sw,
 				 struct bytes answer, struct bytes *ret_protected);
 
 /* AES-CBC with the static DEK and a zero ICV (Amd D 6.2.8); whole blocks, else ERR_MALFORMED. */

@@ -114,16 +114,16 @@ static enum err answer_encrypt(const struct session *session, struct arena *aren
 	return err;
 }
 
-enum err session_wrap(const struct session *session, struct arena *arena, uint16_t sw, struct bytes answer,
-		      struct bytes *ret_protected)
+enum err session_wrap(const struct session *session, uint8_t level, struct arena *arena, uint16_t sw,
+		      struct bytes answer, struct bytes *ret_protected)
 {
 	enum err err;
-	if ((session->level & LEVEL_RENC) != 0 && answer.len > 0) {
+	if ((level & LEVEL_RENC) != 0 && answer.len > 0) {
 		err = answer_encrypt(session, arena, &answer);
 		if (err != ERR_NONE)
 			return err;
 	}
-	if ((session->level & LEVEL_RMAC) == 0) {
+	if ((level & LEVEL_RMAC) == 0) {
 		*ret_protected = answer;
 		return ERR_NONE;
 	}
