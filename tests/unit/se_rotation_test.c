@@ -1,16 +1,20 @@
 /* se.rotate-keys and se.delete-keys: at each instant the card has a key set that is proven. */
 #include "se_lab.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "se_test.h"
 
-#define ISSUER  "A000000151000000"
-#define OLD_KEY "404142434445464748494A4B4C4D4E4F"
-#define NEW_KEY "A0A1A2A3A4A5A6A7A8A9AAABACADAEAF"
-#define PUT_KEY 0xD8
-#define DELETE  0xE4
-#define ROTATE  "{\"newKeyVersion\":49}"
+#define ISSUER                "A000000151000000"
+#define OLD_KEY               "404142434445464748494A4B4C4D4E4F"
+#define NEW_KEY               "A0A1A2A3A4A5A6A7A8A9AAABACADAEAF"
+#define PUT_KEY               0xD8
+#define INITIALIZE_UPDATE     0x50
+#define EXTERNAL_AUTHENTICATE 0x82
+#define SERAM2                "gpseram/2.0.0"
+#define DELETE                0xE4
+#define ROTATE                "{\"newKeyVersion\":49}"
 
 static void open_card(struct lab *lab)
 {
@@ -138,6 +142,72 @@ static void a_card_with_neither_key_set_is_a_clear_failure(void **state)
 	lab_assert_failed(&lab, ERR_NOT_FOUND, "neither key version 30 nor 31");
 	assert_int_equal(agent_count(&lab.agent, PUT_KEY), 0);
 	lab_close(&lab);
+}
+
+/* The session of the new key set was asked for in the same script: nobody authenticates with it. */
+static void a_refused_key_set_is_not_used(void **state)
+{
+	static const uint8_t refused[] = { 0x69, 0x85 };
+	struct lab lab;
+
+	for (unsigned is_there = 0; is_there < 2; is_there++) {
+		open_card(&lab);
+		lab.agent.lies_about = PUT_KEY;
+		lab.agent.lies = 1;
+		lab.agent.lie = bytes_of(refused, sizeof(refused));
+		lab.agent.lies_instead = is_there == 0;
+		rotate(&lab);
+		assert_int_equal(lab.job.result, CARDEA_FAILED);
+		assert_true(has_version(&lab, 0x30));
+		assert_int_equal(has_version(&lab, 0x31), is_there);
+		assert_int_equal(agent_count(&lab.agent, EXTERNAL_AUTHENTICATE), 1);
+		assert_int_equal(agent_count(&lab.agent, DELETE), 0);
+		rotate(&lab);
+		assert_rotated(&lab);
+		lab_close(&lab);
+	}
+}
+
+/* It costs a script, no more. */
+static void a_session_that_does_not_begin_beside_the_keys_begins_after_them(void **state)
+{
+	static const uint8_t refused[] = { 0x69, 0x85 };
+
+	for (unsigned is_refused = 0; is_refused < 2; is_refused++) {
+		struct lab lab;
+		open_card(&lab);
+		lab.agent.lies_about = INITIALIZE_UPDATE;
+		lab.agent.lies = is_refused;
+		lab.agent.lies_after = 1;
+		lab.agent.lie = bytes_of(refused, sizeof(refused));
+		rotate(&lab);
+		assert_rotated(&lab);
+		/* one to open, one to look, one to put, one to prove, one to remove, one to prove again */
+		assert_int_equal(lab.agent.scripts, 6 + is_refused);
+		lab_close(&lab);
+	}
+}
+
+static void key_sets_rotate_through_every_format_and_size_of_challenge(void **state)
+{
+	static const char *const formats[] = { "ts102226", "seram2", "raw" };
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		for (unsigned is_long = 0; is_long < 2; is_long++) {
+			struct card_settings settings = card_settings_default();
+			struct lab lab;
+			char params[80];
+			settings.scp03_options |= is_long;
+			lab_open(&lab, &settings);
+			lab.agent.second_protocol = SERAM2;
+			lab_add_keys(&lab, 0x31, NEW_KEY, NEW_KEY, NEW_KEY);
+			snprintf(params, sizeof(params), "{\"newKeyVersion\":49,\"bodyFormat\":\"%s\"}",
+				 formats[i]);
+			lab_do(&lab, "se.rotate-keys", params);
+			assert_rotated(&lab);
+			lab_close(&lab);
+		}
+	}
 }
 
 /* The reason says that there are two key sets now, and that the new one is good. */
@@ -302,6 +372,9 @@ int main(void)
 		cmocka_unit_test(a_key_set_that_was_put_before_is_proven_first),
 		cmocka_unit_test(the_old_key_set_stays_when_the_new_one_is_not_proven),
 		cmocka_unit_test(a_card_with_neither_key_set_is_a_clear_failure),
+		cmocka_unit_test(a_refused_key_set_is_not_used),
+		cmocka_unit_test(a_session_that_does_not_begin_beside_the_keys_begins_after_them),
+		cmocka_unit_test(key_sets_rotate_through_every_format_and_size_of_challenge),
 		cmocka_unit_test(an_old_key_set_that_stays_is_named),
 		cmocka_unit_test(a_removal_is_not_believed_without_looking),
 		cmocka_unit_test(a_key_set_comes_by_store_data_and_the_old_one_goes),

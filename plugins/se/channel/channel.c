@@ -1,5 +1,6 @@
 #include "channel/channel.h"
 
+#include "channel/key_memory.h"
 #include "channel/scp03.h"
 #include "seram/seram_table.h"
 
@@ -194,9 +195,44 @@ void channel_plan(struct task *task, struct batch *batch)
 		channel_protocol(task)->plan(task, batch);
 }
 
+/* Key information, challenge and cryptogram, sequence counter. */
+#define NEXT_ANSWER (SCP03_DIVERSIFICATION + 3 + 2 * SCP03_MAX_CHALLENGE + 3)
+
+void channel_plan_next(struct batch *batch, uint8_t key_version, struct bytes host_challenge)
+{
+	const struct command update = gp_initialize_update(key_version, host_challenge);
+
+	batch_add_opening(batch, &update, OPENING_NEXT, NEXT_ANSWER);
+}
+
+size_t channel_next_challenge_size(const struct task *task)
+{
+	return task->kept.is_s16 ? SCP03_MAX_CHALLENGE : SCP03_SHORT_CHALLENGE;
+}
+
+/* All that comes before the first script of a session, and then its answer. A card that refuses is asked
+ * again, in a script of that session, and its answer to that one counts. */
+static void take_next(struct task *task, const struct planned *planned, const struct response *response)
+{
+	struct planned update = *planned;
+	struct kept *kept = &task->kept;
+
+	if (kept->channel != CHANNEL_NONE || kept->key_version != planned->plain.p1 ||
+	    channel_protocol(task) != &scp03_protocol || !sw_is_success(response->sw) ||
+	    !authentication_is_safe(task) || !channel_begin(task))
+		return;
+	key_memory_forget_counter(task);
+	kept->host_challenge = planned->plain.data;
+	kept->is_selected = body_of(kept->form)->selects_by_command;
+	update.opening = OPENING_UPDATE;
+	channel_protocol(task)->take(task, &update, response);
+}
+
 void channel_take(struct task *task, const struct planned *planned, const struct response *response)
 {
-	if (planned->opening == OPENING_UPDATE && task->kept.early_version != 0)
+	if (planned->opening == OPENING_NEXT)
+		take_next(task, planned, response);
+	else if (planned->opening == OPENING_UPDATE && task->kept.early_version != 0)
 		choice_take_early(task, planned, response);
 	else if (channel_protocol(task) == NULL)
 		choice_take(task, planned, response);

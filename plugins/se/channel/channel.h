@@ -18,6 +18,12 @@ void channel_wipe(struct task *task);
 void channel_plan(struct task *task, struct batch *batch);
 void channel_take(struct task *task, const struct planned *planned, const struct response *response);
 
+/* Ends the script with the INITIALIZE UPDATE of the session of SCP03 that follows this one, where it fits. Whoever plans it reopens
+ * the channel when the answers before it are good; otherwise, or when the card refuses it, its answer is of no use. */
+void channel_plan_next(struct batch *batch, uint8_t key_version, struct bytes host_challenge);
+/* Bytes of its challenge, as far as the card is known. */
+size_t channel_next_challenge_size(const struct task *task);
+
 /* What the agent selects; empty: nothing, on the basic channel. */
 struct bytes channel_target(const struct task *task);
 

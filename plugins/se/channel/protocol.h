@@ -88,6 +88,7 @@ enum opening {
 	OPENING_NUMBERS,         /* GET DATA 42, 45 */
 	OPENING_CERTIFICATES,    /* GET DATA BF21 */
 	OPENING_OFFER,           /* PERFORM SECURITY OPERATION */
+	OPENING_NEXT,            /* INITIALIZE UPDATE of the session after this one */
 };
 
 #endif

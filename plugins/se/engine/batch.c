@@ -186,11 +186,13 @@ bool batch_add_opening(struct batch *batch, const struct command *command, unsig
 		.plain = *command, .wrapped = *command, .mark = batch->task->session.mark, .opening = opening
 	};
 	const size_t command_bytes = body_form(batch)->command_size(command_size(command));
+	const size_t element_bytes = body_form(batch)->answer_size(answer_bytes + 2);
+	const bool is_after_others = opening == OPENING_NEXT;
 
-	/* answers to the opening are short, or alone: only the request is measured */
-	if (!has_room(batch, command_bytes))
+	/* answers to an opening that begins a script are short, or alone: only the request is measured */
+	if (is_after_others ? !fits(batch, command_bytes, element_bytes) : !has_room(batch, command_bytes))
 		return false;
-	append(batch, &planned, command_bytes, body_form(batch)->answer_size(answer_bytes + 2));
+	append(batch, &planned, command_bytes, element_bytes);
 	return true;
 }
 

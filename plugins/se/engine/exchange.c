@@ -216,7 +216,9 @@ static void take_answers(struct task *task, const struct body_response *body, st
 	for (size_t i = 0; i < body->count && task->kept.ending == ENDING_NONE; i++) {
 		const bool had_channel = task->kept.channel != CHANNEL_NONE;
 		take_answer(task, &batch->planned[i], &body->responses[i]);
-		if (had_channel && task->kept.channel == CHANNEL_NONE)
+		const bool begins_next =
+			i + 1 < batch->count && batch->planned[i + 1].opening == OPENING_NEXT;
+		if (had_channel && task->kept.channel == CHANNEL_NONE && !begins_next)
 			break; /* the operation wants another one: what else was answered is of no use */
 	}
 }

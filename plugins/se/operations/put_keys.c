@@ -4,6 +4,10 @@
  *   LOOK (key information) -> ACT: PUT KEY -> PROVE: a new channel with the new version -> REMOVE the old,
  * PROVE again
  *
+ * The new channel begins in the script of PUT KEY: INITIALIZE UPDATE goes after it, and its answer is looked
+ * at only when PUT KEY was answered as it should. It authenticates nobody, so a card without the new keys
+ * loses nothing by it.
+ *
  * PROVE also sends a command, since authentication alone uses no more than the MAC key. Nothing is removed
  * but under the new key set, so that at each instant the card has one that is proven.
  *
@@ -21,6 +25,7 @@
 
 enum stage { STAGE_LOOK, STAGE_ACT, STAGE_PROVE, STAGE_REMOVE };
 enum { ACT_PUT_KEY = 100, ACT_REMOVE };
+enum { NOTE_CHALLENGE = NOTE_OTHERS }; /* ours, of the channel with the new version */
 enum {
 	SENT = 1 << 0,       /* PUT KEY goes out in this job */
 	CONFIRMED = 1 << 1,  /* and was answered with the right check values */
@@ -134,6 +139,19 @@ static bool has_version(const struct key_information *keys, uint8_t version)
 	return false;
 }
 
+static void go_act(struct task *task)
+{
+	const struct key_order *order = task->order;
+	const size_t size = channel_next_challenge_size(task);
+	uint8_t *challenge = arena_alloc(task->arena, size);
+
+	task->kept.stage = STAGE_ACT;
+	task->kept.flags |= SENT;
+	if (order->new_choice == CHOICE_SCP03 &&
+	    task_is_good(task, challenge == NULL ? ERR_NOMEM : random_bytes(challenge, size)))
+		task->kept.notes[NOTE_CHALLENGE] = bytes_of(challenge, size);
+}
+
 static void looked(struct task *task)
 {
 	const struct key_order *order = task->order;
@@ -149,8 +167,7 @@ static void looked(struct task *task)
 		task_fail(task, ERR_NOT_FOUND, "the card has no key version %02X to replace",
 			  order->replace_version);
 	} else {
-		task->kept.stage = STAGE_ACT;
-		task->kept.flags |= SENT;
+		go_act(task);
 	}
 }
 
@@ -277,6 +294,8 @@ static enum err compose_put_key(struct task *task, struct command *ret_command, 
 
 static void plan_put(struct task *task, struct batch *batch)
 {
+	const struct key_order *order = task->order;
+	const struct bytes challenge = task->kept.notes[NOTE_CHALLENGE];
 	struct command command;
 	struct bytes expected;
 	struct fault fault = { 0 };
@@ -286,8 +305,8 @@ static void plan_put(struct task *task, struct batch *batch)
 		task_is_good(task, err);
 	else if (err != ERR_NONE)
 		task_break(task, err, "%s", fault.text);
-	else
-		batch_add_change(batch, &command, ACT_PUT_KEY);
+	else if (batch_add_change(batch, &command, ACT_PUT_KEY) && challenge.len > 0)
+		channel_plan_next(batch, order->new_version, challenge);
 }
 
 static void plan(struct task *task, struct batch *batch)
