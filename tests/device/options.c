@@ -428,7 +428,8 @@ static const struct option_row rows[] = {
 	  "the parameter i: 01 S16, 10 pseudo-random challenge, 20 R-MAC, 60 R-MAC and R-ENC [70]" },
 	{ "se-scp02", "HEX", PARSED, 0, 0, 0, parse_scp02,
 	  "the card's first key set is for SCP02, of this parameter i: 04 (explicit) with\n"
-	  "any of 01 three keys, 02 C-MAC on the unmodified command, 10 ICV encryption, 20 R-MAC, 40 pseudo-random challenge [none]" },
+	  "any of 01 three keys, 02 C-MAC on the unmodified command, 10 ICV encryption, 20 R-MAC, 40 pseudo-random challenge;\n"
+	  "or 0A (implicit) with any of 01 and 10 [none]" },
 	{ "se-scp11", "LIST[:CURVE]", PARSED, 0, 0, 0, parse_scp11,
 	  "the card speaks SCP11 too: of 11a, 11b, 11c and s16 (MACs of 16 bytes), with keys on this curve\n"
 	  "[secp256r1] that everybody knows" },

@@ -93,11 +93,81 @@ static void a_command_that_does_not_fit_leaves_the_chain(void **state)
 static void speaks_explicit_initiation_with_every_other_option(void **state)
 {
 	(void)state;
+	for (unsigned i = 0x04; i < 0x80; i++) {
+		if ((i & 0x04) != 0)
+			assert_int_equal(scp02_option_is_spoken((uint8_t)i), (i & 0x08) == 0);
+	}
 	assert_true(scp02_option_is_spoken(0x15));
 	assert_true(scp02_option_is_spoken(0x55));
-	for (unsigned i = 0x04; i < 0x80; i++)
-		assert_int_equal(scp02_option_is_spoken((uint8_t)i), (i & 0x04) != 0 && (i & 0x08) == 0);
-	assert_false(scp02_option_is_spoken(0x1A));
+}
+
+static void speaks_implicit_initiation_as_the_text_has_it(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 0x80; i++) {
+		if ((i & 0x04) == 0)
+			assert_int_equal(scp02_option_is_spoken((uint8_t)i), (i & 0x4A) == 0x0A);
+	}
+	assert_true(scp02_option_is_spoken(0x1A));
+	assert_true(scp02_level_is_possible(LEVEL_C_MAC, 0x1A));
+	assert_false(scp02_level_is_possible(0, 0x1A));
+	assert_false(scp02_level_is_possible(LEVEL_C_MAC | LEVEL_C_DEC, 0x1A));
+	assert_false(scp02_level_is_possible(LEVEL_C_MAC | LEVEL_R_MAC, 0x3A));
+	assert_int_equal(scp02_highest_level(0x3A), LEVEL_C_MAC);
+}
+
+/* GPCS E.3.3, E.3.4, E.4.4, worked out step by step: the first ICV is the MAC over the AID, and not
+ * encrypted; the next is the C-MAC before, encrypted. */
+static void the_first_c_mac_of_an_implicit_session_is_over_the_aid(void **state)
+{
+	static const uint8_t zeros[DES_BLOCK];
+	const struct key_set keys = known_keys();
+	struct session session;
+	struct command wrapped, next = { .cla = 0x80, .ins = 0xE4, .data = hex("4F05A000000001") };
+	struct secret mac_key;
+	uint8_t icv[DES_BLOCK], mac[DES_BLOCK];
+
+	(void)state;
+	assert_int_equal(scp02_session_begin(&keys, 0x1A, 0x0102, hex("A000000151000000"), &session, NULL),
+			 ERR_NONE);
+	assert_int_equal(scp02_authenticate(&session, LEVEL_C_MAC, arena, &wrapped), ERR_NONE);
+	assert_int_equal(scp02_session_key(&keys.enc, SCP02_C_MAC, 0x0102, &mac_key), ERR_NONE);
+	assert_int_equal(
+		des_retail_mac(secret_bytes(&mac_key), zeros, hex("A0000001510000008000000000000000"), icv),
+		ERR_NONE);
+	assert_int_equal(des_retail_mac(secret_bytes(&mac_key), icv, hex("80CA00C100800000"), mac), ERR_NONE);
+	assert_int_equal(wrapped.cla, 0x84);
+	assert_int_equal(wrapped.ins, 0xCA);
+	assert_int_equal(wrapped.data.len, DES_BLOCK);
+	assert_memory_equal(wrapped.data.at, mac, DES_BLOCK);
+
+	assert_int_equal(scp02_wrap(&session, &next, arena, &wrapped), ERR_NONE);
+	assert_int_equal(des_ecb_encrypt(bytes_first(secret_bytes(&mac_key), DES_BLOCK),
+					 bytes_of(mac, DES_BLOCK), icv),
+			 ERR_NONE);
+	assert_int_equal(
+		des_retail_mac(secret_bytes(&mac_key), icv, hex("80E40000074F05A00000000180000000"), mac),
+		ERR_NONE);
+	assert_int_equal(wrapped.data.len, next.data.len + DES_BLOCK);
+	assert_memory_equal(&wrapped.data.at[next.data.len], mac, DES_BLOCK);
+}
+
+/* GPCS E.1.2.2: the card makes it when it has counted the session. */
+static void the_dek_of_an_implicit_session_is_of_the_next_counter(void **state)
+{
+	const struct key_set keys = known_keys();
+	struct session session;
+	struct secret dek;
+
+	(void)state;
+	assert_int_equal(scp02_session_begin(&keys, 0x1A, 0x00FF, hex("A000000151000000"), &session, NULL),
+			 ERR_NONE);
+	assert_int_equal(scp02_session_key(&keys.enc, SCP02_DEK, 0x0100, &dek), ERR_NONE);
+	assert_int_equal(session.dek.size, dek.len);
+	assert_memory_equal(session.dek.secret.at, dek.at, dek.len);
+	assert_int_equal(scp02_session_begin(&keys, 0x1A, 0, hex("A00000015100000000000000000000000000"),
+					     &session, NULL),
+			 ERR_MALFORMED);
 }
 
 int main(void)
@@ -112,6 +182,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_command_that_does_not_fit_leaves_the_chain, open_arena,
 						close_arena),
 		cmocka_unit_test_setup_teardown(speaks_explicit_initiation_with_every_other_option,
+						open_arena, close_arena),
+		cmocka_unit_test_setup_teardown(speaks_implicit_initiation_as_the_text_has_it, open_arena,
+						close_arena),
+		cmocka_unit_test_setup_teardown(the_first_c_mac_of_an_implicit_session_is_over_the_aid,
+						open_arena, close_arena),
+		cmocka_unit_test_setup_teardown(the_dek_of_an_implicit_session_is_of_the_next_counter,
 						open_arena, close_arena),
 	};
 

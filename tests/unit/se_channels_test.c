@@ -139,14 +139,13 @@ static void r_macs_of_scp02_survive_what_has_none(void **state)
 	}
 }
 
-static void install_with_r_macs_of_scp02_survives_a_break_at_every_request(void **state)
+static void install_with_breaks(uint8_t options)
 {
-	(void)state;
 	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
 		unsigned requests = 1;
 		for (unsigned at = 1; at <= requests; at++) {
 			struct lab lab;
-			open_scp02(&lab, 0x75);
+			open_scp02(&lab, options);
 			lab.job.break_kind = kind;
 			lab.job.break_at = at;
 			install(&lab, "{\"package\":\"1\"}");
@@ -156,6 +155,12 @@ static void install_with_r_macs_of_scp02_survives_a_break_at_every_request(void 
 			lab_close(&lab);
 		}
 	}
+}
+
+static void install_with_r_macs_of_scp02_survives_a_break_at_every_request(void **state)
+{
+	(void)state;
+	install_with_breaks(0x75);
 }
 
 static void scp02_cannot_protect_answers(void **state)
@@ -186,20 +191,7 @@ static void wrong_keys_of_scp02_are_never_tried_twice(void **state)
 static void install_over_scp02_survives_a_break_at_every_request(void **state)
 {
 	(void)state;
-	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
-		unsigned requests = 1;
-		for (unsigned at = 1; at <= requests; at++) {
-			struct lab lab;
-			open_scp02(&lab, 0x55);
-			lab.job.break_kind = kind;
-			lab.job.break_at = at;
-			install(&lab, "{\"package\":\"1\"}");
-			requests = lab.job.requests;
-			assert_done(&lab);
-			assert_true(lab_has(&lab, APPLET));
-			lab_close(&lab);
-		}
-	}
+	install_with_breaks(0x55);
 }
 
 static void keys_of_scp02_are_added_and_replaced(void **state)
@@ -220,6 +212,113 @@ static void keys_of_scp02_are_added_and_replaced(void **state)
 		assert_string_equal(reported(&lab, "protocol"), "scp02");
 		lab_close(&lab);
 	}
+}
+
+/* ---- SCP02 with implicit initiation ---- */
+
+static void installs_over_scp02_with_implicit_initiation(void **state)
+{
+	static const uint8_t options[] = { 0x0A, 0x0B, 0x1A, 0x1B };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(options); i++) {
+		struct lab lab;
+		open_scp02(&lab, options[i]);
+		for (unsigned again = 0; again < 3; again++) {
+			install(&lab, "{\"package\":\"1\"}");
+			assert_done(&lab);
+			assert_true(lab_has(&lab, APPLET));
+			assert_string_equal(reported(&lab, "protocol"), "scp02");
+			assert_string_equal(reported(&lab, "securityLevel"), "c-mac");
+		}
+		assert_int_equal(agent_count(&lab.agent, 0x82), 0);
+		lab_close(&lab);
+	}
+}
+
+static void an_implicit_session_is_chosen_by_what_the_card_announces(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_scp02(&lab, 0x1A);
+	lab_add_keys_of(&lab, "scp03", 0x31, KNOWN_KEY, KNOWN_KEY, KNOWN_KEY);
+	lab_run(&lab, "se.audit", "{}", bytes_of(NULL, 0));
+	assert_done(&lab);
+	assert_string_equal(reported(&lab, "protocol"), "scp02");
+	lab_close(&lab);
+}
+
+static void an_implicit_session_has_c_macs_only(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_scp02(&lab, 0x1A);
+	install(&lab, "{\"package\":\"1\",\"securityLevel\":\"c-mac+c-dec\"}");
+	assert_failed(&lab, ERR_UNSUPPORTED, "its highest is c-mac");
+	assert_false(lab_has(&lab, APPLET));
+	lab_close(&lab);
+}
+
+/* The card counts each of them as well: one for each job, and the third would lock. */
+static void wrong_first_c_macs_stop_before_a_lock(void **state)
+{
+	struct card_settings settings = card_settings_default();
+	struct lab lab;
+
+	(void)state;
+	settings.scp02_options = 0x1A;
+	settings.authentication_tries = 3;
+	lab_open(&lab, &settings);
+	lab.job.keyset_count = 0;
+	lab_add_keys_of(&lab, "scp02", 0x30, "00112233445566778899AABBCCDDEEFF", KNOWN_KEY, KNOWN_KEY);
+	for (unsigned failures = 0; failures < 2; failures++) {
+		install(&lab, "{\"package\":\"1\"}");
+		assert_failed(&lab, ERR_DENIED, "the first C-MAC with key version 30: 6982");
+	}
+	install(&lab, "{\"package\":\"1\"}");
+	assert_failed(&lab, ERR_LOCK_RISK, "2 authentications failed");
+	assert_false(lab_has(&lab, APPLET));
+	lab.job.keyset_count = 0;
+	lab_add_keys_of(&lab, "scp02", 0x30, KNOWN_KEY, KNOWN_KEY, KNOWN_KEY);
+	install(&lab, "{\"package\":\"1\",\"acceptAuthenticationRisk\":true}");
+	assert_done(&lab);
+	assert_true(lab_has(&lab, APPLET));
+	lab_close(&lab);
+}
+
+static void an_implicit_session_needs_the_keys_of_the_card(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_scp02(&lab, 0x1A);
+	install(&lab, "{\"package\":\"1\",\"diversification\":\"emv\"}");
+	assert_failed(&lab, ERR_MALFORMED, "tells no diversification data");
+	lab_close(&lab);
+}
+
+static void install_over_an_implicit_session_survives_a_break_at_every_request(void **state)
+{
+	(void)state;
+	install_with_breaks(0x1A);
+}
+
+/* The key that ciphers them is of the counter that the session has moved on. */
+static void keys_are_put_in_an_implicit_session(void **state)
+{
+	struct lab lab;
+
+	(void)state;
+	open_scp02(&lab, 0x1B);
+	lab_add_keys_of(&lab, "scp02", 0x31, "00112233445566778899AABBCCDDEEFF",
+			"102132435465768798A9BACBDCEDFE0F", "2031425364758697A8B9CADBECFD0E1F");
+	lab_run(&lab, "se.put-keys", "{\"newKeyVersion\":49,\"replaceKeyVersion\":48}", bytes_of(NULL, 0));
+	assert_done(&lab);
+	lab_run(&lab, "se.audit", "{\"keyVersion\":49}", bytes_of(NULL, 0));
+	assert_done(&lab);
+	lab_close(&lab);
 }
 
 /* ---- SCP11 ---- */
@@ -523,6 +622,13 @@ int main(void)
 		cmocka_unit_test(scp02_cannot_protect_answers),
 		cmocka_unit_test(wrong_keys_of_scp02_are_never_tried_twice),
 		cmocka_unit_test(install_over_scp02_survives_a_break_at_every_request),
+		cmocka_unit_test(installs_over_scp02_with_implicit_initiation),
+		cmocka_unit_test(an_implicit_session_is_chosen_by_what_the_card_announces),
+		cmocka_unit_test(an_implicit_session_has_c_macs_only),
+		cmocka_unit_test(wrong_first_c_macs_stop_before_a_lock),
+		cmocka_unit_test(an_implicit_session_needs_the_keys_of_the_card),
+		cmocka_unit_test(install_over_an_implicit_session_survives_a_break_at_every_request),
+		cmocka_unit_test(keys_are_put_in_an_implicit_session),
 		cmocka_unit_test(keys_of_scp02_are_added_and_replaced),
 		cmocka_unit_test(installs_over_scp11_on_every_curve),
 		cmocka_unit_test(installs_over_scp11c_at_every_level),

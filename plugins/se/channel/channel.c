@@ -57,10 +57,10 @@ void keyset_wipe(struct cardea_keyset *keyset)
 	key_wipe(&keyset->dek);
 }
 
-/* INITIALIZE UPDATE answers with them first; SCP11 has none. */
+/* INITIALIZE UPDATE answers with them first; SCP11, and SCP02 with implicit initiation, have none. */
 static struct bytes diversification_data(const struct task *task)
 {
-	return channel_protocol(task) == &scp11_protocol
+	return channel_protocol(task) == &scp11_protocol || task->kept.opening.len < SCP03_DIVERSIFICATION
 		       ? bytes_of(NULL, 0)
 		       : bytes_first(task->kept.opening, SCP03_DIVERSIFICATION);
 }

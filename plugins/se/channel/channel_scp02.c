@@ -2,10 +2,44 @@
 #include "channel/channel_update.h"
 #include "channel/scp02.h"
 
+#define COUNTER_HEADER 0xC102 /* tag and length of the answer to GET DATA C1 */
+
+/* kept->opening is what GET DATA C1 answered. */
+static enum err open_implicit(struct task *task, struct fault *fault)
+{
+	const struct kept *kept = &task->kept;
+	struct reader r = reader_of(kept->opening);
+	struct key_set keys;
+	const uint16_t tag = read_u16(&r);
+	const uint16_t counter = read_u16(&r);
+
+	if (!reader_done(&r) || tag != COUNTER_HEADER)
+		return fault_set(fault, ERR_MALFORMED,
+				 "the card answers GET DATA C1 with %zu bytes, not with a counter of 2",
+				 kept->opening.len);
+	enum err err = update_card_keys(task, &keys, NULL);
+	if (err == ERR_MALFORMED)
+		return fault_set(fault, err,
+				 "a card with implicit initiation (i=%02X) tells no diversification data: "
+				 "key set %02X must be stored with the keys of the card, of 16 bytes",
+				 kept->option, kept->key_version);
+	if (err != ERR_NONE)
+		return card_keys_fault(&scp02_protocol, kept->key_version, err, fault);
+	err = scp02_session_begin(&keys, kept->option, counter, task->domain_aid, &task->session, fault);
+	wipe(&keys, sizeof(keys));
+	return err;
+}
+
 static enum err open_scp02(struct task *task, uint8_t *ret_i, uint8_t *ret_version, struct fault *fault)
 {
 	struct scp02_opening opening;
 	struct key_set keys;
+
+	if (scp02_option_is_implicit(task->kept.option)) {
+		*ret_i = task->kept.option;
+		*ret_version = task->kept.key_version;
+		return open_implicit(task, fault);
+	}
 	enum err err = scp02_opening_parse(task->kept.opening, &opening, fault);
 
 	if (err != ERR_NONE)
@@ -68,6 +102,7 @@ static bool foresee_scp02(struct task *task, struct key_memory *memory)
 
 const struct update_ways scp02_ways = {
 	.asks_option = true,
+	.is_implicit = scp02_option_is_implicit,
 	.open = open_scp02,
 	.expect = expect_scp02,
 	.foresee = foresee_scp02,

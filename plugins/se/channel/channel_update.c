@@ -32,6 +32,11 @@ static bool make_challenge(struct task *task)
 	return true;
 }
 
+static bool is_implicit(const struct task *task)
+{
+	return ways_of(task)->is_implicit != NULL && ways_of(task)->is_implicit(task->kept.option);
+}
+
 static uint8_t level_of(const struct task *task, uint8_t i)
 {
 	return task->wanted_level != 0 ? task->wanted_level : ways_of(task)->highest_level(i);
@@ -98,6 +103,11 @@ void update_plan(struct task *task, struct batch *batch)
 	const struct kept *kept = &task->kept;
 	struct command command = gp_initialize_update(kept->key_version, kept->host_challenge);
 
+	if (kept->channel == CHANNEL_NONE && is_implicit(task)) {
+		command = gp_get_data(SCP02_COUNTER_TAG);
+		batch_add_opening(batch, &command, OPENING_COUNTER, APDU_MAX_RESPONSE);
+		return;
+	}
 	if (kept->channel == CHANNEL_NONE) {
 		const struct command card_data = gp_get_data(0x0066);
 		if (ways_of(task)->asks_option && !kept->is_option_asked)
@@ -107,10 +117,15 @@ void update_plan(struct task *task, struct batch *batch)
 	}
 	if (kept->channel == CHANNEL_EXPECTED)
 		batch_add_opening(batch, &command, OPENING_UPDATE, kept->opening.len);
-	if (task_is_good(task,
-			 ways_of(task)->authenticate(&task->session, kept->level, task->arena, &command)) &&
-	    !batch_add_opening(batch, &command, OPENING_AUTHENTICATE, 0))
-		session_wipe(&task->session); /* so nothing of the operation goes before it */
+	if (!task_is_good(task,
+			  ways_of(task)->authenticate(&task->session, kept->level, task->arena, &command)))
+		return;
+	const bool is_added =
+		batch_add_opening(batch, &command, OPENING_AUTHENTICATE, command.has_le ? DES_BLOCK : 0);
+	/* so nothing of the operation goes before it; nor after a first C-MAC: each more would be another
+	 * try */
+	if (!is_added || is_implicit(task))
+		session_wipe(&task->session);
 }
 
 /* A card is made for challenges of 8 or of 16 bytes, and says so by refusing the other length. */
@@ -225,6 +240,29 @@ static void session_opened(struct task *task, const struct planned *planned)
 	key_memory_write(task, &memory);
 }
 
+/* Nothing of the card is proven, and nothing can be before the first C-MAC. */
+static void take_counter(struct task *task, const struct response *response)
+{
+	struct kept *kept = &task->kept;
+	struct fault fault = { 0 };
+	uint8_t i, version;
+
+	if (!sw_is_success(response->sw)) {
+		task_break(task, sw_kind(response->sw), "GET DATA C1, the sequence counter: %04X %s",
+			   response->sw, sw_text(response->sw));
+		return;
+	}
+	kept->opening = response->data;
+	enum err err = ways_of(task)->open(task, &i, &version, &fault);
+	if (err != ERR_NONE) {
+		task_break(task, err, "%s", fault.text);
+		return;
+	}
+	choose_level(task, i);
+	kept->mark = (struct session_mark){ 0 };
+	kept->channel = CHANNEL_VERIFIED;
+}
+
 /* The card refused us for what it had told before: somebody else has used the key set meanwhile. The commands
  * after this one were for a session that does not exist. */
 static void counter_has_moved(struct task *task)
@@ -258,6 +296,10 @@ void update_take(struct task *task, const struct planned *planned, const struct 
 {
 	if (planned->opening == OPENING_CARD_DATA) {
 		take_option(task, response);
+	} else if (planned->opening == OPENING_COUNTER) {
+		take_counter(task, response);
+	} else if (planned->opening == OPENING_UPDATE && is_implicit(task)) {
+		task_reopen(task, task->kept.key_version); /* it was sent before the card told */
 	} else if (planned->opening == OPENING_UPDATE) {
 		take_update(task, response);
 	} else if (task->is_other_counter && response->sw == SW_OK) {
@@ -269,7 +311,8 @@ void update_take(struct task *task, const struct planned *planned, const struct 
 		session_opened(task, planned);
 	} else {
 		authentication_ended(task, AUTHENTICATION_FAILED);
-		task_break(task, ERR_DENIED, "EXTERNAL AUTHENTICATE with key version %02X: %04X %s",
+		task_break(task, ERR_DENIED, "%s with key version %02X: %04X %s",
+			   is_implicit(task) ? "the first C-MAC" : "EXTERNAL AUTHENTICATE",
 			   task->kept.key_version, response->sw, sw_text(response->sw));
 	}
 }

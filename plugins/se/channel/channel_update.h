@@ -26,6 +26,8 @@ struct update_ways {
 	uint8_t (*highest_level)(uint8_t i);
 	bool has_long_challenge; /* of 16 bytes too */
 	bool asks_option;        /* its i is in the card data and nowhere else */
+	/* With these options neither of the two commands is: the counter is asked, and the first C-MAC authenticates us. NULL: never. */
+	bool (*is_implicit)(uint8_t i);
 };
 
 extern const struct update_ways scp02_ways, scp03_ways;

@@ -2,6 +2,8 @@
  */
 #include "channel/scp02.h"
 
+#include "gp/gp_commands.h"
+
 #define PROTOCOL 2
 #define MAC_SIZE DES_BLOCK
 
@@ -9,7 +11,16 @@ static const uint8_t zero_icv[DES_BLOCK];
 
 bool scp02_option_is_spoken(uint8_t i)
 {
-	return (i & SCP02_I_EXPLICIT) != 0 && (i & SCP02_I_ICV_OVER_AID) == 0;
+	const uint8_t implicit = SCP02_I_UNMODIFIED | SCP02_I_ICV_OVER_AID;
+
+	if (!scp02_option_is_implicit(i))
+		return (i & SCP02_I_ICV_OVER_AID) == 0;
+	return (i & implicit) == implicit && (i & SCP02_I_PSEUDO_RANDOM) == 0;
+}
+
+bool scp02_option_is_implicit(uint8_t i)
+{
+	return (i & SCP02_I_EXPLICIT) == 0;
 }
 
 enum err scp02_opening_parse(struct bytes data, struct scp02_opening *ret_opening, struct fault *fault)
@@ -74,38 +85,48 @@ static enum err make_cryptogram(const struct secret *enc, struct bytes first, st
 	return err;
 }
 
+static enum err derive_keys(const struct key_set *keys, uint8_t i_option, uint16_t counter, struct session *s)
+{
+	const bool has_three_keys = (i_option & SCP02_I_THREE_KEYS) != 0; /* else one base key for all */
+	/* E.1.2.2: of an implicit session, which the card counts before it makes the keys that come later */
+	const uint16_t later = scp02_option_is_implicit(i_option) ? (uint16_t)(counter + 1) : counter;
+	struct secret dek = { .len = 0 };
+	const struct {
+		const struct key *base;
+		enum scp02_constant constant;
+		uint16_t counter;
+		struct secret *key;
+	} rows[] = {
+		{ &keys->enc, SCP02_ENC, counter, &s->enc },
+		{ has_three_keys ? &keys->mac : &keys->enc, SCP02_C_MAC, counter, &s->mac },
+		{ has_three_keys ? &keys->mac : &keys->enc, SCP02_R_MAC, later, &s->rmac },
+		{ has_three_keys ? &keys->dek : &keys->enc, SCP02_DEK, later, &dek },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		enum err err = ERR_MALFORMED;
+		if (rows[i].base->size == 2 * DES_BLOCK)
+			err = scp02_session_key(rows[i].base, rows[i].constant, rows[i].counter, rows[i].key);
+		if (err != ERR_NONE)
+			return err;
+	}
+	s->option = i_option;
+	s->dek = key_of(&dek);
+	secret_wipe(&dek);
+	return ERR_NONE;
+}
+
 static enum err derive_session(const struct key_set *keys, struct bytes host_challenge,
 			       const struct scp02_opening *opening, struct session *s)
 {
 	const uint8_t counter_at[] = { (uint8_t)(opening->sequence_counter >> 8),
 				       (uint8_t)opening->sequence_counter };
 	const struct bytes counter = bytes_of(counter_at, sizeof(counter_at));
-	const bool has_three_keys = (opening->i & SCP02_I_THREE_KEYS) != 0; /* else one base key for all */
-	struct secret dek = { .len = 0 };
-	const struct {
-		const struct key *base;
-		enum scp02_constant constant;
-		struct secret *key;
-	} rows[] = {
-		{ &keys->enc, SCP02_ENC, &s->enc },
-		{ has_three_keys ? &keys->mac : &keys->enc, SCP02_C_MAC, &s->mac },
-		{ has_three_keys ? &keys->mac : &keys->enc, SCP02_R_MAC, &s->rmac },
-		{ has_three_keys ? &keys->dek : &keys->enc, SCP02_DEK, &dek },
-	};
+	enum err err = derive_keys(keys, opening->i, opening->sequence_counter, s);
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		enum err err = ERR_MALFORMED;
-		if (rows[i].base->size == 2 * DES_BLOCK)
-			err = scp02_session_key(rows[i].base, rows[i].constant, opening->sequence_counter,
-						rows[i].key);
-		if (err != ERR_NONE)
-			return err;
-	}
-	s->option = opening->i;
-	s->dek = key_of(&dek);
-	secret_wipe(&dek);
-	enum err err = make_cryptogram(&s->enc, host_challenge, counter, opening->card_challenge,
-				       s->card_cryptogram);
+	if (err == ERR_NONE)
+		err = make_cryptogram(&s->enc, host_challenge, counter, opening->card_challenge,
+				      s->card_cryptogram);
 	if (err == ERR_NONE)
 		err = make_cryptogram(&s->enc, counter, opening->card_challenge, host_challenge,
 				      s->host_cryptogram);
@@ -146,17 +167,43 @@ static enum err mac_padded(const struct session *s, const uint8_t icv[DES_BLOCK]
 	return err == ERR_NONE ? des_retail_mac(secret_bytes(&s->mac), icv, padded, ret_mac) : err;
 }
 
-enum err scp02_pseudo_random_challenge(const struct session *session, struct bytes aid,
-				       uint8_t ret_at[SCP02_CHALLENGE_SIZE])
+/* What stands for the application that is selected (GPCS E.3.1, E.3.3). */
+static enum err mac_of_aid(const struct session *session, struct bytes aid, uint8_t ret_mac[DES_BLOCK])
 {
-	uint8_t padded[3 * DES_BLOCK] = { 0 }, mac[DES_BLOCK];
+	uint8_t padded[3 * DES_BLOCK] = { 0 };
 
 	if (aid.len > 16)
 		return ERR_MALFORMED;
 	memcpy(padded, aid.at, aid.len);
 	padded[aid.len] = 0x80;
-	enum err err = des_retail_mac(secret_bytes(&session->mac), zero_icv,
-				      bytes_of(padded, (aid.len / DES_BLOCK + 1) * DES_BLOCK), mac);
+	return des_retail_mac(secret_bytes(&session->mac), zero_icv,
+			      bytes_of(padded, (aid.len / DES_BLOCK + 1) * DES_BLOCK), ret_mac);
+}
+
+enum err scp02_session_begin(const struct key_set *keys, uint8_t i, uint16_t counter, struct bytes aid,
+			     struct session *ret_session, struct fault *fault)
+{
+	struct session s = { .mac_size = MAC_SIZE };
+	enum err err = derive_keys(keys, i, counter, &s);
+
+	if (err == ERR_NONE)
+		err = mac_of_aid(&s, aid, s.mark.chaining);
+	if (err == ERR_MALFORMED)
+		err = fault_set(fault, err, "SCP02 takes keys of 16 bytes and an AID of at most 16");
+	else if (err != ERR_NONE)
+		err = fault_set(fault, err, "the token cannot derive session keys: %s", err_name(err));
+	else
+		*ret_session = s;
+	session_wipe(&s);
+	return err;
+}
+
+enum err scp02_pseudo_random_challenge(const struct session *session, struct bytes aid,
+				       uint8_t ret_at[SCP02_CHALLENGE_SIZE])
+{
+	uint8_t mac[DES_BLOCK];
+	enum err err = mac_of_aid(session, aid, mac);
+
 	if (err == ERR_NONE)
 		memcpy(ret_at, mac, SCP02_CHALLENGE_SIZE);
 	return err;
@@ -191,6 +238,8 @@ bool scp02_level_is_possible(uint8_t level, uint8_t i)
 {
 	const uint8_t of_commands = level & (uint8_t)~LEVEL_R_MAC;
 
+	if (scp02_option_is_implicit(i))
+		return level == LEVEL_C_MAC;
 	if ((level & LEVEL_R_MAC) != 0 && (i & SCP02_I_R_MAC) == 0)
 		return false;
 	return of_commands == 0 || of_commands == LEVEL_C_MAC || of_commands == (LEVEL_C_MAC | LEVEL_C_DEC);
@@ -198,18 +247,18 @@ bool scp02_level_is_possible(uint8_t level, uint8_t i)
 
 uint8_t scp02_highest_level(uint8_t i)
 {
+	if (scp02_option_is_implicit(i))
+		return LEVEL_C_MAC;
 	return LEVEL_C_MAC | LEVEL_C_DEC | ((i & SCP02_I_R_MAC) != 0 ? LEVEL_R_MAC : 0);
 }
 
 /* ---- commands ---- */
 
-/* The MAC before, with option 10 under the first half of the MAC key; of EXTERNAL AUTHENTICATE, zero. */
+/* The MAC before, with option 10 under the first half of the MAC key. The first is what the chain begins
+ * with, as it is: of EXTERNAL AUTHENTICATE zero. */
 static enum err make_icv(const struct session *s, bool is_first, uint8_t ret_icv[DES_BLOCK])
 {
-	memset(ret_icv, 0, DES_BLOCK);
-	if (is_first)
-		return ERR_NONE;
-	if ((s->option & SCP02_I_ICV_ENCRYPTION) == 0) {
+	if (is_first || (s->option & SCP02_I_ICV_ENCRYPTION) == 0) {
 		memcpy(ret_icv, s->mark.chaining, DES_BLOCK);
 		return ERR_NONE;
 	}
@@ -277,6 +326,7 @@ static enum err protect(struct session *s, struct command *command, bool is_firs
 enum err scp02_authenticate(struct session *session, uint8_t level, struct arena *arena,
 			    struct command *ret_command)
 {
+	const bool is_implicit = scp02_option_is_implicit(session->option);
 	struct command command = {
 		.cla = 0x80,
 		.ins = INS_EXTERNAL_AUTHENTICATE,
@@ -284,7 +334,10 @@ enum err scp02_authenticate(struct session *session, uint8_t level, struct arena
 		.data = bytes_of(session->host_cryptogram, MAC_SIZE),
 	};
 
-	session->mark = (struct session_mark){ 0 };
+	if (is_implicit)
+		command = gp_get_data(SCP02_COUNTER_TAG);
+	else
+		session->mark = (struct session_mark){ 0 };
 	enum err err = protect(session, &command, true, 0, arena);
 	if (err != ERR_NONE)
 		return err;

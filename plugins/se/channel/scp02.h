@@ -1,5 +1,6 @@
-/* Secure Channel Protocol '02', the host's side (GPCS appendix E): two-key triple DES, explicit initiation with C-MAC
- * on the modified command and an encrypted ICV (i = 15 and 55). For cards that have nothing better. */
+/* Secure Channel Protocol '02', the host's side (GPCS appendix E): two-key triple DES, explicit initiation (i = 15
+ * and 55, mostly), or implicit, where the first command with a C-MAC opens the session (i = 1A). For cards that have
+ * nothing better. */
 #ifndef SE_SCP02_H
 #define SE_SCP02_H
 
@@ -7,6 +8,7 @@
 #include "channel/session.h"
 
 #define SCP02_CHALLENGE_SIZE 6
+#define SCP02_COUNTER_TAG    0x00C1 /* GPCS 11.3.3: sequence counter of the default key version */
 
 /* Bits of the i parameter (GPCS E.1.1). */
 enum {
@@ -22,8 +24,10 @@ enum {
 /* What cards have that do not tell. */
 #define SCP02_I_USUAL 0x15
 
-/* What this side speaks, of what a card announces: explicit initiation, with any of the other options. */
+/* What this side speaks, of what a card announces: explicit initiation, with any of the other options; implicit
+ * initiation, with C-MAC on the unmodified command and the ICV that is a MAC over the AID (GPCS E.1.1 has no other). */
 bool scp02_option_is_spoken(uint8_t i);
+bool scp02_option_is_implicit(uint8_t i);
 
 /* The answer to INITIALIZE UPDATE. */
 struct scp02_opening {
@@ -51,6 +55,11 @@ MUST_CHECK enum err scp02_session_open(const struct key_set *keys, struct bytes 
 				       const struct scp02_opening *opening, struct session *ret_session,
 				       struct fault *fault);
 
+/* Implicit initiation: the keys are of the counter that GET DATA C1 told, the chain begins with the MAC over `aid`, of the
+ * application that is selected. Nothing of the card is proven. ERR_MALFORMED when the keys are not of 16 bytes. */
+MUST_CHECK enum err scp02_session_begin(const struct key_set *keys, uint8_t i, uint16_t counter, struct bytes aid,
+					struct session *ret_session, struct fault *fault);
+
 /* What a card with the option 40 answers to INITIALIZE UPDATE when this is its counter; `aid`: of the application. */
 MUST_CHECK enum err scp02_opening_expect(const struct key_set *keys, uint8_t i, struct bytes host_challenge,
 					 uint16_t counter, struct bytes aid, uint8_t ret_challenge[SCP02_CHALLENGE_SIZE],
@@ -60,10 +69,11 @@ MUST_CHECK enum err scp02_opening_expect(const struct key_set *keys, uint8_t i, 
 MUST_CHECK enum err scp02_pseudo_random_challenge(const struct session *session, struct bytes aid,
 						  uint8_t ret_at[SCP02_CHALLENGE_SIZE]);
 
-/* Levels 0, C-MAC, C-MAC with C-DEC, and with option 20 each of them with R-MAC. */
+/* Levels 0, C-MAC, C-MAC with C-DEC, and with option 20 each of them with R-MAC; C-MAC only with implicit initiation. */
 bool scp02_level_is_possible(uint8_t level, uint8_t i);
 uint8_t scp02_highest_level(uint8_t i);
-/* EXTERNAL AUTHENTICATE, which starts the MAC chain and puts the session at `level`. */
+/* EXTERNAL AUTHENTICATE, which starts the MAC chain and puts the session at `level`. With implicit initiation GET DATA C1
+ * in its place: it changes nothing, and its C-MAC is the first. */
 MUST_CHECK enum err scp02_authenticate(struct session *session, uint8_t level, struct arena *arena,
 				       struct command *ret_command);
 

@@ -56,6 +56,16 @@ static bool files_fit(const struct card_settings *settings)
 	return true;
 }
 
+/* GPCS E.1.1. With implicit initiation there is no R-MAC here: it would need BEGIN R-MAC SESSION. */
+static bool scp02_options_fit(uint8_t options)
+{
+	const uint8_t implicit = CARD_SCP02_UNMODIFIED | CARD_SCP02_ICV_OVER_AID;
+	if ((options & CARD_SCP02_EXPLICIT) != 0)
+		return (options & (0x80 | CARD_SCP02_ICV_OVER_AID)) == 0;
+	return (options & implicit) == implicit &&
+	       (options & (0x80 | CARD_SCP02_RMAC | CARD_SCP02_PSEUDO_RANDOM)) == 0;
+}
+
 static enum err settings_check(const struct card_settings *s, struct fault *fault)
 {
 	const struct card_key_set *keys = &s->keys;
@@ -77,11 +87,9 @@ static enum err settings_check(const struct card_settings *s, struct fault *faul
 		{ (s->scp03_options & ~known) == 0 &&
 			  ((s->scp03_options & CARD_I_RENC) == 0 || (s->scp03_options & CARD_I_RMAC) != 0),
 		  "scp03_options: not a combination of Amd D table 5-1" },
-		{ s->scp02_options == 0 ||
-			  ((s->scp02_options & (0x80 | CARD_SCP02_ICV_OVER_AID | CARD_SCP02_EXPLICIT)) ==
-				   CARD_SCP02_EXPLICIT &&
-			   key_len == 16),
-		  "scp02_options: explicit initiation, with keys of 16 bytes" },
+		{ s->scp02_options == 0 || (scp02_options_fit(s->scp02_options) && key_len == 16),
+		  "scp02_options: explicit initiation, or implicit with 0A and neither 20 nor 40; keys of 16 "
+		  "bytes" },
 		{ s->atr.len <= 33, "atr: at most 33 bytes" },
 		{ s->channel_count >= 1 && s->channel_count <= CARD_CHANNELS_MAX, "channel_count: 1 to 20" },
 		{ s->status_answer_bytes >= 64 && s->status_answer_bytes <= 239,

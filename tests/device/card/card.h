@@ -133,7 +133,7 @@ struct card_settings {
 
 	/* behaviour */
 	uint8_t scp03_options; /* CARD_I_... */
-	uint8_t scp02_options; /* with explicit initiation: the factory key set is for SCP02, and the card announces it; 0: for SCP03 */
+	uint8_t scp02_options; /* the factory key set is for SCP02, and the card announces it; 0: for SCP03 */
 	struct card_scp11 scp11;
 	struct bytes atr;                           /* copied */
 	unsigned channel_count;                     /* 1 to CARD_CHANNELS_MAX, the basic one included */

@@ -151,6 +151,10 @@ command_function envelope;
 
 /* secure_channel.c */
 command_function initialize_update, external_authenticate;
+/* A command whose C-MAC opens a session of SCP02 with implicit initiation; verifies it, and cuts it off the data. */
+bool is_implicit_start(const struct call *call);
+uint16_t implicit_start(struct call *call);
+
 /* rmac_session.c */
 command_function begin_rmac_session, end_rmac_session;
 

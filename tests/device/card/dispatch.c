@@ -213,7 +213,8 @@ static uint16_t call_run(struct call *call)
 	if (!chain_take(call, instruction, &sw))
 		return sw;
 	if (is_verified_by_session(session, instruction)) {
-		sw = session_unwrap(session, call->card->scratch, &call->command);
+		sw = is_implicit_start(call) ? implicit_start(call)
+					     : session_unwrap(session, call->card->scratch, &call->command);
 		if (sw != SW_SUCCESS)
 			return sw;
 		call->answer_level = session->state == SESSION_OPEN ? session->level : 0;

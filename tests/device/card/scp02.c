@@ -26,15 +26,22 @@ static enum err cryptogram(const struct session *session, const uint8_t parts[2 
 	return err;
 }
 
-/* E.3.1: the MAC over the AID of who invokes the domain, with the session's C-MAC key */
-static enum err pseudo_random(const struct session *session, const struct card_aid *invoker,
-			      uint8_t ret_challenge[SCP02_CHALLENGE])
+/* E.3.1, E.3.3: over the AID of who invokes the domain, with the session's C-MAC key */
+static enum err invoker_mac(const struct session *session, const struct card_aid *invoker,
+			    uint8_t ret_mac[DES_BLOCK])
 {
-	uint8_t text[3 * DES_BLOCK] = { 0 }, mac[DES_BLOCK];
+	uint8_t text[3 * DES_BLOCK] = { 0 };
 	memcpy(text, invoker->at, invoker->len);
 	text[invoker->len] = 0x80;
 	size_t len = invoker->len / DES_BLOCK * DES_BLOCK + DES_BLOCK;
-	enum err err = des_retail_mac(secret_bytes(&session->mac), zeros, bytes_of(text, len), mac);
+	return des_retail_mac(secret_bytes(&session->mac), zeros, bytes_of(text, len), ret_mac);
+}
+
+static enum err pseudo_random(const struct session *session, const struct card_aid *invoker,
+			      uint8_t ret_challenge[SCP02_CHALLENGE])
+{
+	uint8_t mac[DES_BLOCK];
+	enum err err = invoker_mac(session, invoker, mac);
 	if (err == ERR_NONE)
 		memcpy(ret_challenge, mac, SCP02_CHALLENGE);
 	return err;
@@ -69,18 +76,32 @@ enum err scp02_begin(struct session *session, const struct card_key_set *keys, u
 	return err == ERR_NONE ? cryptogram(session, by_host, session->host_cryptogram) : err;
 }
 
-/* E.4.4, with the ICV of E.3.4: zero for the first, then the C-MAC before under single DES */
+/* E.1.2.2: the keys of what is not a C-MAC are made when the session has been counted */
+enum err scp02_begin_implicit(struct session *session, const struct card_key_set *keys, uint16_t counter,
+			      const struct card_aid *invoker)
+{
+	bool has_three_keys = (session->options & CARD_SCP02_THREE_KEYS) != 0;
+	const struct secret *mac = has_three_keys ? &keys->mac : &keys->enc;
+	const struct secret *dek = has_three_keys ? &keys->dek : &keys->enc;
+	enum err err = session_key(mac, 0x01, counter, &session->mac);
+	if (err == ERR_NONE)
+		err = session_key(dek, 0x81, (uint16_t)(counter + 1), &session->dek);
+	return err == ERR_NONE ? invoker_mac(session, invoker, session->chaining_value) : err;
+}
+
+/* E.4.4, with the ICV of E.3.4: for the first what the session began with, then the C-MAC before under single
+ * DES */
 static enum err command_mac(const struct session *session, const struct command *command, struct bytes plain,
 			    struct arena *arena, uint8_t ret_mac[DES_BLOCK])
 {
-	uint8_t icv[DES_BLOCK] = { 0 };
+	uint8_t icv[DES_BLOCK];
 	struct builder b = builder_in(arena);
 	struct bytes text;
 	enum err err = ERR_NONE;
 	bool is_modified = (session->options & CARD_SCP02_UNMODIFIED) == 0;
-	if (session->state == SESSION_OPEN && (session->options & CARD_SCP02_ICV_ENCRYPTION) == 0)
+	if (session->state != SESSION_OPEN || (session->options & CARD_SCP02_ICV_ENCRYPTION) == 0)
 		memcpy(icv, session->chaining_value, DES_BLOCK);
-	else if (session->state == SESSION_OPEN)
+	else
 		err = des_ecb_encrypt(bytes_first(secret_bytes(&session->mac), DES_BLOCK),
 				      bytes_of(session->chaining_value, DES_BLOCK), icv);
 	build_u8(&b, (command->is_gp ? 0x80 : 0x00) | (is_modified ? 0x04 : 0x00));

@@ -1,4 +1,4 @@
-/* SCP02 (GPCS 2.3.1 appendix E, with explicit initiation), the card's side: its arithmetic, over a session of
+/* SCP02 (GPCS 2.3.1 appendix E), the card's side: its arithmetic, over a session of
  * secure_channel.h. */
 #ifndef CARD_SCP02_H
 #define CARD_SCP02_H
@@ -12,6 +12,10 @@
 MUST_CHECK enum err scp02_begin(struct session *session, const struct card_key_set *keys, uint16_t counter,
 				struct bytes host_challenge, const struct card_aid *invoker,
 				uint8_t challenge[SCP02_CHALLENGE], uint8_t ret_cryptogram[DES_BLOCK]);
+
+/* C-MAC key of the counter, and the ICV of the first C-MAC; the DEK is of the counter after it. */
+MUST_CHECK enum err scp02_begin_implicit(struct session *session, const struct card_key_set *keys, uint16_t counter,
+					 const struct card_aid *invoker);
 
 /* Decrypts what C-DEC encrypted and verifies the C-MAC over the plain command. False: a security error. */
 bool scp02_open(struct session *session, const struct command *command, struct arena *arena, bool is_encrypted,

@@ -265,7 +265,8 @@ uint16_t initialize_update(struct call *call)
 	if (settings->authentication_tries != 0 && version->failures >= settings->authentication_tries) {
 		sw = SW_KEYS_BLOCKED;
 	} else if (is_scp02) {
-		sw = initiate_scp02(call, owner, &keys);
+		bool is_implicit = (settings->scp02_options & CARD_SCP02_EXPLICIT) == 0;
+		sw = is_implicit ? SW_NO_INSTRUCTION : initiate_scp02(call, owner, &keys);
 		wipe(&keys, sizeof(keys));
 		return sw;
 	} else if ((settings->scp03_options & CARD_I_PSEUDO_RANDOM) != 0) {
@@ -338,6 +339,74 @@ static uint16_t failures_count(struct call *call, bool has_failed)
 		return SW_SUCCESS;
 	version->failures = has_failed ? (uint8_t)(version->failures + 1) : 0;
 	return state_commit(call->card);
+}
+
+/* ---- GPCS E.1.2.2: the first command with a C-MAC opens the session ---- */
+
+bool is_implicit_start(const struct call *call)
+{
+	const struct session *session = &call->channel->session;
+	const uint8_t options = call->card->settings.scp02_options;
+	struct card_key_set keys;
+	const struct entry *owner;
+	if (!call->command.is_secured || options == 0 || (options & CARD_SCP02_EXPLICIT) != 0)
+		return false;
+	if (session->state == SESSION_OPEN && (!session->is_scp02 || session->level != 0))
+		return false;
+	owner = key_owner_of(&call->card->registry, call->selected);
+	if (owner == NULL || !key_set_find(owner, 0, &keys))
+		return false;
+	uint8_t version = keys.version;
+	wipe(&keys, sizeof(keys));
+	return is_des(owner, version);
+}
+
+static uint16_t implicit_verify(struct call *call, const struct card_key_set *keys, uint16_t counter)
+{
+	struct session *session = &call->channel->session;
+	struct bytes plain;
+	if (scp02_begin_implicit(session, keys, counter, &call->channel->selected) != ERR_NONE)
+		return SW_MEMORY_FAILURE;
+	if (call->card->settings.misbehaviour.refuses_authentication ||
+	    !scp02_open(session, &call->command, call->card->scratch, false, &plain)) {
+		uint16_t sw = failures_count(call, true);
+		return sw == SW_SUCCESS ? SW_SECURITY_STATUS : sw;
+	}
+	call->command.data = plain;
+	return scp02_session_count(call);
+}
+
+uint16_t implicit_start(struct call *call)
+{
+	const struct card_settings *settings = &call->card->settings;
+	struct session *session = &call->channel->session;
+	struct entry *owner = key_owner_of(&call->card->registry, call->selected);
+	struct card_key_set keys;
+	if (owner == NULL || !key_set_find(owner, 0, &keys))
+		return SW_CONDITIONS_OF_USE;
+	const struct key_version *version = entry_key_version(owner, keys.version);
+	uint16_t sw = SW_CONDITIONS_OF_USE;
+	*session = (struct session){ .state = SESSION_INITIATED,
+				     .is_scp02 = true,
+				     .options = settings->scp02_options,
+				     .mac_len = DES_BLOCK,
+				     .key_owner = owner->aid,
+				     .key_version = keys.version };
+	if (settings->authentication_tries != 0 && version->failures >= settings->authentication_tries)
+		sw = SW_KEYS_BLOCKED;
+	else if (version->sequence_counter < UINT16_MAX)
+		sw = implicit_verify(call, &keys, (uint16_t)version->sequence_counter);
+	wipe(&keys, sizeof(keys));
+	/* the registry was read anew when the counter, or the failure, was written */
+	call->selected = registry_find(&call->card->registry, aid_bytes(&call->channel->selected));
+	if (sw != SW_SUCCESS || call->selected == NULL) {
+		session_end(session);
+		return sw != SW_SUCCESS ? sw : SW_CONDITIONS_OF_USE;
+	}
+	session->state = SESSION_OPEN;
+	session->is_authenticated = true;
+	session->level = LEVEL_CMAC;
+	return SW_SUCCESS;
 }
 
 static uint16_t authenticate(struct call *call)

@@ -78,6 +78,10 @@ uint16_t session_unwrap(struct session *session, struct arena *arena, struct com
 		return SW_SECURITY_STATUS;
 	if (session->state != SESSION_OPEN || session->level == 0)
 		return SW_SUCCESS; /* Amd D 5.6: no verification; the command asks for what it needs */
+	if (session->is_scp02 && (session->options & CARD_SCP02_EXPLICIT) == 0 && !command->is_secured) {
+		session->level = 0; /* GPCS E.1.6: the next C-MAC opens a session anew */
+		return SW_SUCCESS;
+	}
 	struct bytes data;
 	session->counter++;
 	bool is_right = command->is_secured;
