@@ -51,6 +51,7 @@ static void expect_card(struct task *task, const struct key_memory *memory)
 	const uint8_t level = level_of(task, memory->i);
 
 	if (body_of(kept->form)->max_commands == 1 || !memory->has_counter ||
+	    memory->protocol != channel_protocol(task)->number ||
 	    memory->failures + memory->possible_failures > 0 || !authentication_may_fail(task, memory) ||
 	    !ways_of(task)->level_is_possible(level, memory->i))
 		return;
@@ -237,6 +238,7 @@ static void session_opened(struct task *task, const struct planned *planned)
 	authentication_ended(task, AUTHENTICATION_SUCCEEDED);
 	memory = key_memory_read(task);
 	memory.has_counter = ways_of(task)->foresee(task, &memory);
+	memory.protocol = channel_protocol(task)->number;
 	key_memory_write(task, &memory);
 }
 

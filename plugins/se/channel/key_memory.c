@@ -50,6 +50,7 @@ struct key_memory key_memory_read(struct task *task)
 	memory.failures = count_of(record, "failures");
 	memory.possible_failures = count_of(record, "possibleFailures");
 	memory.has_counter = json_object_get(record, "nextSequenceCounter") != NULL;
+	memory.protocol = (uint8_t)count_of(record, "protocol");
 	memory.next_counter = count_of(record, "nextSequenceCounter");
 	memory.i = (uint8_t)count_of(record, "option");
 	memory.diversification = hex_of(task, record, "diversificationHex");
@@ -76,6 +77,7 @@ static json_t *record_of(struct task *task, const struct key_memory *memory)
 
 	if (memory->has_counter) {
 		json_object_set_new(record, "nextSequenceCounter", json_integer(memory->next_counter));
+		json_object_set_new(record, "protocol", json_integer(memory->protocol));
 		json_object_set_new(record, "option", json_integer(memory->i));
 		json_object_set_new(record, "diversificationHex",
 				    json_string(bytes_to_hex(task->arena, memory->diversification)));

@@ -18,6 +18,7 @@ struct key_memory {
 	/* The answer to the next INITIALIZE UPDATE, where a card makes its challenges of a counter. Forgotten before one is sent,
 	 * known again when its session is open: a counter that may have moved is not known. */
 	bool has_counter;
+	uint8_t protocol; /* of the session that told it: two may use one key version */
 	uint32_t next_counter;
 	uint8_t i;
 	struct bytes diversification;
