@@ -30,13 +30,13 @@ struct device {
 	uint32_t lifetime_s;
 	uint32_t awake_ms;                      /* how long it listens after it was heard, in queue mode */
 	const char *version, *binding, *root, *links;           /* links as registered */
+	uint16_t announced_formats;             /* of ours, those in its `ct`: bit i is format_at(i) */
+	uint16_t preferred_format;              /* what it is spoken to in first, where there is a choice */
+	bool is_queue_mode, is_awake;           /* beside the times: an Update touches both */
+	bool is_presented;                      /* answered for by somebody in this process; it has no address */
 	int64_t registered_ms, updated_ms, seen_ms, expires_ms; /* since 1970; expires 0: never */
 	const struct device_object *objects;
 	size_t object_count;
-	uint16_t announced_formats;             /* of ours, those in its `ct`: bit i is format_at(i) */
-	uint16_t preferred_format;              /* what it is spoken to in first, where there is a choice */
-	bool is_queue_mode, is_awake;           /* in the room that is left: there is one of these for each device */
-	bool is_presented;                      /* answered for by somebody in this process; it has no address */
 };
 
 struct registry_parts {                         /* all borrowed */
