@@ -19,19 +19,6 @@ static void open_lab(struct lab *lab)
 	lab->agent.has_settings = true;
 }
 
-static void assert_done(const struct lab *lab)
-{
-	if (lab->job.result != CARDEA_DONE)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
-static void assert_failed(const struct lab *lab, enum err kind, const char *words)
-{
-	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind ||
-	    strstr(lab->job.reason, words) == NULL)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
 static void audit(struct lab *lab, const char *params)
 {
 	lab_run(lab, "se.audit", params, bytes_of(NULL, 0));
@@ -63,7 +50,7 @@ static void scripts_are_sent_to_who_announces_both(void **state)
 	lab.agent.second_protocol = SERAM2;
 	lab.agent.body_format = 2;
 	audit(&lab, "{}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(lab.agent.body_format, 0);
 	lab_close(&lab);
 }
@@ -76,7 +63,7 @@ static void orders_are_sent_to_who_announces_only_them(void **state)
 	open_lab(&lab);
 	lab.agent.protocol = SERAM2;
 	audit(&lab, "{}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(lab.agent.body_format, 1);
 	lab_close(&lab);
 }
@@ -88,10 +75,10 @@ static void a_format_that_is_not_announced_is_refused(void **state)
 	(void)state;
 	open_lab(&lab);
 	audit(&lab, "{\"bodyFormat\":\"seram2\"}");
-	assert_failed(&lab, ERR_UNSUPPORTED, "does not announce a protocol for bodyFormat seram2");
+	lab_assert_failed(&lab, ERR_UNSUPPORTED, "does not announce a protocol for bodyFormat seram2");
 	lab.agent.protocol = SERAM2;
 	audit(&lab, "{\"bodyFormat\":\"ts102226\"}");
-	assert_failed(&lab, ERR_UNSUPPORTED, "does not announce a protocol for bodyFormat ts102226");
+	lab_assert_failed(&lab, ERR_UNSUPPORTED, "does not announce a protocol for bodyFormat ts102226");
 	assert_int_equal(lab.agent.scripts, 0);
 	lab_close(&lab);
 }
@@ -108,7 +95,7 @@ static void installs_through_every_format(void **state)
 		open_lab(&lab);
 		lab.agent.second_protocol = SERAM2;
 		install(&lab, formats[i]);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_true(lab_has(&lab, APPLET));
 		assert_int_equal(lab.agent.body_format, i);
 		if (i == 2)
@@ -134,7 +121,7 @@ static void definite_and_indefinite_scripts_are_sent_as_asked(void **state)
 		struct lab lab;
 		open_lab(&lab);
 		audit(&lab, rows[i].params);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_int_equal(lab.agent.first_byte, rows[i].first);
 		lab_close(&lab);
 	}
@@ -148,10 +135,10 @@ static void an_agent_that_finds_no_length_gets_definite_scripts(void **state)
 	open_lab(&lab);
 	lab.agent.is_definite_only = true;
 	audit(&lab, "{}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(lab.agent.first_byte, 0xAA);
 	audit(&lab, "{\"scriptLength\":\"indefinite\"}");
-	assert_failed(&lab, ERR_MALFORMED, "length not found in the script");
+	lab_assert_failed(&lab, ERR_MALFORMED, "length not found in the script");
 	lab_close(&lab);
 }
 
@@ -165,7 +152,7 @@ static void a_selection_begins_each_channel_and_no_other_order(void **state)
 	open_lab(&lab);
 	lab.agent.protocol = SERAM2;
 	install(&lab, "seram2");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab.agent.scripts > 2);
 	assert_int_equal(lab.agent.selections, 1);
 	assert_int_equal(lab.agent.starts, 1);
@@ -181,7 +168,7 @@ static void a_selection_without_an_answer_is_one(void **state)
 	lab.agent.protocol = SERAM2;
 	lab.agent.opens_by_itself = true;
 	install(&lab, "seram2");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }
@@ -196,7 +183,7 @@ static void a_selection_that_fails_names_the_application(void **state)
 	lab_add_keys(&lab, 0x30, "404142434445464748494A4B4C4D4E4F", "404142434445464748494A4B4C4D4E4F",
 		     "404142434445464748494A4B4C4D4E4F");
 	audit(&lab, "{\"securityDomainAidHex\":\"A00000000099\"}");
-	assert_failed(&lab, ERR_NOT_FOUND, "unknown-application for //aid/A000000000/99");
+	lab_assert_failed(&lab, ERR_NOT_FOUND, "unknown-application for //aid/A000000000/99");
 	lab_close(&lab);
 }
 
@@ -209,49 +196,50 @@ static void what_a_report_says_worse_than_its_object_counts(void **state)
 	lab.agent.protocol = SERAM2;
 	lab.agent.report_status = 4;
 	audit(&lab, "{}");
-	assert_failed(&lab, ERR_DENIED, "security-error for //aid/A000000151/000000 (by rule)");
+	lab_assert_failed(&lab, ERR_DENIED, "security-error for //aid/A000000151/000000 (by rule)");
 	lab.agent.report_status = 2;
 	audit(&lab, "{}");
-	assert_done(&lab); /* unavailable once, and tried again */
+	lab_assert_done(&lab); /* unavailable once, and tried again */
 	lab_close(&lab);
+}
+
+static void open_with_orders(struct lab *lab)
+{
+	open_lab(lab);
+	lab->agent.protocol = SERAM2;
+}
+
+static void install_by_orders(struct lab *lab)
+{
+	install(lab, "seram2");
+}
+
+static void assert_installed(struct lab *lab)
+{
+	lab_assert_done(lab);
+	assert_true(lab_has(lab, APPLET));
 }
 
 static void orders_survive_a_break_at_every_request(void **state)
 {
 	(void)state;
-	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
-		unsigned requests = 1;
-		for (unsigned at = 1; at <= requests; at++) {
-			struct lab lab;
-			open_lab(&lab);
-			lab.agent.protocol = SERAM2;
-			lab.job.break_kind = kind;
-			lab.job.break_at = at;
-			install(&lab, "seram2");
-			requests = lab.job.requests;
-			assert_done(&lab);
-			assert_true(lab_has(&lab, APPLET));
-			lab_close(&lab);
-		}
-	}
+	lab_break_everywhere(open_with_orders, install_by_orders, assert_installed);
+}
+
+static void audit_by_raw_commands(struct lab *lab)
+{
+	audit(lab, "{\"bodyFormat\":\"raw\"}");
+}
+
+static void assert_audited(struct lab *lab)
+{
+	lab_assert_done(lab);
 }
 
 static void raw_commands_survive_a_break_at_every_request(void **state)
 {
 	(void)state;
-	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
-		unsigned requests = 1;
-		for (unsigned at = 1; at <= requests; at++) {
-			struct lab lab;
-			open_lab(&lab);
-			lab.job.break_kind = kind;
-			lab.job.break_at = at;
-			audit(&lab, "{\"bodyFormat\":\"raw\"}");
-			requests = lab.job.requests;
-			assert_done(&lab);
-			lab_close(&lab);
-		}
-	}
+	lab_break_everywhere(open_lab, audit_by_raw_commands, assert_audited);
 }
 
 /* ---- settings ---- */
@@ -267,7 +255,7 @@ static void settings_are_written_where_they_differ(void **state)
 	lab.agent.retry_delay = 7;
 	lab.agent.session_timeout = 300;
 	audit(&lab, "{\"retryCount\":2,\"sessionTimeoutSeconds\":20}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab.agent.report_required);
 	assert_int_equal(lab.agent.retry_count, 2);
 	assert_int_equal(lab.agent.retry_delay, 7);
@@ -283,7 +271,7 @@ static void settings_that_the_agent_lacks_are_not_written(void **state)
 	open_lab(&lab);
 	lab.agent.has_settings = false;
 	audit(&lab, "{\"retryCount\":2,\"sessionTimeoutSeconds\":20}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(lab.agent.retry_count, 0);
 	assert_int_equal(lab.agent.session_timeout, 0);
 	lab_close(&lab);
@@ -298,7 +286,7 @@ static void the_server_retries_where_the_agent_cannot(void **state)
 	lab.agent.has_settings = false;
 	lab.agent.lasting_status = 5;
 	audit(&lab, "{\"retryCount\":3,\"retryDelaySeconds\":11}");
-	assert_failed(&lab, ERR_UNAVAILABLE, "unavailable-se for //aid/A000000151/000000, after 4 tries");
+	lab_assert_failed(&lab, ERR_UNAVAILABLE, "unavailable-se for //aid/A000000151/000000, after 4 tries");
 	assert_int_equal(lab.agent.scripts, 4);
 	lab_close(&lab);
 }
@@ -311,7 +299,7 @@ static void the_server_leaves_retries_to_the_agent_that_can(void **state)
 	open_lab(&lab);
 	lab.agent.lasting_status = 5;
 	audit(&lab, "{\"retryCount\":3,\"retryDelaySeconds\":11}");
-	assert_failed(&lab, ERR_UNAVAILABLE, "unavailable-se");
+	lab_assert_failed(&lab, ERR_UNAVAILABLE, "unavailable-se");
 	assert_int_equal(lab.agent.scripts, 1);
 	assert_int_equal(lab.agent.retry_count, 3);
 	assert_int_equal(lab.agent.retry_delay, 11);
@@ -341,7 +329,7 @@ static void each_status_has_its_reason(void **state)
 		open_lab(&lab);
 		lab.agent.lasting_status = rows[i].status;
 		audit(&lab, "{}");
-		assert_failed(&lab, rows[i].kind, rows[i].words);
+		lab_assert_failed(&lab, rows[i].kind, rows[i].words);
 		assert_int_equal(lab.agent.scripts, rows[i].tries);
 		lab_close(&lab);
 	}

@@ -25,19 +25,6 @@ static void install(struct lab *lab, const char *params)
 	lab_run(lab, "se.install", params, file);
 }
 
-static void assert_done(const struct lab *lab)
-{
-	if (lab->job.result != CARDEA_DONE)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
-static void assert_failed(const struct lab *lab, enum err kind, const char *words)
-{
-	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind ||
-	    strstr(lab->job.reason, words) == NULL)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
 static const char *reported(const struct lab *lab, const char *name)
 {
 	const char *text = json_string_value(json_object_get(lab->job.reported, name));
@@ -72,7 +59,7 @@ static void installs_over_scp02_at_every_level(void **state)
 		snprintf(params, sizeof(params), "{\"package\":\"1\",\"securityLevel\":\"%s\"}",
 			 levels[i % 3]);
 		install(&lab, params);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_true(lab_has(&lab, APPLET));
 		assert_string_equal(reported(&lab, "protocol"), "scp02");
 		assert_string_equal(reported(&lab, "securityLevel"), i % 3 == 1 ? "c-mac" : "c-mac+c-dec");
@@ -91,7 +78,7 @@ static void installs_over_scp02_with_every_option(void **state)
 		open_scp02(&lab, (uint8_t)i);
 		for (unsigned again = 0; again < 2; again++) {
 			install(&lab, "{\"package\":\"1\"}");
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			assert_true(lab_has(&lab, APPLET));
 			assert_string_equal(reported(&lab, "securityLevel"),
 					    (i & 0x20) != 0 ? "c-mac+c-dec+r-mac" : "c-mac+c-dec");
@@ -113,7 +100,7 @@ static void an_answer_that_was_changed_is_seen_over_scp02(void **state)
 		card_misbehave(lab.agent.card, &corrupt);
 		snprintf(params, sizeof(params), "{\"package\":\"1\",\"securityLevel\":\"%s\"}", levels[i]);
 		install(&lab, params);
-		assert_failed(&lab, ERR_DENIED, "R-MAC");
+		lab_assert_failed(&lab, ERR_DENIED, "R-MAC");
 		assert_false(lab_has(&lab, APPLET));
 		lab_close(&lab);
 	}
@@ -128,39 +115,37 @@ static void r_macs_of_scp02_survive_what_has_none(void **state)
 		open_scp02(&lab, 0x75);
 		lab.agent.refuse_answers_over = limit;
 		install(&lab, "{\"package\":\"1\"}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		lab_run(&lab, "se.delete", "{\"aidHex\":\"D07002CA449999\"}", bytes_of(NULL, 0));
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		if (limit == 0) {
 			lab_run(&lab, "se.audit", "{}", bytes_of(NULL, 0));
-			assert_done(&lab);
+			lab_assert_done(&lab);
 		}
 		lab_close(&lab);
 	}
 }
 
-static void install_with_breaks(uint8_t options)
+static void install_package(struct lab *lab)
 {
-	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
-		unsigned requests = 1;
-		for (unsigned at = 1; at <= requests; at++) {
-			struct lab lab;
-			open_scp02(&lab, options);
-			lab.job.break_kind = kind;
-			lab.job.break_at = at;
-			install(&lab, "{\"package\":\"1\"}");
-			requests = lab.job.requests;
-			assert_done(&lab);
-			assert_true(lab_has(&lab, APPLET));
-			lab_close(&lab);
-		}
-	}
+	install(lab, "{\"package\":\"1\"}");
+}
+
+static void assert_installed(struct lab *lab)
+{
+	lab_assert_done(lab);
+	assert_true(lab_has(lab, APPLET));
+}
+
+static void open_with_r_macs_of_scp02(struct lab *lab)
+{
+	open_scp02(lab, 0x75);
 }
 
 static void install_with_r_macs_of_scp02_survives_a_break_at_every_request(void **state)
 {
 	(void)state;
-	install_with_breaks(0x75);
+	lab_break_everywhere(open_with_r_macs_of_scp02, install_package, assert_installed);
 }
 
 static void scp02_cannot_protect_answers(void **state)
@@ -170,7 +155,7 @@ static void scp02_cannot_protect_answers(void **state)
 	(void)state;
 	open_scp02(&lab, 0x15);
 	install(&lab, "{\"package\":\"1\",\"securityLevel\":\"full\"}");
-	assert_failed(&lab, ERR_UNSUPPORTED, "cannot do security level full");
+	lab_assert_failed(&lab, ERR_UNSUPPORTED, "cannot do security level full");
 	lab_close(&lab);
 }
 
@@ -183,15 +168,20 @@ static void wrong_keys_of_scp02_are_never_tried_twice(void **state)
 	lab.job.keyset_count = 0;
 	lab_add_keys_of(&lab, "scp02", 0x30, "00112233445566778899AABBCCDDEEFF", KNOWN_KEY, KNOWN_KEY);
 	install(&lab, "{\"package\":\"1\"}");
-	assert_failed(&lab, ERR_DENIED, "cryptogram");
+	lab_assert_failed(&lab, ERR_DENIED, "cryptogram");
 	assert_int_equal(agent_count(&lab.agent, 0x82), 0);
 	lab_close(&lab);
+}
+
+static void open_usual_scp02(struct lab *lab)
+{
+	open_scp02(lab, 0x55);
 }
 
 static void install_over_scp02_survives_a_break_at_every_request(void **state)
 {
 	(void)state;
-	install_with_breaks(0x55);
+	lab_break_everywhere(open_usual_scp02, install_package, assert_installed);
 }
 
 static void keys_of_scp02_are_added_and_replaced(void **state)
@@ -206,9 +196,9 @@ static void keys_of_scp02_are_added_and_replaced(void **state)
 		lab_add_keys_of(&lab, "scp02", 0x31, "00112233445566778899AABBCCDDEEFF",
 				"102132435465768798A9BACBDCEDFE0F", "2031425364758697A8B9CADBECFD0E1F");
 		lab_run(&lab, "se.put-keys", params[i], bytes_of(NULL, 0));
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		lab_run(&lab, "se.audit", "{\"keyVersion\":49}", bytes_of(NULL, 0));
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_string_equal(reported(&lab, "protocol"), "scp02");
 		lab_close(&lab);
 	}
@@ -226,7 +216,7 @@ static void installs_over_scp02_with_implicit_initiation(void **state)
 		open_scp02(&lab, options[i]);
 		for (unsigned again = 0; again < 3; again++) {
 			install(&lab, "{\"package\":\"1\"}");
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			assert_true(lab_has(&lab, APPLET));
 			assert_string_equal(reported(&lab, "protocol"), "scp02");
 			assert_string_equal(reported(&lab, "securityLevel"), "c-mac");
@@ -244,7 +234,7 @@ static void an_implicit_session_is_chosen_by_what_the_card_announces(void **stat
 	open_scp02(&lab, 0x1A);
 	lab_add_keys_of(&lab, "scp03", 0x31, KNOWN_KEY, KNOWN_KEY, KNOWN_KEY);
 	lab_run(&lab, "se.audit", "{}", bytes_of(NULL, 0));
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_string_equal(reported(&lab, "protocol"), "scp02");
 	lab_close(&lab);
 }
@@ -256,7 +246,7 @@ static void an_implicit_session_has_c_macs_only(void **state)
 	(void)state;
 	open_scp02(&lab, 0x1A);
 	install(&lab, "{\"package\":\"1\",\"securityLevel\":\"c-mac+c-dec\"}");
-	assert_failed(&lab, ERR_UNSUPPORTED, "its highest is c-mac");
+	lab_assert_failed(&lab, ERR_UNSUPPORTED, "its highest is c-mac");
 	assert_false(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }
@@ -275,15 +265,15 @@ static void wrong_first_c_macs_stop_before_a_lock(void **state)
 	lab_add_keys_of(&lab, "scp02", 0x30, "00112233445566778899AABBCCDDEEFF", KNOWN_KEY, KNOWN_KEY);
 	for (unsigned failures = 0; failures < 2; failures++) {
 		install(&lab, "{\"package\":\"1\"}");
-		assert_failed(&lab, ERR_DENIED, "the first C-MAC with key version 30: 6982");
+		lab_assert_failed(&lab, ERR_DENIED, "the first C-MAC with key version 30: 6982");
 	}
 	install(&lab, "{\"package\":\"1\"}");
-	assert_failed(&lab, ERR_LOCK_RISK, "2 authentications failed");
+	lab_assert_failed(&lab, ERR_LOCK_RISK, "2 authentications failed");
 	assert_false(lab_has(&lab, APPLET));
 	lab.job.keyset_count = 0;
 	lab_add_keys_of(&lab, "scp02", 0x30, KNOWN_KEY, KNOWN_KEY, KNOWN_KEY);
 	install(&lab, "{\"package\":\"1\",\"acceptAuthenticationRisk\":true}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }
@@ -295,14 +285,19 @@ static void an_implicit_session_needs_the_keys_of_the_card(void **state)
 	(void)state;
 	open_scp02(&lab, 0x1A);
 	install(&lab, "{\"package\":\"1\",\"diversification\":\"emv\"}");
-	assert_failed(&lab, ERR_MALFORMED, "tells no diversification data");
+	lab_assert_failed(&lab, ERR_MALFORMED, "tells no diversification data");
 	lab_close(&lab);
+}
+
+static void open_with_an_implicit_session(struct lab *lab)
+{
+	open_scp02(lab, 0x1A);
 }
 
 static void install_over_an_implicit_session_survives_a_break_at_every_request(void **state)
 {
 	(void)state;
-	install_with_breaks(0x1A);
+	lab_break_everywhere(open_with_an_implicit_session, install_package, assert_installed);
 }
 
 /* The key that ciphers them is of the counter that the session has moved on. */
@@ -315,9 +310,9 @@ static void keys_are_put_in_an_implicit_session(void **state)
 	lab_add_keys_of(&lab, "scp02", 0x31, "00112233445566778899AABBCCDDEEFF",
 			"102132435465768798A9BACBDCEDFE0F", "2031425364758697A8B9CADBECFD0E1F");
 	lab_run(&lab, "se.put-keys", "{\"newKeyVersion\":49,\"replaceKeyVersion\":48}", bytes_of(NULL, 0));
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	lab_run(&lab, "se.audit", "{\"keyVersion\":49}", bytes_of(NULL, 0));
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	lab_close(&lab);
 }
 
@@ -351,7 +346,7 @@ static void installs_over_scp11_on_every_curve(void **state)
 			open_scp11(&lab, (enum ec_curve)curve,
 				   (uint8_t)(CARD_SCP11_A | (s16 != 0 ? CARD_SCP11_S16 : 0)));
 			install(&lab, "{\"package\":\"1\"}");
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			assert_true(lab_has(&lab, APPLET));
 			assert_string_equal(reported(&lab, "protocol"), "scp11a");
 			assert_string_equal(reported(&lab, "securityLevel"), "full");
@@ -372,7 +367,7 @@ static void installs_over_scp11c_at_every_level(void **state)
 		snprintf(params, sizeof(params),
 			 "{\"package\":\"1\",\"protocol\":\"scp11c\",\"securityLevel\":\"%s\"}", levels[i]);
 		install(&lab, params);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_true(lab_has(&lab, APPLET));
 		lab_close(&lab);
 	}
@@ -388,8 +383,8 @@ static void scp11c_begins_to_work_in_the_script_that_opens_it(void **state)
 	open_scp11(&c, EC_P256, CARD_SCP11_C);
 	lab_run(&a, "se.audit", "{}", bytes_of(NULL, 0));
 	lab_run(&c, "se.audit", "{}", bytes_of(NULL, 0));
-	assert_done(&a);
-	assert_done(&c);
+	lab_assert_done(&a);
+	lab_assert_done(&c);
 	assert_int_equal(json_integer_value(json_object_get(c.job.reported, "scripts")) + 1,
 			 json_integer_value(json_object_get(a.job.reported, "scripts")));
 	lab_close(&a);
@@ -404,33 +399,27 @@ static void scp11b_gives_no_right_to_manage(void **state)
 	(void)state;
 	open_scp11(&lab, EC_P256, CARD_SCP11_B);
 	install(&lab, "{\"package\":\"1\"}");
-	assert_failed(&lab, ERR_DENIED, "6982");
+	lab_assert_failed(&lab, ERR_DENIED, "6982");
 	assert_int_equal(agent_count(&lab.agent, 0x88), 1);
 	assert_false(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }
 
+static void open_scp11a(struct lab *lab)
+{
+	open_scp11(lab, EC_P256, CARD_SCP11_A);
+}
+
+static void open_scp11c(struct lab *lab)
+{
+	open_scp11(lab, EC_P256, CARD_SCP11_C);
+}
+
 static void install_over_scp11_survives_a_break_at_every_request(void **state)
 {
-	static const uint8_t options[] = { CARD_SCP11_A, CARD_SCP11_C };
-
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
-			unsigned requests = 1;
-			for (unsigned at = 1; at <= requests; at++) {
-				struct lab lab;
-				open_scp11(&lab, EC_P256, options[i]);
-				lab.job.break_kind = kind;
-				lab.job.break_at = at;
-				install(&lab, "{\"package\":\"1\"}");
-				requests = lab.job.requests;
-				assert_done(&lab);
-				assert_true(lab_has(&lab, APPLET));
-				lab_close(&lab);
-			}
-		}
-	}
+	lab_break_everywhere(open_scp11a, install_package, assert_installed);
+	lab_break_everywhere(open_scp11c, install_package, assert_installed);
 }
 
 static void name_the_host(struct lab *lab, const char *id_hex)
@@ -445,7 +434,7 @@ static void name_the_host(struct lab *lab, const char *id_hex)
 static unsigned scripts_of_audit(struct lab *lab)
 {
 	lab_run(lab, "se.audit", "{}", bytes_of(NULL, 0));
-	assert_done(lab);
+	lab_assert_done(lab);
 	return (unsigned)json_integer_value(json_object_get(lab->job.reported, "scripts"));
 }
 
@@ -460,7 +449,7 @@ static void installs_over_scp11_with_the_names_of_both_sides(void **state)
 		open_scp11(&lab, EC_P256, options[i]);
 		name_the_host(&lab, "0102030405060708090A0B0C0D0E0F10");
 		install(&lab, "{\"package\":\"1\"}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_true(lab_has(&lab, APPLET));
 		lab_close(&lab);
 	}
@@ -496,7 +485,7 @@ static void a_wrong_receipt_ends_the_job_at_once(void **state)
 		open_scp11(&lab, EC_P256, options[i]);
 		card_misbehave(lab.agent.card, &misbehaviour);
 		lab_run(&lab, "se.audit", "{}", bytes_of(NULL, 0));
-		assert_failed(&lab, ERR_DENIED, "receipt");
+		lab_assert_failed(&lab, ERR_DENIED, "receipt");
 		lab_close(&lab);
 	}
 }
@@ -524,7 +513,7 @@ static void a_card_of_another_authority_is_not_spoken_to(void **state)
 			"6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296"
 			"4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5");
 	install(&lab, "{\"package\":\"1\"}");
-	assert_failed(&lab, ERR_DENIED, "signature");
+	lab_assert_failed(&lab, ERR_DENIED, "signature");
 	assert_int_equal(agent_count(&lab.agent, 0x82), 0);
 	lab_close(&lab);
 }
@@ -538,7 +527,7 @@ static void a_certificate_that_the_card_refuses_is_said(void **state)
 	/* serial number 1 becomes 2 */
 	lab.job.documents[0].json = changed(&lab, "930101", "930102");
 	install(&lab, "{\"package\":\"1\"}");
-	assert_failed(&lab, ERR_DENIED, "refuses our certificate: 6600");
+	lab_assert_failed(&lab, ERR_DENIED, "refuses our certificate: 6600");
 	lab_close(&lab);
 }
 
@@ -555,9 +544,9 @@ static void keys_of_scp03_are_put_over_scp11a_and_not_over_11c(void **state)
 			     "102132435465768798A9BACBDCEDFE0F", "2031425364758697A8B9CADBECFD0E1F");
 		lab_run(&lab, "se.put-keys", params[i], bytes_of(NULL, 0));
 		if (i == 0)
-			assert_done(&lab);
+			lab_assert_done(&lab);
 		else
-			assert_failed(&lab, ERR_CONFLICT, "6985");
+			lab_assert_failed(&lab, ERR_CONFLICT, "6985");
 		lab_close(&lab);
 	}
 }
@@ -579,7 +568,7 @@ static void the_card_decides_where_keys_of_both_are_stored(void **state)
 		lab_open(&lab, &settings);
 		lab_add_keys_of(&lab, "scp02", 0x30, KNOWN_KEY, KNOWN_KEY, KNOWN_KEY);
 		install(&lab, "{\"package\":\"1\"}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_string_equal(reported(&lab, "protocol"), rows[i].expected);
 		lab_close(&lab);
 	}
@@ -593,7 +582,7 @@ static void a_protocol_that_is_asked_for_needs_its_keys(void **state)
 	(void)state;
 	lab_open(&lab, &settings);
 	install(&lab, "{\"package\":\"1\",\"protocol\":\"scp02\"}");
-	assert_failed(&lab, ERR_NOT_FOUND, "no scp02 key set");
+	lab_assert_failed(&lab, ERR_NOT_FOUND, "no scp02 key set");
 	lab_close(&lab);
 }
 
@@ -607,7 +596,7 @@ static void keys_of_a_protocol_that_the_card_lacks_are_named(void **state)
 	lab.job.keyset_count = 0;
 	lab_add_keys_of(&lab, "scp02", 0x30, KNOWN_KEY, KNOWN_KEY, KNOWN_KEY);
 	install(&lab, "{\"package\":\"1\"}");
-	assert_failed(&lab, ERR_UNSUPPORTED, "the card speaks SCP03");
+	lab_assert_failed(&lab, ERR_UNSUPPORTED, "the card speaks SCP03");
 	lab_close(&lab);
 }
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "../e2e/cap_file.h"
-#include "rsa_keys.h"
 #include "one_arena.h"
+#include "rsa_keys.h"
 
 #define PACKAGE  "D07002CA44900101"
 #define APPLET   "D07002CA4490010101"
@@ -156,19 +156,6 @@ static void run(struct lab *lab, const char *operation, const char *params)
 	lab_run(lab, operation, params, bytes_of(NULL, 0));
 }
 
-static void assert_done(const struct lab *lab)
-{
-	if (lab->job.result != CARDEA_DONE)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
-static void assert_failed(const struct lab *lab, enum err kind, const char *words)
-{
-	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind ||
-	    strstr(lab->job.reason, words) == NULL)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
 static const json_t *receipt(const struct lab *lab, size_t index)
 {
 	const json_t *found = json_array_get(json_object_get(lab->job.reported, "receipts"), index);
@@ -215,25 +202,25 @@ static void keys_that_were_put_on_the_card_verify_and_sign(void **state)
 		add_document(&lab, "receipt", "",
 			     "{\"version\":113,\"algorithm\":\"aes\",\"keyHex\":\"" RECEIPT_KEY "\"}");
 		run(&lab, "se.put-keys", "{\"kind\":\"token\",\"newKeyVersion\":112}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		run(&lab, "se.put-keys", "{\"kind\":\"receipt\",\"newKeyVersion\":113}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		install(&lab, INSTALL);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_receipt(&lab, 1, "install", 2);
 		run(&lab, "se.put-keys", "{\"kind\":\"token\",\"newKeyVersion\":112}");
-		assert_failed(&lab, ERR_CONFLICT, "on the card already");
+		lab_assert_failed(&lab, ERR_CONFLICT, "on the card already");
 		run(&lab, "se.put-keys",
 		    "{\"kind\":\"token\",\"newKeyVersion\":112,\"replaceKeyVersion\":112}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		run(&lab, "se.put-keys", "{\"kind\":\"dap\",\"newKeyVersion\":115}");
-		assert_failed(&lab, ERR_NOT_FOUND, "dap key 73 is not stored");
+		lab_assert_failed(&lab, ERR_NOT_FOUND, "dap key 73 is not stored");
 		add_document(&lab, "dap", "",
 			     arena_printf(arena,
 					  "{\"version\":115,\"algorithm\":\"rsa\",\"privateKeyHex\":\"%s\"}",
 					  rsa_private_2048));
 		run(&lab, "se.put-keys", "{\"kind\":\"dap\",\"newKeyVersion\":115}");
-		assert_failed(&lab, ERR_LIMIT, "does not fit one command");
+		lab_assert_failed(&lab, ERR_LIMIT, "does not fit one command");
 		lab_close(&lab);
 	}
 }
@@ -244,16 +231,16 @@ static void a_delegate_installs_and_deletes_with_tokens_of_any_kind(void **state
 		struct lab lab;
 		open_delegated(&lab, (enum kind)kind);
 		install(&lab, INSTALL);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_int_equal(receipt_count(&lab), 2);
 		assert_receipt(&lab, 0, "load", 1);
 		assert_receipt(&lab, 1, "install", 2);
 		assert_true(lab_has(&lab, APPLET));
 		install(&lab, INSTALL);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_int_equal(receipt_count(&lab), 0); /* nothing was done */
 		run(&lab, "se.delete", DELETE);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_receipt(&lab, 0, "change", 3);
 		assert_false(lab_has(&lab, PACKAGE));
 		lab_close(&lab);
@@ -267,9 +254,9 @@ static void a_delegate_does_not_upgrade(void **state)
 
 	open_delegated(&lab, AES_KEYS);
 	install(&lab, INSTALL);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	lab_run(&lab, "se.upgrade", INSTALL, make_package(&lab));
-	assert_failed(&lab, ERR_CONFLICT, "6985");
+	lab_assert_failed(&lab, ERR_CONFLICT, "6985");
 	assert_true(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }
@@ -280,7 +267,7 @@ static void the_issuer_needs_no_token(void **state)
 
 	open_delegated(&lab, AES_KEYS);
 	install(&lab, "{\"package\":\"1\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_null(json_object_get(lab.job.reported, "receipts"));
 	lab_close(&lab);
 }
@@ -291,9 +278,9 @@ static void an_installation_not_yet_selectable_gets_a_token_of_its_own(void **st
 
 	open_delegated(&lab, AES_KEYS);
 	install(&lab, "{\"package\":\"1\",\"makeSelectable\":false," BY_DELEGATE "}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	install(&lab, INSTALL);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(receipt_count(&lab), 1);
 	assert_receipt(&lab, 0, "make-selectable", 3);
 	lab_close(&lab);
@@ -306,7 +293,7 @@ static void each_of_several_applications_has_its_token(void **state)
 	open_delegated(&lab, EC_KEYS);
 	install(&lab, "{\"package\":\"1\",\"applications\":[{\"instanceAidHex\":\"" APPLET "\"},"
 		      "{\"instanceAidHex\":\"" APPLET "02\",\"makeSelectable\":false}]," BY_DELEGATE "}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(receipt_count(&lab), 3);
 	assert_receipt(&lab, 1, "install", 2);
 	assert_receipt(&lab, 2, "install", 3);
@@ -320,7 +307,7 @@ static void a_token_may_have_an_identifier(void **state)
 
 	open_delegated(&lab, AES_KEYS);
 	install(&lab, "{\"package\":\"1\",\"tokenIdentifierHex\":\"0102\"," BY_DELEGATE "}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	const char *signed_hex = json_string_value(json_object_get(receipt(&lab, 1), "signedHex"));
 	assert_non_null(strstr(signed_hex, "42600001CA4DEA0000000001020102"));
 	lab_close(&lab);
@@ -333,9 +320,9 @@ static void without_a_token_key_the_operator_learns_what_to_sign(void **state)
 	open_delegated(&lab, AES_KEYS);
 	lab.job.documents[0].kind = "none";
 	run(&lab, "se.delete", "{\"aidHex\":\"" PACKAGE "\"," BY_DELEGATE "}");
-	assert_done(&lab); /* there is nothing to delete */
+	lab_assert_done(&lab); /* there is nothing to delete */
 	install(&lab, INSTALL);
-	assert_failed(&lab, ERR_NOT_FOUND, "a token is needed");
+	lab_assert_failed(&lab, ERR_NOT_FOUND, "a token is needed");
 	assert_int_equal(
 		strncmp(json_string_value(json_object_get(lab.job.reported, "tokenInputHex")), "0200", 4), 0);
 	assert_false(lab_has(&lab, PACKAGE));
@@ -352,7 +339,7 @@ static void a_token_of_others_is_carried_as_it_is(void **state)
 
 	open_delegated(&lab, AES_KEYS);
 	install(&lab, INSTALL);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	lab.job.documents[0].kind = "none"; /* no token key here */
 	assert_int_equal(aes_cmac(hex(TOKEN_KEY), &data, 1, token), ERR_NONE);
 	for (int is_right = 0; is_right < 2; is_right++) {
@@ -364,9 +351,9 @@ static void a_token_of_others_is_carried_as_it_is(void **state)
 				 bytes_to_hex(arena, bytes_of(token, sizeof(token)))));
 		token[0] ^= is_right == 0 ? 0 : 1;
 		if (is_right == 0)
-			assert_failed(&lab, ERR_DENIED, "6982");
+			lab_assert_failed(&lab, ERR_DENIED, "6982");
 	}
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_receipt(&lab, 0, "change", 3);
 	lab_close(&lab);
 }
@@ -378,14 +365,14 @@ static void a_wrong_receipt_never_is_success(void **state)
 	open_delegated(&lab, AES_KEYS);
 	card_misbehave(lab.agent.card, &(struct card_misbehaviour){ .has_wrong_receipt = true });
 	install(&lab, INSTALL);
-	assert_failed(&lab, ERR_DENIED,
-		      "the receipt of the card (load) does not verify; the change itself is on the card");
+	lab_assert_failed(&lab, ERR_DENIED,
+			  "the receipt of the card (load) does not verify; the change itself is on the card");
 	assert_true(lab_has(&lab, APPLET));
 	card_misbehave(lab.agent.card, &(struct card_misbehaviour){ 0 });
 	lab.job.documents[1].json =
 		"{\"algorithm\":\"aes\",\"keyHex\":\"" TOKEN_KEY "\"}"; /* of somebody else */
 	run(&lab, "se.delete", DELETE);
-	assert_failed(&lab, ERR_DENIED, "does not verify");
+	lab_assert_failed(&lab, ERR_DENIED, "does not verify");
 	lab_close(&lab);
 }
 
@@ -395,13 +382,13 @@ static void the_counter_of_receipts_must_rise_from_job_to_job(void **state)
 
 	open_delegated(&lab, AES_KEYS);
 	install(&lab, INSTALL);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	const json_t *known =
 		json_object_get(json_object_get(lab.job.known, "receipts"), "42600001CA4DEA0000000001");
 	assert_int_equal(json_integer_value(json_object_get(known, "counter")), 2);
 	card_misbehave(lab.agent.card, &(struct card_misbehaviour){ .repeats_receipts = true });
 	run(&lab, "se.delete", DELETE);
-	assert_failed(&lab, ERR_DENIED, "does not rise");
+	lab_assert_failed(&lab, ERR_DENIED, "does not rise");
 	assert_false(lab_has(&lab, PACKAGE));
 	lab_close(&lab);
 }
@@ -413,11 +400,11 @@ static void receipts_may_be_required(void **state)
 	open_delegated(&lab, AES_KEYS);
 	lab.job.documents[1].kind = "none";
 	install(&lab, INSTALL);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_false(json_is_true(json_object_get(receipt(&lab, 0), "isVerified")));
 	run(&lab, "se.delete",
 	    "{\"aidHex\":\"" PACKAGE "\",\"related\":true,\"requireReceipts\":true," BY_DELEGATE "}");
-	assert_failed(&lab, ERR_DENIED, "no key of kind receipt");
+	lab_assert_failed(&lab, ERR_DENIED, "no key of kind receipt");
 	lab_close(&lab);
 }
 
@@ -442,16 +429,16 @@ static void a_delegate_makes_moves_and_updates_with_tokens_of_any_kind(void **st
 		struct lab lab;
 		open_delegated(&lab, (enum kind)kind);
 		install(&lab, INSTALL);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		/* a home below the delegate, personalized with the keys that it inherits */
 		run(&lab, "se.create-domain", "{\"aidHex\":\"" OWNER "\"," BY_DELEGATE "}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		run(&lab, "se.set-state",
 		    "{\"state\":\"personalized\",\"securityDomainAidHex\":\"" OWNER "\"}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 			run(&lab, rows[i].operation, rows[i].params);
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			assert_int_equal(receipt_count(&lab), 1);
 			assert_true(json_is_true(json_object_get(receipt(&lab, 0), "isVerified")));
 		}
@@ -459,22 +446,25 @@ static void a_delegate_makes_moves_and_updates_with_tokens_of_any_kind(void **st
 	}
 }
 
+static void open_delegated_by_ec(struct lab *lab)
+{
+	open_delegated(lab, EC_KEYS);
+}
+
+static void install_delegated(struct lab *lab)
+{
+	install(lab, INSTALL);
+}
+
+static void assert_installed(struct lab *lab)
+{
+	lab_assert_done(lab);
+	assert_true(lab_has(lab, APPLET));
+}
+
 static void delegated_work_survives_a_break_at_every_request(void **state)
 {
-	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
-		unsigned requests = 1;
-		for (unsigned at = 1; at <= requests; at++) {
-			struct lab lab;
-			open_delegated(&lab, EC_KEYS);
-			lab.job.break_kind = kind;
-			lab.job.break_at = at;
-			install(&lab, INSTALL);
-			requests = lab.job.requests;
-			assert_done(&lab);
-			assert_true(lab_has(&lab, APPLET));
-			lab_close(&lab);
-		}
-	}
+	lab_break_everywhere(open_delegated_by_ec, install_delegated, assert_installed);
 }
 
 static void delegated_work_survives_a_power_cut_in_every_command(void **state)
@@ -487,7 +477,7 @@ static void delegated_work_survives_a_power_cut_in_every_command(void **state)
 		lab.agent.cut_after = cut;
 		install(&lab, INSTALL);
 		commands = lab.agent.commands;
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_true(lab_has(&lab, APPLET));
 		lab_close(&lab);
 	}
@@ -507,7 +497,7 @@ static void a_receipt_that_was_lost_is_missed_where_it_is_required(void **state)
 		    "{\"aidHex\":\"" PACKAGE "\",\"related\":true,\"requireReceipts\":true," BY_DELEGATE "}");
 		commands = lab.agent.commands;
 		if (lab.job.result != CARDEA_DONE) {
-			assert_failed(&lab, ERR_NOT_FOUND, "not all of its receipts have come");
+			lab_assert_failed(&lab, ERR_NOT_FOUND, "not all of its receipts have come");
 			missed++;
 		} else {
 			assert_receipt(&lab, 0, "change", 3);
@@ -524,7 +514,7 @@ static void a_failed_installation_is_taken_back_with_a_token(void **state)
 
 	open_delegated(&lab, AES_KEYS);
 	install(&lab, "{\"package\":\"1\",\"privileges\":[\"security-domain\"]," BY_DELEGATE "}");
-	assert_failed(&lab, ERR_MALFORMED, "6A80");
+	lab_assert_failed(&lab, ERR_MALFORMED, "6A80");
 	assert_false(lab_has(&lab, PACKAGE));
 	lab_close(&lab);
 }
@@ -548,14 +538,14 @@ static void a_load_file_is_signed_for_those_who_want_it(void **state)
 
 	open_with_verifier(&lab);
 	install(&lab, "{\"package\":\"1\"}");
-	assert_failed(&lab, ERR_CONFLICT, "6985");
+	lab_assert_failed(&lab, ERR_CONFLICT, "6985");
 	install(&lab, "{\"package\":\"1\",\"dapDomainsHex\":[\"" OWNER "\"]}");
-	assert_failed(&lab, ERR_NOT_FOUND, "no key of kind dap is stored for security domain " OWNER);
+	lab_assert_failed(&lab, ERR_NOT_FOUND, "no key of kind dap is stored for security domain " OWNER);
 	install(&lab,
 		"{\"package\":\"1\",\"dapDomainsHex\":[\"" VERIFIER "\"],\"loadFileHash\":\"sha-256\"}");
-	assert_failed(&lab, ERR_CONFLICT, "6985"); /* too weak for a key of 256 bits */
+	lab_assert_failed(&lab, ERR_CONFLICT, "6985"); /* too weak for a key of 256 bits */
 	install(&lab, "{\"package\":\"1\",\"dapDomainsHex\":[\"" VERIFIER "\"]}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }
@@ -598,10 +588,10 @@ static void a_dap_block_of_the_package_is_carried_and_checked(void **state)
 		lab_run(&lab, "se.install", "{\"package\":\"1\",\"loadFileHash\":\"sha-512\"}",
 			ready(&lab, dap, &block));
 		if (is_wrong == 0) {
-			assert_done(&lab);
+			lab_assert_done(&lab);
 		} else {
-			assert_failed(&lab, ERR_DENIED,
-				      "the DAP block of the package for " VERIFIER " does not verify");
+			lab_assert_failed(&lab, ERR_DENIED,
+					  "the DAP block of the package for " VERIFIER " does not verify");
 			assert_int_equal(agent_count(&lab.agent, 0xE6), 0);
 		}
 		lab_close(&lab);
@@ -621,9 +611,9 @@ static void a_load_file_is_ciphered_where_a_key_for_it_is_stored(void **state)
 	add_document(&lab, "load-file-cipher", OWNER,
 		     "{\"algorithm\":\"aes\",\"aidHex\":\"" OWNER "\",\"keyHex\":\"" CIPHER_KEY "\"}");
 	install(&lab, "{\"package\":\"1\",\"mayCipher\":false,\"loadIntoAidHex\":\"" OWNER "\"}");
-	assert_failed(&lab, ERR_CONFLICT, "6985");
+	lab_assert_failed(&lab, ERR_CONFLICT, "6985");
 	install(&lab, "{\"package\":\"1\",\"loadIntoAidHex\":\"" OWNER "\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }
@@ -654,7 +644,7 @@ static void a_package_that_is_ciphered_already_is_described_by_the_operator(void
 	struct bytes content;
 	assert_int_equal(builder_bytes(&file, &content), ERR_NONE);
 	lab_run(&lab, "se.install", "{\"package\":\"1\"}", content);
-	assert_failed(&lab, ERR_MALFORMED, "loadFileAidHex must tell");
+	lab_assert_failed(&lab, ERR_MALFORMED, "loadFileAidHex must tell");
 	lab_run(&lab, "se.install",
 		arena_printf(arena,
 			     "{\"package\":\"1\",\"loadIntoAidHex\":\"" OWNER
@@ -662,7 +652,7 @@ static void a_package_that_is_ciphered_already_is_described_by_the_operator(void
 			     "\",\"loadFileHashHex\":\"%s\"}",
 			     bytes_to_hex(arena, bytes_of(digest, sizeof(digest)))),
 		content);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }

@@ -42,19 +42,6 @@ static void run(struct lab *lab, const char *params)
 	lab_run(lab, "se.files", params, bytes_of(NULL, 0));
 }
 
-static void assert_done(const struct lab *lab)
-{
-	if (lab->job.result != CARDEA_DONE)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
-static void assert_failed(const struct lab *lab, enum err kind, const char *words)
-{
-	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind ||
-	    strstr(lab->job.reason, words) == NULL)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
 static const json_t *file(const struct lab *lab, size_t number)
 {
 	return json_array_get(json_object_get(lab->job.reported, "files"), number);
@@ -92,7 +79,7 @@ static void reads_files_of_every_structure(void **state)
 			 "{\"act\":\"read\",\"path\":\"7FFF/6F46\",\"offset\":1,\"length\":6}]}",
 			 ways[i]);
 		run(&lab, params);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_string_equal(text(&lab, 0, "contentHex"), "082926241000000010");
 		assert_string_equal(text(&lab, 1, "structure"), "cyclic");
 		assert_int_equal(strlen(text(&lab, 1, "contentHex")), 2 * 12);
@@ -110,11 +97,11 @@ static void reads_without_keys_what_anybody_may_read(void **state)
 
 	open_lab(&lab);
 	run(&lab, "{" PLAIN "\"acts\":[{\"act\":\"read\",\"path\":\"3F00/2FE2\"}]}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_string_equal(text(&lab, 0, "contentHex"), "989442000000000000F1");
 	run(&lab, "{" PLAIN "\"aidHex\":\"" USIM "\",\"acts\":[{\"act\":\"read\",\"path\":\"7FFF/6F46\"},"
 		  "{\"act\":\"read\",\"path\":\"7FFF/6F07\"}]}");
-	assert_failed(&lab, ERR_DENIED, "acts[1], read 7FFF/6F07: READ BINARY from 0: 6982");
+	lab_assert_failed(&lab, ERR_DENIED, "acts[1], read 7FFF/6F07: READ BINARY from 0: 6982");
 	assert_int_equal(strlen(text(&lab, 0, "contentHex")), 2 * 17);
 	lab_close(&lab);
 }
@@ -185,12 +172,12 @@ static void changes_are_made_and_read_back(void **state)
 		struct lab lab;
 		open_lab(&lab);
 		run(&lab, ways[i]);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_changes(&lab);
 		for (size_t act = 0; act < 6; act++)
 			assert_true(changed(&lab, act));
 		run(&lab, ways[i]);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		for (size_t act = 0; act < 6; act++)
 			assert_false(changed(&lab, act));
 		lab_close(&lab);
@@ -210,31 +197,29 @@ static void changes_survive_every_break(void **state)
 			lab.job.break_at = at;
 			run(&lab, "{" EXPANDED CHANGES);
 			requests = lab.job.requests;
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			assert_changes(&lab);
 			lab_close(&lab);
 		}
 	}
 }
 
+static void add_a_record(struct lab *lab)
+{
+	run(lab, "{" COMPACT "\"aidHex\":\"" USIM
+		 "\",\"acts\":[{\"act\":\"update\",\"path\":\"7FFF/6F39\","
+		 "\"dataHex\":\"000102\"}]}");
+}
+
+static void assert_one_record(struct lab *lab)
+{
+	lab_assert_done(lab);
+	assert_string_equal(text(lab, 0, "contentHex"), "000102FFFFFFFFFFFFFFFFFF");
+}
+
 static void a_cyclic_file_gets_one_record_whatever_breaks(void **state)
 {
-	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
-		unsigned requests = 1;
-		for (unsigned at = 1; at <= requests; at++) {
-			struct lab lab;
-			open_lab(&lab);
-			lab.job.break_kind = kind;
-			lab.job.break_at = at;
-			run(&lab, "{" COMPACT "\"aidHex\":\"" USIM
-				  "\",\"acts\":[{\"act\":\"update\",\"path\":\"7FFF/6F39\","
-				  "\"dataHex\":\"000102\"}]}");
-			requests = lab.job.requests;
-			assert_done(&lab);
-			assert_string_equal(text(&lab, 0, "contentHex"), "000102FFFFFFFFFFFFFFFFFF");
-			lab_close(&lab);
-		}
-	}
+	lab_break_everywhere(open_lab, add_a_record, assert_one_record);
 }
 
 static void changes_work_over_a_secure_channel(void **state)
@@ -243,7 +228,7 @@ static void changes_work_over_a_secure_channel(void **state)
 
 	open_lab(&lab);
 	run(&lab, "{\"protocol\":\"scp03\"," CHANGES);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_changes(&lab);
 	lab_close(&lab);
 }
@@ -273,7 +258,7 @@ static void a_full_card_is_told(void **state)
 	run(&lab,
 	    "{" COMPACT "\"acts\":[{\"act\":\"create\",\"path\":\"3F00/6F99\",\"structure\":\"transparent\","
 	    "\"sizeBytes\":80}]}");
-	assert_failed(&lab, ERR_LIMIT, "acts[0], create 3F00/6F99: CREATE FILE: 6A84");
+	lab_assert_failed(&lab, ERR_LIMIT, "acts[0], create 3F00/6F99: CREATE FILE: 6A84");
 	lab_close(&lab);
 }
 

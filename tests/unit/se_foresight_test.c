@@ -64,12 +64,6 @@ static void install(struct lab *lab)
 	lab_run(lab, "se.install", "{\"package\":\"1\"}", file);
 }
 
-static void assert_done(const struct lab *lab)
-{
-	if (lab->job.result != CARDEA_DONE)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
 static unsigned reported(const struct lab *lab, const char *name)
 {
 	return (unsigned)json_integer_value(json_object_get(lab->job.reported, name));
@@ -92,7 +86,7 @@ static void use_by_somebody_else(struct lab *lab)
 	json_t *ours = json_deep_copy(lab->job.known);
 
 	audit(lab);
-	assert_done(lab);
+	lab_assert_done(lab);
 	json_decref(lab->job.known);
 	lab->job.known = ours;
 }
@@ -103,13 +97,13 @@ static void a_session_takes_one_script_when_the_counter_is_known(void **state)
 		struct lab lab;
 		open_lab(&lab, &kinds[i]);
 		audit(&lab);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		/* that challenges are of 16 bytes takes another one to learn */
 		assert_int_equal(reported(&lab, "scripts"), (kinds[i].scp03 & CARD_I_S16) != 0 ? 3 : 2);
 		for (unsigned again = 0; again < 3; again++) {
 			const unsigned scripts = lab.agent.scripts;
 			audit(&lab);
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			assert_int_equal(reported(&lab, "scripts"), 1);
 			assert_int_equal(lab.agent.scripts, scripts + 1);
 		}
@@ -126,7 +120,7 @@ static void a_random_challenge_takes_two(void **state)
 		open_lab(&lab, &random[i]);
 		for (unsigned again = 0; again < 3; again++) {
 			audit(&lab);
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			assert_int_equal(reported(&lab, "scripts"), 2);
 		}
 		assert_null(json_object_get(record(&lab), "nextSequenceCounter"));
@@ -143,7 +137,7 @@ static void a_counter_that_somebody_moved_costs_a_script_and_no_more(void **stat
 		use_by_somebody_else(&lab);
 		const unsigned before = agent_count(&lab.agent, EXTERNAL);
 		install(&lab);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_true(lab_has(&lab, APPLET));
 		assert_false(json_is_true(json_object_get(lab.job.reported, "alreadyInstalled")));
 		/* that which was refused, and that which was not */
@@ -166,7 +160,7 @@ static void a_counter_that_always_moves_never_locks_the_card(void **state)
 		for (unsigned again = 0; again < 6; again++) {
 			use_by_somebody_else(&lab);
 			audit(&lab);
-			assert_done(&lab);
+			lab_assert_done(&lab);
 		}
 		lab_close(&lab);
 	}
@@ -185,7 +179,7 @@ static void nothing_is_risked_after_a_failure_or_when_none_is_allowed(void **sta
 		use_by_somebody_else(&lab);
 		const unsigned before = agent_count(&lab.agent, EXTERNAL);
 		audit(&lab);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_int_equal(reported(&lab, "scripts"), 2);
 		assert_int_equal(agent_count(&lab.agent, EXTERNAL), before + 1);
 		lab_close(&lab);
@@ -205,7 +199,7 @@ static void wrong_keys_of_a_known_counter_count_once(void **state)
 		assert_int_equal(remembered(&lab, "possibleFailures"), 0);
 		store_key(&lab, &kinds[i], RIGHT_KEY);
 		audit(&lab);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		lab_close(&lab);
 	}
 }
@@ -223,7 +217,7 @@ static void a_break_at_every_request_installs_once(void **state)
 				lab.job.break_at = at;
 				install(&lab);
 				requests = lab.job.requests;
-				assert_done(&lab);
+				lab_assert_done(&lab);
 				assert_true(lab_has(&lab, APPLET));
 				assert_int_equal(remembered(&lab, "failures") +
 							 remembered(&lab, "possibleFailures"),
@@ -244,7 +238,7 @@ static void a_script_that_is_cut_anywhere_is_not_taken_as_done(void **state)
 			audit(&lab);
 			lab.agent.cut_after = cut;
 			install(&lab);
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			assert_true(lab_has(&lab, APPLET));
 			audit(&lab);
 			assert_int_equal(reported(&lab, "scripts"), 1);
@@ -263,7 +257,7 @@ static void a_small_request_opens_and_looks_in_what_fits(void **state)
 			audit(&lab);
 			lab.agent.max_request = size;
 			lab_run(&lab, "se.delete", "{\"aidHex\":\"" APPLET "\"}", bytes_of(NULL, 0));
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			assert_int_equal(remembered(&lab, "failures") + remembered(&lab, "possibleFailures"),
 					 0);
 			lab_close(&lab);
@@ -306,12 +300,12 @@ static void scp11_asks_for_certificates_once(void **state)
 		open_scp11(&lab, rows[i].options);
 		for (unsigned again = 0; again < 3; again++) {
 			audit(&lab);
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			assert_int_equal(reported(&lab, "scripts"),
 					 again == 0 ? rows[i].first : rows[i].next);
 		}
 		install(&lab);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		lab_close(&lab);
 	}
 }
@@ -335,7 +329,7 @@ static void remembered_certificates_are_not_believed(void **state)
 	changed[strlen(changed) - 1] = changed[strlen(changed) - 1] == '0' ? '1' : '0';
 	json_object_set_new(scp11_record(&lab), "certificatesHex", json_string(changed));
 	audit(&lab);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(reported(&lab, "scripts"), 2);
 	lab_close(&lab);
 }
@@ -358,7 +352,7 @@ static void a_key_agreement_that_fails_asks_for_them_again(void **state)
 		assert_true(agent_count(&lab.agent, 0xCB) + agent_count(&lab.agent, 0xCA) > asked);
 		card_misbehave(lab.agent.card, &good);
 		audit(&lab);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		lab_close(&lab);
 	}
 }

@@ -53,20 +53,6 @@ static void run(struct lab *lab, const char *operation, const char *params)
 	lab_run(lab, operation, params, bytes_of(NULL, 0));
 }
 
-static void assert_done(const struct lab *lab)
-{
-	if (lab->job.result != CARDEA_DONE)
-		fail_msg("%s", lab->job.reason);
-}
-
-static void assert_failed(const struct lab *lab, enum err kind, const char *reason)
-{
-	assert_int_equal(lab->job.result, CARDEA_FAILED);
-	assert_int_equal(lab->job.kind, kind);
-	if (strstr(lab->job.reason, reason) == NULL)
-		fail_msg("%s", lab->job.reason);
-}
-
 static const char *const schemes[] = { "none", "emv", "visa2", "visa", "kdf3" };
 
 /* ---- in memory ---- */
@@ -84,10 +70,10 @@ static void a_master_opens_its_cards_by_each_scheme_and_protocol(void **state)
 			struct lab lab;
 			open_card(&lab, rows[i].kind, schemes[s], rows[i].options);
 			run(&lab, "se.audit", "{}");
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			lab.job.keysets[0].keyset.diversification = schemes[(s + 1) % 5];
 			run(&lab, "se.audit", "{}");
-			assert_failed(&lab, ERR_DENIED, "cryptogram");
+			lab_assert_failed(&lab, ERR_DENIED, "cryptogram");
 			lab_close(&lab);
 		}
 	}
@@ -104,11 +90,11 @@ static void the_next_master_may_have_another_scheme(void **state)
 		lab_add_keys_of(&lab, kinds[i], 0x31, OTHER, OTHER, OTHER);
 		lab.job.keysets[1].keyset.diversification = "kdf3";
 		run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		lab.job.keysets[0] = lab.job.keysets[1];
 		lab.job.keyset_count = 1;
 		run(&lab, "se.audit", "{}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		lab_close(&lab);
 	}
 }
@@ -123,12 +109,12 @@ static void a_key_set_may_come_by_store_data(void **state)
 		open_card(&lab, kinds[i], "none", 0x70);
 		lab_add_keys_of(&lab, kinds[i], 0x31, OTHER, OTHER, OTHER);
 		run(&lab, "se.put-keys", "{\"newKeyVersion\":49,\"method\":\"store-data\"}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		run(&lab, "se.audit", "{\"keyVersion\":49}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		run(&lab, "se.put-keys",
 		    "{\"newKeyVersion\":49,\"method\":\"store-data\",\"replaceKeyVersion\":48}");
-		assert_failed(&lab, ERR_MALFORMED, "replaceKeyVersion");
+		lab_assert_failed(&lab, ERR_MALFORMED, "replaceKeyVersion");
 		lab_close(&lab);
 	}
 }
@@ -193,20 +179,20 @@ static void new_keys_of_scp11_open_the_channel_by_each_variant(void **state)
 		struct lab lab;
 		open_scp11_card(&lab, (enum ec_curve)curve);
 		run(&lab, "se.put-keys", PUT_SCP11);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_int_equal(json_integer_value(json_object_get(lab.job.reported, "keys")), 3);
 		assert_int_equal(json_integer_value(json_object_get(lab.job.reported, "certificateStores")),
 				 2);
 		lab.job.keyset_count = 0; /* no other keys are known */
 		run(&lab, "se.audit", "{\"protocol\":\"scp11a\"}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		run(&lab, "se.audit", "{\"protocol\":\"scp11c\"}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		run(&lab, "se.put-keys", PUT_SCP11);
-		assert_failed(&lab, ERR_CONFLICT, "on the card already");
+		lab_assert_failed(&lab, ERR_CONFLICT, "on the card already");
 		run(&lab, "se.put-keys",
 		    "{\"kind\":\"scp11\",\"newKeyVersion\":" NEW_VERSION ",\"replaceKeyVersion\":4}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		lab_close(&lab);
 	}
 }
@@ -222,14 +208,14 @@ static void new_keys_of_scp11_survive_a_break_at_every_request(void **state)
 			lab.job.break_kind = kind;
 			lab.job.break_at = at;
 			run(&lab, "se.put-keys", PUT_SCP11);
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			requests = at == 1 ? lab.job.requests : requests;
 			lab.job.break_kind = BREAK_NEVER;
 			agent_reboot(
 				&lab.agent); /* a job that lost its device at the end leaves its session */
 			lab.job.keyset_count = 0;
 			run(&lab, "se.audit", "{}");
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			lab_close(&lab);
 		}
 	}
@@ -247,7 +233,7 @@ static void a_set_of_scp11_without_a_side_for_cards_is_not_put(void **state)
 			"\"cardAuthorityPublicKeyHex\":\"04\"}",
 	};
 	run(&lab, "se.put-keys", PUT_SCP11);
-	assert_failed(&lab, ERR_CONFLICT, "cardPrivateKeyHex");
+	lab_assert_failed(&lab, ERR_CONFLICT, "cardPrivateKeyHex");
 	lab_close(&lab);
 }
 
@@ -282,10 +268,10 @@ static void keys_in_a_token_open_channels_and_bring_new_keys(void **state)
 		open_card(&lab, rows[i].kind, rows[i].scheme, 0x71);
 		move_to_token(&lab, 0, label);
 		run(&lab, "se.audit", "{}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		lab_add_keys_of(&lab, rows[i].kind, 0x31, OTHER, OTHER, OTHER);
 		run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		lab_close(&lab);
 	}
 }
@@ -301,7 +287,7 @@ static void the_keys_of_a_card_come_from_a_master_that_stays(void **state)
 	lab.job.keysets[1].keyset.diversification = "kdf3";
 	move_to_token(&lab, 1, "next");
 	run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	lab_close(&lab);
 }
 
@@ -315,7 +301,7 @@ static void a_key_that_stays_in_the_token_is_put_on_no_card(void **state)
 	lab_add_keys_of(&lab, "scp03", 0x31, OTHER, OTHER, OTHER);
 	move_to_token(&lab, 1, "kept");
 	run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
-	assert_failed(&lab, ERR_DENIED, "cannot leave the token");
+	lab_assert_failed(&lab, ERR_DENIED, "cannot leave the token");
 	lab_close(&lab);
 }
 
@@ -327,11 +313,11 @@ static void a_missing_key_or_token_ends_the_job_with_its_reason(void **state)
 	open_card(&lab, "scp03", "none", 0x70);
 	lab.job.keysets[0].keyset.mac = token_key(NULL, "nowhere", 16);
 	run(&lab, "se.audit", "{}");
-	assert_failed(&lab, ERR_UNAVAILABLE, "token");
+	lab_assert_failed(&lab, ERR_UNAVAILABLE, "token");
 	if (has_token) {
 		lab.job.keysets[0].keyset.mac = token_key(soft.token, "nowhere", 16);
 		run(&lab, "se.audit", "{}");
-		assert_failed(&lab, ERR_NOT_FOUND, "token");
+		lab_assert_failed(&lab, ERR_NOT_FOUND, "token");
 	}
 	lab_close(&lab);
 }

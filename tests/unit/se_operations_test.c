@@ -32,27 +32,6 @@ static void open_lab(struct lab *lab)
 	lab_open(lab, &settings);
 }
 
-static void assert_done(const struct lab *lab)
-{
-	if (lab->job.result != CARDEA_DONE)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
-static void assert_failed(const struct lab *lab, enum err kind, const char *words)
-{
-	if (lab->job.result != CARDEA_FAILED || lab->job.kind != kind ||
-	    strstr(lab->job.reason, words) == NULL)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
-static bool reported_flag(const struct lab *lab, const char *name)
-{
-	const json_t *value = json_object_get(lab->job.reported, name);
-
-	assert_true(json_is_boolean(value));
-	return json_is_true(value);
-}
-
 static const json_t *learned(const struct lab *lab)
 {
 	return json_object_get(json_object_get(lab->job.learned, "secure-elements"), "0");
@@ -106,7 +85,7 @@ static void audit_learns_what_is_on_the_card(void **state)
 	open_lab(&lab);
 	install(&lab, 1000);
 	run(&lab, "se.audit", "{}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_string_equal(learned_text(&lab, "identifier"), "//se-id/CUD/0123456789ABCDEF");
 	assert_string_equal(learned_text(&lab, "type"), "eSE");
 	assert_string_equal(learned_text(&lab, "iinHex"), "42600001");
@@ -129,10 +108,10 @@ static void audit_reads_lists_of_many_pages(void **state)
 		snprintf(params, sizeof(params),
 			 "{\"package\":\"1\",\"instanceAidHex\":\"D07002CA44900101%02X\"}", i);
 		lab_run(&lab, "se.install", params, make_package(&lab, 300, 1));
-		assert_done(&lab);
+		lab_assert_done(&lab);
 	}
 	run(&lab, "se.audit", "{}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(learned_count(&lab, "applications"), 6);
 	lab_close(&lab);
 }
@@ -148,7 +127,7 @@ static void audit_works_at_every_security_level(void **state)
 		open_lab(&lab);
 		snprintf(params, sizeof(params), "{\"securityLevel\":\"%s\"}", levels[i]);
 		run(&lab, "se.audit", params);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_string_equal(json_string_value(json_object_get(lab.job.reported, "securityLevel")),
 				    levels[i]);
 		lab_close(&lab);
@@ -165,7 +144,7 @@ static void audit_works_with_every_kind_of_scp03(void **state)
 		settings.scp03_options = options[i];
 		lab_open(&lab, &settings);
 		run(&lab, "se.audit", "{}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		lab_close(&lab);
 	}
 }
@@ -187,7 +166,7 @@ static void audit_works_with_longer_keys(void **state)
 		lab.job.keyset_count = 0;
 		lab_add_keys(&lab, 0x30, keys, keys, keys);
 		run(&lab, "se.audit", "{}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		lab_close(&lab);
 	}
 }
@@ -214,20 +193,20 @@ static void audit_derives_the_keys_of_a_card(void **state)
 	settings.keys.dek = diversified("kdf3", &master, KEY_DEK, kdd);
 	lab_open(&lab, &settings);
 	run(&lab, "se.audit", "{\"diversification\":\"kdf3\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	run(&lab, "se.audit", "{}");
-	assert_failed(&lab, ERR_DENIED, "cryptogram");
+	lab_assert_failed(&lab, ERR_DENIED, "cryptogram");
 	lab.job.keysets[0].keyset.diversification = "kdf3";
 	run(&lab, "se.audit", "{}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	run(&lab, "se.audit", "{\"diversification\":\"none\"}");
-	assert_failed(&lab, ERR_DENIED, "cryptogram");
+	lab_assert_failed(&lab, ERR_DENIED, "cryptogram");
 	lab_close(&lab);
 }
 
 static void check_done(struct lab *lab, enum lab_break kind)
 {
-	assert_done(lab);
+	lab_assert_done(lab);
 }
 
 static void audit_job(struct lab *lab)
@@ -248,7 +227,7 @@ static void audit_fits_a_small_agent(void **state)
 	lab.agent.max_request = 100;
 	lab.agent.max_response = 330;
 	run(&lab, "se.audit", "{}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	lab_close(&lab);
 }
 
@@ -260,7 +239,7 @@ static void an_agent_that_takes_less_than_it_says_gets_less(void **state)
 	lab.agent.max_request = 4000;
 	lab.agent.real_max_request = 700;
 	install(&lab, 3000);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }
@@ -272,7 +251,7 @@ static void answers_that_were_cut_are_asked_alone(void **state)
 	open_lab(&lab);
 	lab.agent.refuse_answers_over = 40;
 	run(&lab, "se.audit", "{}");
-	assert_failed(&lab, ERR_LIMIT, "does not come whole");
+	lab_assert_failed(&lab, ERR_LIMIT, "does not come whole");
 	lab_close(&lab);
 }
 
@@ -284,7 +263,7 @@ static void a_level_that_the_card_lacks_is_refused_before_authentication(void **
 	settings.scp03_options = 0x10;
 	lab_open(&lab, &settings);
 	run(&lab, "se.audit", "{\"securityLevel\":\"full\"}");
-	assert_failed(&lab, ERR_UNSUPPORTED, "cannot do security level full");
+	lab_assert_failed(&lab, ERR_UNSUPPORTED, "cannot do security level full");
 	assert_int_equal(agent_count(&lab.agent, 0x82), 0);
 	lab_close(&lab);
 }
@@ -298,7 +277,7 @@ static void a_wrong_cryptogram_ends_the_job_without_authentication(void **state)
 	open_lab(&lab);
 	card_misbehave(lab.agent.card, &(struct card_misbehaviour){ .has_wrong_cryptogram = true });
 	install(&lab, 1000);
-	assert_failed(&lab, ERR_DENIED, "cryptogram");
+	lab_assert_failed(&lab, ERR_DENIED, "cryptogram");
 	assert_int_equal(agent_count(&lab.agent, 0x50), 1);
 	assert_int_equal(agent_count(&lab.agent, 0x82), 0);
 	lab_close(&lab);
@@ -311,7 +290,7 @@ static void a_wrong_response_mac_ends_the_job_at_once(void **state)
 	open_lab(&lab);
 	card_misbehave(lab.agent.card, &(struct card_misbehaviour){ .corrupts_response_mac = true });
 	run(&lab, "se.audit", "{}");
-	assert_failed(&lab, ERR_DENIED, "R-MAC");
+	lab_assert_failed(&lab, ERR_DENIED, "R-MAC");
 	assert_int_equal(agent_count(&lab.agent, 0x82), 1);
 	lab_close(&lab);
 }
@@ -325,7 +304,7 @@ static void wrong_keys_are_never_tried_twice(void **state)
 	lab_add_keys(&lab, 0x30, "00112233445566778899AABBCCDDEEFF", "00112233445566778899AABBCCDDEEFF",
 		     "00112233445566778899AABBCCDDEEFF");
 	run(&lab, "se.audit", "{}");
-	assert_failed(&lab, ERR_DENIED, "key set 30 of the card has other values");
+	lab_assert_failed(&lab, ERR_DENIED, "key set 30 of the card has other values");
 	assert_int_equal(agent_count(&lab.agent, 0x50), 1);
 	lab_close(&lab);
 }
@@ -338,9 +317,9 @@ static void a_key_version_that_the_card_lacks_is_named(void **state)
 	lab_add_keys(&lab, 0x21, "00112233445566778899AABBCCDDEEFF", "00112233445566778899AABBCCDDEEFF",
 		     "00112233445566778899AABBCCDDEEFF");
 	run(&lab, "se.audit", "{\"keyVersion\":33}");
-	assert_failed(&lab, ERR_NOT_FOUND, "no key version 21");
+	lab_assert_failed(&lab, ERR_NOT_FOUND, "no key version 21");
 	run(&lab, "se.audit", "{\"keyVersion\":34}");
-	assert_failed(&lab, ERR_NOT_FOUND, "key set 22");
+	lab_assert_failed(&lab, ERR_NOT_FOUND, "key set 22");
 	lab_close(&lab);
 }
 
@@ -352,10 +331,10 @@ static void install_puts_the_application_on_the_card(void **state)
 
 	open_lab(&lab);
 	install(&lab, 5000);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, PACKAGE));
 	assert_true(lab_has(&lab, APPLET));
-	assert_false(reported_flag(&lab, "alreadyInstalled"));
+	assert_false(lab_flag(&lab, "alreadyInstalled"));
 	assert_true(lab.job.progress_total > 5000);
 	assert_int_equal(lab.job.progress_done, lab.job.progress_total);
 	assert_false(lab.agent.is_channel_open);
@@ -370,17 +349,17 @@ static void a_load_file_may_have_256_blocks_and_no_more(void **state)
 	open_lab(&lab);
 	lab.agent.max_request = lab.agent.max_response = 8192;
 	install(&lab, 256 * 239 - 150);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(agent_count(&lab.agent, 0xE8), 256);
 	assert_true(lab_has(&lab, APPLET));
 	lab_close(&lab);
 	open_lab(&lab);
 	install(&lab, 256 * 239);
-	assert_failed(&lab, ERR_LIMIT, "needs 257 blocks of 239 bytes");
+	lab_assert_failed(&lab, ERR_LIMIT, "needs 257 blocks of 239 bytes");
 	assert_int_equal(agent_count(&lab.agent, 0xE6), 0);
 	lab_run(&lab, "se.install", "{\"package\":\"1\",\"securityLevel\":\"c-mac\"}",
 		make_package(&lab, 256 * 239, 1));
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	lab_close(&lab);
 }
 
@@ -392,8 +371,8 @@ static void install_again_changes_nothing(void **state)
 	install(&lab, 1000);
 	unsigned loads = agent_count(&lab.agent, 0xE8), installs = agent_count(&lab.agent, 0xE6);
 	install(&lab, 1000);
-	assert_done(&lab);
-	assert_true(reported_flag(&lab, "alreadyInstalled"));
+	lab_assert_done(&lab);
+	assert_true(lab_flag(&lab, "alreadyInstalled"));
 	assert_int_equal(agent_count(&lab.agent, 0xE8), loads);
 	assert_int_equal(agent_count(&lab.agent, 0xE6), installs);
 	lab_close(&lab);
@@ -408,7 +387,7 @@ static void a_second_instance_needs_no_second_load(void **state)
 	unsigned loads = agent_count(&lab.agent, 0xE8);
 	lab_run(&lab, "se.install", "{\"package\":\"1\",\"instanceAidHex\":\"D07002CA4490010102\"}",
 		make_package(&lab, 1000, 1));
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, "D07002CA4490010102"));
 	assert_int_equal(agent_count(&lab.agent, 0xE8), loads);
 	lab_close(&lab);
@@ -421,7 +400,7 @@ static void another_version_of_the_load_file_is_a_conflict(void **state)
 	open_lab(&lab);
 	install(&lab, 1000);
 	lab_run(&lab, "se.install", "{\"package\":\"1\"}", make_package(&lab, 1000, 2));
-	assert_failed(&lab, ERR_CONFLICT, "in version 1.0, the package is 2.0");
+	lab_assert_failed(&lab, ERR_CONFLICT, "in version 1.0, the package is 2.0");
 	lab_close(&lab);
 }
 
@@ -439,7 +418,7 @@ static void an_instance_of_something_else_is_a_conflict(void **state)
 	struct bytes file;
 	assert_int_equal(cap_build_zip(lab.job.arena, &order, &file), ERR_NONE);
 	lab_run(&lab, "se.install", "{\"package\":\"1\",\"instanceAidHex\":\"" APPLET "\"}", file);
-	assert_failed(&lab, ERR_CONFLICT, "belongs to load file " PACKAGE);
+	lab_assert_failed(&lab, ERR_CONFLICT, "belongs to load file " PACKAGE);
 	assert_false(lab_has(&lab, "D07002CA44900202"));
 	lab_close(&lab);
 }
@@ -457,9 +436,9 @@ static void the_applet_must_be_chosen_when_there_are_several(void **state)
 				   .code_bytes = 100 };
 	assert_int_equal(cap_build_ijc(lab.job.arena, &order, &file), ERR_NONE);
 	lab_run(&lab, "se.install", "{\"package\":\"1\"}", file);
-	assert_failed(&lab, ERR_MALFORMED, APPLET ", D07002CA4490010102");
+	lab_assert_failed(&lab, ERR_MALFORMED, APPLET ", D07002CA4490010102");
 	lab_run(&lab, "se.install", "{\"package\":\"1\",\"moduleAidHex\":\"D07002CA4490010102\"}", file);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, "D07002CA4490010102"));
 	lab_close(&lab);
 }
@@ -475,13 +454,13 @@ static void install_gives_privileges_and_can_leave_it_unselectable(void **state)
 		"\"volatileBytes\":64,"
 		"\"nonVolatileBytes\":128,\"parametersHex\":\"0102\"}",
 		make_package(&lab, 500, 1));
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(card_find(lab.agent.card, lab_hex(&lab, APPLET), &object));
 	assert_int_equal(object.privileges, 0x100000);
 	assert_int_equal(object.life_cycle, 0x03);
 	lab_run(&lab, "se.install", "{\"package\":\"1\",\"privileges\":[\"card-lock\"]}",
 		make_package(&lab, 500, 1));
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(card_find(lab.agent.card, lab_hex(&lab, APPLET), &object));
 	assert_int_equal(object.life_cycle, 0x07);
 	lab_close(&lab);
@@ -494,7 +473,7 @@ static void install_job(struct lab *lab)
 
 static void check_installed_once(struct lab *lab, enum lab_break kind)
 {
-	assert_done(lab);
+	lab_assert_done(lab);
 	assert_true(lab_has(lab, PACKAGE));
 	assert_true(lab_has(lab, APPLET));
 	assert_int_equal(card_object_count(lab->agent.card, CARD_APPLICATION), 1);
@@ -573,7 +552,7 @@ static void a_full_card_is_a_clear_failure(void **state)
 	open_lab(&lab);
 	card_misbehave(lab.agent.card, &(struct card_misbehaviour){ .is_out_of_memory = true });
 	install_job(&lab);
-	assert_failed(&lab, ERR_LIMIT, "6A84 not enough memory");
+	lab_assert_failed(&lab, ERR_LIMIT, "6A84 not enough memory");
 	assert_nothing_left(&lab);
 	lab_close(&lab);
 }
@@ -589,7 +568,7 @@ static void a_refused_block_leaves_nothing(void **state)
 									    .load_block = 3,
 									    .load_status = 0x6985 });
 		install_job(&lab);
-		assert_failed(&lab, ERR_CONFLICT, "LOAD block 03");
+		lab_assert_failed(&lab, ERR_CONFLICT, "LOAD block 03");
 		assert_nothing_left(&lab);
 		lab_close(&lab);
 	}
@@ -605,7 +584,7 @@ static void a_refused_instance_takes_the_load_file_away_again(void **state)
 		make_package(&lab, 1500, 1));
 	if (lab.job.result == CARDEA_DONE)
 		fail_msg("the card took an impossible quota");
-	assert_failed(&lab, ERR_LIMIT, "INSTALL [for install and make selectable]");
+	lab_assert_failed(&lab, ERR_LIMIT, "INSTALL [for install and make selectable]");
 	assert_true(agent_count(&lab.agent, 0xE4) == 1);
 	assert_nothing_left(&lab);
 	lab_close(&lab);
@@ -619,7 +598,7 @@ static void refused_install_job(struct lab *lab)
 
 static void check_nothing_left(struct lab *lab, enum lab_break kind)
 {
-	assert_failed(lab, ERR_LIMIT, "INSTALL [for install");
+	lab_assert_failed(lab, ERR_LIMIT, "INSTALL [for install");
 	assert_nothing_left(lab);
 }
 
@@ -636,14 +615,14 @@ static void install_then_delete(struct lab *lab)
 
 	lab->job.break_kind = BREAK_NEVER;
 	install(lab, 500);
-	assert_done(lab);
+	lab_assert_done(lab);
 	lab->job.break_kind = kind;
 	run(lab, "se.delete", "{\"aidHex\":\"" PACKAGE "\",\"related\":true}");
 }
 
 static void check_deleted(struct lab *lab, enum lab_break kind)
 {
-	assert_done(lab);
+	lab_assert_done(lab);
 	assert_nothing_left(lab);
 }
 
@@ -658,8 +637,8 @@ static void delete_of_what_is_absent_succeeds(void **state)
 
 	open_lab(&lab);
 	run(&lab, "se.delete", "{\"aidHex\":\"" PACKAGE "\"}");
-	assert_done(&lab);
-	assert_true(reported_flag(&lab, "alreadyAbsent"));
+	lab_assert_done(&lab);
+	assert_true(lab_flag(&lab, "alreadyAbsent"));
 	assert_int_equal(agent_count(&lab.agent, 0xE4), 0);
 	lab_close(&lab);
 }
@@ -671,7 +650,7 @@ static void delete_of_what_is_needed_says_so(void **state)
 	open_lab(&lab);
 	install(&lab, 500);
 	run(&lab, "se.delete", "{\"aidHex\":\"" PACKAGE "\"}");
-	assert_failed(&lab, ERR_CONFLICT, "still needs it");
+	lab_assert_failed(&lab, ERR_CONFLICT, "still needs it");
 	assert_true(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }
@@ -703,7 +682,7 @@ static void replace_keys_job(struct lab *lab)
 
 static void check_added(struct lab *lab, enum lab_break kind)
 {
-	assert_done(lab);
+	lab_assert_done(lab);
 	assert_true(card_has_keys(lab, 0x30));
 	assert_true(card_has_keys(lab, 0x31));
 	assert_int_equal(agent_count(&lab->agent, 0xD8), 1);
@@ -711,12 +690,12 @@ static void check_added(struct lab *lab, enum lab_break kind)
 
 static void check_replaced(struct lab *lab, enum lab_break kind)
 {
-	assert_done(lab);
+	lab_assert_done(lab);
 	assert_false(card_has_keys(lab, 0x30));
 	assert_true(card_has_keys(lab, 0x31));
 	assert_int_equal(agent_count(&lab->agent, 0xD8), 1);
 	run(lab, "se.audit", "{\"keyVersion\":49}");
-	assert_done(lab);
+	lab_assert_done(lab);
 }
 
 static void keys_are_added_despite_a_break_at_every_request(void **state)
@@ -750,11 +729,11 @@ static void keys_that_are_there_are_proven_and_left(void **state)
 
 	open_lab(&lab);
 	add_keys_job(&lab);
-	assert_false(reported_flag(&lab, "alreadyPresent"));
+	assert_false(lab_flag(&lab, "alreadyPresent"));
 	unsigned puts = agent_count(&lab.agent, 0xD8);
 	run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
-	assert_done(&lab);
-	assert_true(reported_flag(&lab, "alreadyPresent"));
+	lab_assert_done(&lab);
+	assert_true(lab_flag(&lab, "alreadyPresent"));
 	assert_int_equal(agent_count(&lab.agent, 0xD8), puts);
 	lab_close(&lab);
 }
@@ -768,13 +747,13 @@ static void a_version_with_other_values_is_a_conflict(void **state)
 	lab.job.keyset_count = 1;
 	lab_add_keys(&lab, 0x31, NEW_ENC, NEW_ENC, NEW_DEK);
 	run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
-	assert_failed(&lab, ERR_CONFLICT, "with other values");
+	lab_assert_failed(&lab, ERR_CONFLICT, "with other values");
 	lab.job.keyset_count = 1;
 	lab_add_keys(&lab, 0x31, NEW_MAC, NEW_MAC, NEW_DEK);
 	run(&lab, "se.put-keys", "{\"newKeyVersion\":49}");
-	assert_failed(&lab, ERR_DENIED, "an encrypted answer is wrong");
+	lab_assert_failed(&lab, ERR_DENIED, "an encrypted answer is wrong");
 	run(&lab, "se.put-keys", "{\"newKeyVersion\":49,\"securityLevel\":\"c-mac+c-dec\"}");
-	assert_failed(&lab, ERR_CONFLICT, "a command under it fails");
+	lab_assert_failed(&lab, ERR_CONFLICT, "a command under it fails");
 	lab_close(&lab);
 }
 
@@ -784,7 +763,7 @@ static void keys_never_reach_the_trace(void **state)
 
 	open_lab(&lab);
 	add_keys_job(&lab);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_non_null(strstr(lab.job.trace_text, "PUT KEY"));
 	assert_null(strstr(lab.job.trace_text, NEW_ENC));
 	assert_null(strstr(lab.job.trace_text, NEW_DEK));
@@ -803,7 +782,7 @@ static void check_card_number(struct lab *lab, enum lab_break kind)
 {
 	struct bytes value;
 
-	assert_done(lab);
+	lab_assert_done(lab);
 	assert_true(card_stored_data(lab->agent.card, lab_hex(lab, "A000000151000000"), 0x45, &value));
 	assert_int_equal(value.len, 8);
 }
@@ -819,7 +798,7 @@ static void install_then_store(struct lab *lab)
 
 	lab->job.break_kind = BREAK_NEVER;
 	install(lab, 500);
-	assert_done(lab);
+	lab_assert_done(lab);
 	lab->job.break_kind = kind;
 	run(lab, "se.store-data",
 	    "{\"aidHex\":\"" APPLET "\",\"dataHex\":\"C10401020304\",\"format\":\"ber-tlv\"}");
@@ -831,7 +810,7 @@ static void check_stored_once(struct lab *lab, enum lab_break kind)
 	assert_true(lab->job.result == CARDEA_DONE || lab->job.result == CARDEA_UNKNOWN);
 	assert_true(agent_count(&lab->agent, 0xE2) <= 1);
 	if (kind == LOSE_REQUEST || kind == LOSE_ANSWER)
-		assert_done(lab);
+		lab_assert_done(lab);
 }
 
 static void personalization_never_runs_twice(void **state)
@@ -866,7 +845,7 @@ static void personalization_of_an_absent_application_fails(void **state)
 
 	open_lab(&lab);
 	run(&lab, "se.store-data", "{\"aidHex\":\"" APPLET "\",\"dataHex\":\"C10401020304\"}");
-	assert_failed(&lab, ERR_NOT_FOUND, "no application " APPLET);
+	lab_assert_failed(&lab, ERR_NOT_FOUND, "no application " APPLET);
 	lab_close(&lab);
 }
 
@@ -878,7 +857,7 @@ static void personalization_data_never_reach_the_trace(void **state)
 	install(&lab, 500);
 	run(&lab, "se.store-data",
 	    "{\"aidHex\":\"" APPLET "\",\"dataHex\":\"C10401020304\",\"securityLevel\":\"c-mac\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_non_null(strstr(lab.job.trace_text, "STORE DATA"));
 	assert_null(strstr(lab.job.trace_text, "C10401020304"));
 	lab_close(&lab);
@@ -904,7 +883,7 @@ static void an_absent_card_ends_in_bounded_time(void **state)
 	open_lab(&lab);
 	lab.agent.se_state = 1;
 	run(&lab, "se.audit", "{}");
-	assert_failed(&lab, ERR_UNAVAILABLE, "absent");
+	lab_assert_failed(&lab, ERR_UNAVAILABLE, "absent");
 	assert_int_equal(lab.agent.scripts, 0);
 	lab_close(&lab);
 }
@@ -926,7 +905,7 @@ static void refusals_of_the_agent_are_final(void **state)
 		open_lab(&lab);
 		lab.agent.next_status = rows[i].status;
 		run(&lab, "se.audit", "{}");
-		assert_failed(&lab, rows[i].kind, rows[i].words);
+		lab_assert_failed(&lab, rows[i].kind, rows[i].words);
 		lab_close(&lab);
 	}
 }
@@ -938,7 +917,7 @@ static void an_agent_of_another_protocol_is_refused(void **state)
 	open_lab(&lab);
 	lab.agent.protocol = "something/1.0";
 	run(&lab, "se.audit", "{}");
-	assert_failed(&lab, ERR_UNSUPPORTED, "globalplatform-remote-admin/");
+	lab_assert_failed(&lab, ERR_UNSUPPORTED, "globalplatform-remote-admin/");
 	lab_close(&lab);
 }
 
@@ -949,7 +928,7 @@ static void an_agent_that_forgets_its_channel_ends_in_bounded_time(void **state)
 	open_lab(&lab);
 	lab.agent.ends_channel_after_script = true;
 	install_job(&lab);
-	assert_failed(&lab, ERR_LIMIT, "lost");
+	lab_assert_failed(&lab, ERR_LIMIT, "lost");
 	lab_close(&lab);
 }
 
@@ -974,8 +953,8 @@ static void an_agent_cannot_pretend_success(void **state)
 	lab.agent.lies = 1;
 	lab.agent.lies_about = 0xF2;
 	run(&lab, "se.audit", "{}");
-	assert_failed(&lab, ERR_DENIED,
-		      "6982"); /* the card missed a command, so the MAC of the next is wrong */
+	lab_assert_failed(&lab, ERR_DENIED,
+			  "6982"); /* the card missed a command, so the MAC of the next is wrong */
 	lab_close(&lab);
 }
 

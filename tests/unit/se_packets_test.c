@@ -59,12 +59,6 @@ static void open_lab(struct lab *lab)
 	open_lab_of(lab, card_settings_default());
 }
 
-static void assert_done(const struct lab *lab)
-{
-	if (lab->job.result != CARDEA_DONE)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
 static void assert_ended(const struct lab *lab, enum cardea_result result, enum err kind, const char *words)
 {
 	if (lab->job.result != result || lab->job.kind != kind || strstr(lab->job.reason, words) == NULL)
@@ -102,14 +96,14 @@ static void installs_by_packets(void **state)
 
 	open_lab(&lab);
 	install(&lab, "{\"package\":\"1\",\"scriptFormat\":\"expanded\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, APPLET));
 	assert_string_equal(json_string_value(json_object_get(lab.job.reported, "protocol")), "scp80");
 	assert_true(reported(&lab, "counter") > 1);
 	assert_int_equal(agent_count(&lab.agent, 0xE8), 0); /* no LOAD but in packets */
 	assert_true(agent_count(&lab.agent, 0xC2) > 6);
 	run(&lab, "se.delete", "{\"aidHex\":\"" PACKAGE "\",\"related\":true,\"scriptFormat\":\"compact\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_false(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }
@@ -121,7 +115,7 @@ static void speaks_triple_des(void **state)
 	open_lab(&lab);
 	set_keys(&lab, des_keys);
 	install(&lab, "{\"package\":\"1\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }
@@ -137,7 +131,7 @@ static void goes_on_after_every_break(void **state)
 			lab.job.break_at = at;
 			install(&lab, "{\"package\":\"1\",\"scriptFormat\":\"expanded\"}");
 			requests = lab.job.requests;
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			assert_true(lab_has(&lab, APPLET));
 			lab_close(&lab);
 		}
@@ -184,7 +178,7 @@ static void a_change_without_receipt_is_unknown(void **state)
 		else if (lab.job.result == CARDEA_FAILED)
 			assert_true(lab_has(&lab, APPLET));
 		else
-			assert_done(&lab);
+			lab_assert_done(&lab);
 		lab_close(&lab);
 	}
 	assert_true(was_unknown);
@@ -197,7 +191,7 @@ static void fetches_receipts_as_cards_before_usim_give_them(void **state)
 	open_lab(&lab);
 	card_misbehave(lab.agent.card, &(struct card_misbehaviour){ .is_before_102221 = true });
 	install(&lab, "{\"package\":\"1\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, APPLET));
 	assert_true(agent_count(&lab.agent, 0xC0) > 0);
 	lab_close(&lab);
@@ -210,7 +204,7 @@ static void waits_for_a_busy_card(void **state)
 	open_lab(&lab);
 	card_misbehave(lab.agent.card, &(struct card_misbehaviour){ .busy_times = 2 });
 	install(&lab, "{\"package\":\"1\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	lab_close(&lab);
 }
 
@@ -238,7 +232,7 @@ static void unknown_applications_and_weak_packets_are_told(void **state)
 	run(&lab, "se.delete", "{\"aidHex\":\"" PACKAGE "\",\"securityLevel\":\"c-mac+r-mac\"}");
 	assert_ended(&lab, CARDEA_FAILED, ERR_DENIED, "0A, more security is asked for");
 	set_state(&lab);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	lab_close(&lab);
 }
 
@@ -252,7 +246,7 @@ static void counts_from_job_to_job(void **state)
 	set_state(&lab);
 	const int64_t first = reported(&lab, "counter");
 	run(&lab, "se.delete", "{\"aidHex\":\"" PACKAGE "\",\"counterMode\":\"next\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(reported(&lab, "counter") > first);
 	assert_int_equal(json_object_size(lab.job.counters), 1);
 	lab_close(&lab);
@@ -265,7 +259,7 @@ static void a_counter_that_others_have_raised_is_told(void **state)
 	open_lab(&lab);
 	set_keys(&lab, "{\"version\":1,\"kicHex\":\"" KIC "\",\"kidHex\":\"" KID "\",\"counter\":70000}");
 	set_state(&lab);
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(reported(&lab, "counter") > 70000);
 	json_object_clear(lab.job.counters);
 	set_keys(&lab, aes_keys);
@@ -293,7 +287,7 @@ static void packets_are_cut_to_short_messages(void **state)
 	open_lab(&lab);
 	lab.agent.max_request = 512;
 	install(&lab, "{\"package\":\"1\",\"maxMessages\":2}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab_has(&lab, APPLET));
 	lab_close(&lab);
 }

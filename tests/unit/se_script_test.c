@@ -23,12 +23,6 @@ static void run(struct lab *lab, const char *params)
 	lab_run(lab, "se.script", params, bytes_of(NULL, 0));
 }
 
-static void assert_done(const struct lab *lab)
-{
-	if (lab->job.result != CARDEA_DONE)
-		fail_msg("result %d, %s: %s", lab->job.result, err_name(lab->job.kind), lab->job.reason);
-}
-
 static void assert_ended(const struct lab *lab, enum cardea_result result, const char *words)
 {
 	if (lab->job.result != result || strstr(lab->job.reason, words) == NULL)
@@ -63,7 +57,7 @@ static void tells_what_the_card_answered(void **state)
 			 "],\"stopOnError\":false,\"bodyFormat\":\"%s\"}",
 			 formats[i]);
 		run(&lab, params);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_int_equal(answer_count(&lab), 2);
 		assert_string_equal(answer_member(&lab, 0, "sw"), "9000");
 		assert_string_equal(answer_member(&lab, 0, "dataHex"), "420442600001");
@@ -95,7 +89,7 @@ static void needs_as_many_scripts_as_the_agent_takes(void **state)
 	lab.agent.max_request = 64;
 	run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "," GET_IIN "," GET_IIN "," GET_IIN "," GET_IIN
 		  "," GET_IIN "," GET_IIN "," GET_IIN "," GET_IIN "]}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(answer_count(&lab), 10);
 	assert_int_equal(lab.agent.scripts, 2);
 	lab_close(&lab);
@@ -162,7 +156,7 @@ static void nobody_waits_for_a_report_that_is_not_wanted(void **state)
 	(void)state;
 	open_lab(&lab);
 	run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "],\"report\":false}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_false(lab.agent.report_required);
 	assert_int_equal(lab.agent.commands, 2);
 	assert_true(json_is_false(json_object_get(lab.job.reported, "reported")));
@@ -171,7 +165,7 @@ static void nobody_waits_for_a_report_that_is_not_wanted(void **state)
 	assert_ended(&lab, CARDEA_FAILED, "unknown-application");
 	lab.agent.lasting_status = 0;
 	run(&lab, "{\"commandsHex\":[" GET_IIN "]}"); /* and the next one is reported again */
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab.agent.report_required);
 	lab_close(&lab);
 }
@@ -184,7 +178,7 @@ static void actions_stand_before_the_commands(void **state)
 	open_lab(&lab);
 	run(&lab, "{\"commandsHex\":[" GET_IIN "],\"chaining\":\"first\",\"immediateActionHex\":\"82\","
 		  "\"errorActionHex\":\"\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(bytes_equal(lab.agent.actions, bytes_of("\x83\x01\x01\x81\x01\x82\x82\x00", 8)));
 	lab_close(&lab);
 }
@@ -196,10 +190,10 @@ static void a_chain_keeps_the_channel_between_jobs(void **state)
 	(void)state;
 	open_lab(&lab);
 	run(&lab, "{\"commandsHex\":[" GET_IIN "],\"chaining\":\"first\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_true(lab.agent.is_channel_open);
 	run(&lab, "{\"commandsHex\":[" GET_IIN "],\"chaining\":\"last\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_false(lab.agent.is_channel_open);
 	lab_close(&lab);
 }
@@ -248,7 +242,7 @@ static void no_command_runs_twice_whatever_breaks(void **state)
 			run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "]}");
 			requests = lab.job.requests;
 			if (kind == LOSE_REQUEST || kind == LOSE_ANSWER || lab.job.result != CARDEA_UNKNOWN)
-				assert_done(
+				lab_assert_done(
 					&lab); /* unknown is what only a device that broke off may leave */
 			assert_true(lab.agent.commands <= 2);
 			lab_close(&lab);
@@ -278,7 +272,7 @@ static void an_absent_element_is_tried_again(void **state)
 	open_lab(&lab);
 	lab.agent.next_status = 5;
 	run(&lab, "{\"commandsHex\":[" GET_IIN "]}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(lab.agent.scripts, 2);
 	lab_close(&lab);
 }
@@ -293,7 +287,7 @@ static void the_trace_tells_what_carried_the_commands(void **state)
 	open_lab(&lab);
 	lab.agent.second_protocol = "gpseram/2.0.0";
 	run(&lab, "{\"commandsHex\":[" GET_IIN "," GET_IIN "],\"bodyFormat\":\"seram2\"}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_non_null(
 		strstr(lab.job.trace_text, "seram command request 1, seram2: 2 commands after a selection"));
 	assert_non_null(strstr(lab.job.trace_text, "seram answer response 1, ok: 2 answers"));
@@ -329,7 +323,7 @@ static void waits_until_the_agent_wants_a_session(void **state)
 		lab.loses_notifications = is_deaf;
 		lab.wishes_at_wait = 3;
 		run(&lab, "{\"commandsHex\":[" GET_IIN "],\"whenAgentAsks\":true}");
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_int_equal(lab.wishes_at_wait, 0);
 		assert_int_equal(wish_count(&lab), 1);
 		lab_close(&lab);
@@ -347,7 +341,7 @@ static void a_wish_that_is_there_is_fulfilled_at_once(void **state)
 		open_lab(&lab);
 		lab.agent.agent_state = 1;
 		run(&lab, params[i]);
-		assert_done(&lab);
+		lab_assert_done(&lab);
 		assert_int_equal(wish_count(&lab), 1);
 		lab_close(&lab);
 	}
@@ -360,7 +354,7 @@ static void nobody_is_told_of_a_wish_that_is_none(void **state)
 	(void)state;
 	open_lab(&lab);
 	run(&lab, "{\"commandsHex\":[" GET_IIN "]}");
-	assert_done(&lab);
+	lab_assert_done(&lab);
 	assert_int_equal(wish_count(&lab), 0);
 	lab_close(&lab);
 }
@@ -376,7 +370,7 @@ static void waiting_survives_a_break_at_every_request(void **state)
 			lab.job.break_at = at;
 			lab.wishes_at_wait = 2;
 			run(&lab, "{\"commandsHex\":[" GET_IIN "],\"whenAgentAsks\":true}");
-			assert_done(&lab);
+			lab_assert_done(&lab);
 			lab_close(&lab);
 		}
 	}

@@ -51,22 +51,20 @@ static void an_application_is_locked_and_unlocked_once(void **state)
 	lab_close(&lab);
 }
 
+static void lock(struct lab *lab)
+{
+	run(lab, LOCK);
+}
+
+static void assert_locked(struct lab *lab)
+{
+	lab_assert_done(lab);
+	assert_int_equal(state_of(lab, APPLET), 0x87);
+}
+
 static void locking_survives_a_break_at_every_request(void **state)
 {
-	for (enum lab_break kind = LOSE_REQUEST; kind <= REBOOT_AFTER; kind++) {
-		unsigned requests = 1;
-		for (unsigned at = 1; at <= requests; at++) {
-			struct lab lab;
-			open_with_application(&lab);
-			lab.job.break_kind = kind;
-			lab.job.break_at = at;
-			run(&lab, LOCK);
-			requests = lab.job.requests;
-			lab_assert_done(&lab);
-			assert_int_equal(state_of(&lab, APPLET), 0x87);
-			lab_close(&lab);
-		}
-	}
+	lab_break_everywhere(open_with_application, lock, assert_locked);
 }
 
 static void locking_survives_a_power_cut_in_every_command(void **state)
