@@ -1,7 +1,5 @@
 #include "keyset_certificates.h"
 
-#include <stdlib.h>
-
 #include <cardea/crypto_ec.h>
 
 #define MAX_CERTIFICATES     4
@@ -162,8 +160,8 @@ static enum err show(struct arena *arena, enum ec_curve curve, const struct ec_p
 	return err;
 }
 
-enum err keyset_certificates_read(struct arena *arena, const json_t *body, struct bytes *ret_document,
-				  const char **ret_check_values, struct fault *fault)
+enum err keyset_certificates_check(struct arena *arena, const json_t *body, const char **ret_check_values,
+				   struct fault *fault)
 {
 	static const char *const members[] = { "kind",
 					       "aidHex",
@@ -208,13 +206,5 @@ enum err keyset_certificates_read(struct arena *arena, const json_t *body, struc
 		err = check_host_id(arena, body, fault);
 	if (err == ERR_NONE)
 		err = show(arena, curve, &public, ret_check_values);
-	if (err != ERR_NONE)
-		return err;
-	char *text = json_dumps(body, JSON_COMPACT);
-	if (text == NULL)
-		return ERR_NOMEM;
-	err = bytes_copy(arena, bytes_of_text(text), ret_document);
-	wipe(text, strlen(text));
-	free(text);
 	return err;
 }

@@ -6,9 +6,9 @@
 
 #define KIND_SCP11 "scp11"
 
-/* Checks the members that such a key set has and gives the document that a job's steps read, and what is shown of it.
- * Both in the arena; the document is the caller's to wipe. */
-MUST_CHECK enum err keyset_certificates_read(struct arena *arena, const json_t *body, struct bytes *ret_document,
-                                             const char **ret_check_values, struct fault *fault);
+/* Checks the members that such a key set has: the body is the document that a job's steps read. Gives what is shown of it,
+ * in the arena. */
+MUST_CHECK enum err keyset_certificates_check(struct arena *arena, const json_t *body,
+                                              const char **ret_check_values, struct fault *fault);
 
 #endif

@@ -1,7 +1,5 @@
 #include "keyset_packets.h"
 
-#include <stdlib.h>
-
 #include <cardea/crypto.h>
 
 #define MAX_KEY_SET  15 /* TS 102 225 5.1.2: a nibble, and 0 says that it is known */
@@ -89,8 +87,8 @@ static enum err check_body(const json_t *body, struct fault *fault)
 	return err;
 }
 
-enum err keyset_packets_read(struct arena *arena, const json_t *body, struct bytes *ret_document,
-			     const char **ret_check_values, struct fault *fault)
+enum err keyset_packets_check(struct arena *arena, const json_t *body, const char **ret_check_values,
+			      struct fault *fault)
 {
 	const struct algorithm_row *kic, *kid;
 	const char *kic_check, *kid_check, *kik_check = "";
@@ -111,13 +109,5 @@ enum err keyset_packets_read(struct arena *arena, const json_t *body, struct byt
 	*ret_check_values = arena_printf(arena, "{\"kic\":\"%s\",\"kid\":\"%s\"%s%s%s}", kic_check, kid_check,
 					 kik_check[0] != 0 ? ",\"kik\":\"" : "", kik_check,
 					 kik_check[0] != 0 ? "\"" : "");
-	char *text = json_dumps(body, JSON_COMPACT);
-	if (text == NULL || *ret_check_values == NULL) {
-		free(text);
-		return ERR_NOMEM;
-	}
-	err = bytes_copy(arena, bytes_of_text(text), ret_document);
-	wipe(text, strlen(text));
-	free(text);
-	return err;
+	return *ret_check_values != NULL ? ERR_NONE : ERR_NOMEM;
 }

@@ -7,8 +7,8 @@
 
 #define KIND_SCP80 "scp80"
 
-/* As keyset_certificates_read. */
-MUST_CHECK enum err keyset_packets_read(struct arena *arena, const json_t *body, struct bytes *ret_document,
-                                        const char **ret_check_values, struct fault *fault);
+/* As keyset_certificates_check. */
+MUST_CHECK enum err keyset_packets_check(struct arena *arena, const json_t *body,
+                                         const char **ret_check_values, struct fault *fault);
 
 #endif

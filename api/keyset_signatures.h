@@ -9,9 +9,8 @@ bool keyset_is_signature(const char *kind);
 /* "token, receipt, dap, load-file-cipher" */
 const char *keyset_signature_kinds(void);
 
-/* As keyset_certificates_read, for a kind of which keyset_is_signature says so. */
-MUST_CHECK enum err keyset_signatures_read(struct arena *arena, const char *kind, const json_t *body,
-                                           struct bytes *ret_document, const char **ret_check_values,
-                                           struct fault *fault);
+/* As keyset_certificates_check, for a kind of which keyset_is_signature says so. */
+MUST_CHECK enum err keyset_signatures_check(struct arena *arena, const char *kind, const json_t *body,
+                                            const char **ret_check_values, struct fault *fault);
 
 #endif

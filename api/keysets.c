@@ -3,6 +3,7 @@
 #include "keyset.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api_parts.h"
@@ -117,23 +118,30 @@ static enum err read_devices(const char *devices, struct fault *fault)
 
 /* ---- storing ---- */
 
+static enum err check_document(struct http_request *request, const json_t *body, struct keyset_row *row,
+			       struct fault *fault)
+{
+	if (keyset_is_signature(row->kind))
+		return keyset_signatures_check(request->arena, row->kind, body, &row->check_values, fault);
+	if (strcmp(row->kind, KIND_SCP80) == 0)
+		return keyset_packets_check(request->arena, body, &row->check_values, fault);
+	return keyset_certificates_check(request->arena, body, &row->check_values, fault);
+}
+
 /* A key set that is a document. */
 static enum err read_document(struct http_request *request, const json_t *body, struct keyset_row *row,
 			      struct fault *fault)
 {
-	struct bytes document;
-	enum err err;
-	if (keyset_is_signature(row->kind))
-		err = keyset_signatures_read(request->arena, row->kind, body, &document, &row->check_values,
-					     fault);
-	else if (strcmp(row->kind, KIND_SCP80) == 0)
-		err = keyset_packets_read(request->arena, body, &document, &row->check_values, fault);
-	else
-		err = keyset_certificates_read(request->arena, body, &document, &row->check_values, fault);
+	enum err err = check_document(request, body, row, fault);
+	char *text = err == ERR_NONE ? json_dumps(body, JSON_COMPACT) : NULL;
 	if (err != ERR_NONE)
 		return err;
+	if (text == NULL)
+		return ERR_NOMEM;
+	const struct bytes document = bytes_of_text(text);
 	err = keyset_seal_document(request->api->parts.vault, request->arena, row, document, &row->sealed);
-	wipe((void *)(uintptr_t)document.at, document.len);
+	wipe(text, document.len);
+	free(text);
 	return err;
 }
 

@@ -79,22 +79,29 @@ static enum err read_record(struct arena *arena, struct token *token, struct byt
 	return err;
 }
 
+/* What was built is wiped. */
+static enum err seal_built(const struct vault *vault, struct builder *b, const char *context,
+			   struct bytes *ret_sealed)
+{
+	struct bytes record;
+	enum err err = builder_bytes(b, &record);
+	if (err != ERR_NONE)
+		return err;
+	err = vault_seal(vault, b->arena, context, record, ret_sealed);
+	wipe(b->at, record.len);
+	return err;
+}
+
 enum err keyset_seal(const struct vault *vault, struct arena *arena, const struct keyset_row *row,
 		     const struct cardea_keyset *keyset, struct bytes *ret_sealed)
 {
 	char context[KEYSET_CONTEXT_SIZE];
 	struct builder b = builder_in(arena);
-	struct bytes record;
 	enum err err = keyset_context(row, context);
 	if (err != ERR_NONE)
 		return err;
 	build_record(&b, keyset);
-	err = builder_bytes(&b, &record);
-	if (err != ERR_NONE)
-		return err;
-	err = vault_seal(vault, arena, context, record, ret_sealed);
-	wipe(b.at, record.len);
-	return err;
+	return seal_built(vault, &b, context, ret_sealed);
 }
 
 enum err keyset_open(const struct vault *vault, struct token *token, struct arena *arena,
@@ -127,17 +134,11 @@ enum err transport_key_seal(const struct vault *vault, struct arena *arena, cons
 {
 	char context[KEYSET_CONTEXT_SIZE];
 	struct builder b = builder_in(arena);
-	struct bytes record;
 	enum err err = transport_key_context(name, context);
 	if (err != ERR_NONE)
 		return err;
 	build_key(&b, key);
-	err = builder_bytes(&b, &record);
-	if (err != ERR_NONE)
-		return err;
-	err = vault_seal(vault, arena, context, record, ret_sealed);
-	wipe(b.at, record.len);
-	return err;
+	return seal_built(vault, &b, context, ret_sealed);
 }
 
 enum err transport_key_open(const struct vault *vault, struct token *token, struct arena *arena,
@@ -180,7 +181,9 @@ enum err keyset_open_document(const struct vault *vault, struct arena *arena, co
 
 bool keyset_is_document(const char *kind)
 {
-	static const char *const kinds[] = { "scp11", "scp80", "token", "receipt", "dap", "load-file-cipher" };
+	static const char *const kinds[] = {
+		"scp11", "scp80", "token", "receipt", "dap", "load-file-cipher"
+	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(kinds[i], kind) == 0)
