@@ -241,22 +241,31 @@ static enum err response_mac_corrupt(uint8_t level, struct arena *arena, struct 
 	return builder_bytes(&b, data);
 }
 
-enum err command_run(struct card *card, struct channel *channel, const struct command *command,
-		     struct bytes *ret_answer, uint16_t *ret_sw)
+/* What it answers is in the call's builder; the call is the caller's. */
+static enum err call_make(struct card *card, struct channel *channel, const struct command *command,
+			  struct builder *answer, struct call *ret_call, uint16_t *ret_sw)
 {
-	struct builder answer = builder_in(card->scratch);
-	struct call call = {
+	*ret_call = (struct call){
 		.card = card,
 		.channel = channel,
 		.command = *command,
 		.selected = registry_find(&card->registry, aid_bytes(&channel->selected)),
-		.answer = &answer,
+		.answer = answer,
 	};
-	if (call.selected == NULL)
+	if (ret_call->selected == NULL)
 		return ERR_INTERNAL;
-	*ret_sw = call_run(&call);
-	if (card->has_no_power)
-		return ERR_UNAVAILABLE;
+	*ret_sw = call_run(ret_call);
+	return card->has_no_power ? ERR_UNAVAILABLE : ERR_NONE;
+}
+
+enum err command_run(struct card *card, struct channel *channel, const struct command *command,
+		     struct bytes *ret_answer, uint16_t *ret_sw)
+{
+	struct builder answer = builder_in(card->scratch);
+	struct call call;
+	enum err err = call_make(card, channel, command, &answer, &call, ret_sw);
+	if (err != ERR_NONE)
+		return err;
 	return is_error(*ret_sw) ? ERR_NONE : builder_bytes(&answer, ret_answer);
 }
 
@@ -282,21 +291,13 @@ static enum err command_process(struct card *card, struct channel *channel, cons
 				struct arena *arena, struct bytes *ret_response)
 {
 	struct builder answer = builder_in(card->scratch);
-	struct call call = {
-		.card = card,
-		.channel = channel,
-		.command = *command,
-		.selected = registry_find(&card->registry, aid_bytes(&channel->selected)),
-		.answer = &answer,
-	};
-	if (call.selected == NULL)
-		return ERR_INTERNAL;
-	uint16_t sw = call_run(&call);
-	if (card->has_no_power)
-		return ERR_UNAVAILABLE;
-
 	struct bytes data = bytes_of(NULL, 0);
-	enum err err = is_error(sw) ? ERR_NONE : builder_bytes(&answer, &data);
+	struct call call;
+	uint16_t sw;
+	enum err err = call_make(card, channel, command, &answer, &call, &sw);
+	if (err != ERR_NONE)
+		return err;
+	err = is_error(sw) ? ERR_NONE : builder_bytes(&answer, &data);
 	if (err == ERR_NONE && channel->session.is_scp02 && (call.answer_level & LEVEL_RMAC) != 0)
 		err = scp02_answer(&channel->session, &call.command, card->scratch, sw, data, is_error(sw),
 				   &data);
